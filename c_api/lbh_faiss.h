@@ -1,0 +1,142 @@
+/* lbh_faiss.h: learned codes in FAISS binary indexes.
+ *
+ * Everything made here is a plain FAISS object: a FaissIndexBinary may be given to any function of
+ * FAISS's own C API, and a saved index is a file that any FAISS reads.
+ *
+ *     FaissIndexBinary *index = NULL;
+ *     if (lbh_index_build(&index, enc, "BIVF1024", n, x) ||            // trains and adds
+ *         lbh_index_set(index, "nprobe=16") ||
+ *         lbh_index_search(index, enc, nq, q, 10, distances, labels) ||
+ *         lbh_index_save(index, "my.faiss"))
+ *         fprintf(stderr, "%s\n", lbh_last_error());
+ *     lbh_index_free(index);
+ *
+ * Conventions as in lbh.h. FAISS's errors come back as LBH_EFAISS with its own words in
+ * lbh_last_error(). No C++ exception leaves this library. Searching one index from several threads
+ * at once is safe, changing it is not. `enc` is a trained encoder; its codes have
+ * 8 * lbh_encoder_code_size(enc) bits for FAISS, and an index of another size is refused with
+ * LBH_EINVAL.
+ */
+#ifndef LBH_FAISS_H
+#define LBH_FAISS_H
+
+#include "lbh.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* FAISS's own opaque types (the same typedefs as in faiss/c_api/Index_c.h, IndexBinary_c.h). */
+typedef struct FaissIndex_H FaissIndex;
+typedef struct FaissIndexBinary_H FaissIndexBinary;
+
+/* Version of the FAISS that is linked, as "1.7.3". */
+LBH_API const char *lbh_faiss_version(void);
+
+/* ---- Binary indexes: make, fill ------------------------------------------------------------ */
+
+/* Makes an empty index for codes of code_size bytes from a FAISS factory string: BFlat, BIVF1024,
+ * BIVF1024_HNSW32, BHNSW32, BHash16, BHash4x16, and IDMap,X / IDMap2,X (or X,IDMap / X,IDMap2) of
+ * any of these, whatever the version of FAISS. The caller owns it. LBH_EINVAL for a string that is
+ * not understood or does not fit the code size, LBH_EFAISS, LBH_ENOMEM. */
+LBH_API int lbh_index_new(FaissIndexBinary **index, size_t code_size, const char *factory);
+
+/* Makes an index for the codes of `enc`, trains it on the codes of x[n * d] and adds them, with ids
+ * 0 .. n-1. */
+LBH_API int lbh_index_build(FaissIndexBinary **index, const lbh_encoder *enc, const char *factory,
+                            int64_t n, const float *x);
+
+/* The same from n ready codes[n * code_size]. */
+LBH_API int lbh_index_build_codes(FaissIndexBinary **index, size_t code_size, const char *factory,
+                                  int64_t n, const uint8_t *codes);
+
+/* Adds n vectors x[n * d], encoded by enc. ids[n], or NULL for ntotal, ntotal+1, ... LBH_EFAISS for
+ * kinds that take no ids (BFlat, BHNSW, multi-hash: make them under IDMap). */
+LBH_API int lbh_index_add(FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
+                          const float *x, const int64_t *ids);
+LBH_API int lbh_index_add_codes(FaissIndexBinary *index, size_t code_size, int64_t n,
+                                const uint8_t *codes, const int64_t *ids);
+
+/* Number of stored codes; bytes a code. */
+LBH_API int64_t lbh_index_ntotal(const FaissIndexBinary *index);
+LBH_API size_t lbh_index_code_size(const FaissIndexBinary *index);
+
+/* FAISS's name of the kind: "BFlat", "BIVF", "BHNSW", "BHash", "BMultiHash", "IDMap,BFlat", ...
+ * Static text. */
+LBH_API const char *lbh_index_kind(const FaissIndexBinary *index);
+
+/* ---- Search -------------------------------------------------------------------------------- */
+
+/* Finds the k nearest codes of each of n queries x[n * d] (encoded with
+ * lbh_encoder_encode_queries). distances[n * k] are Hamming distances, rising; labels[n * k] are
+ * ids. Missing answers are label -1, distance INT32_MAX. Answers of equal distance come in the
+ * order of rising ids. */
+LBH_API int lbh_index_search(const FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
+                             const float *x, int64_t k, int32_t *distances, int64_t *labels);
+LBH_API int lbh_index_search_codes(const FaissIndexBinary *index, size_t code_size, int64_t n,
+                                   const uint8_t *codes, int64_t k, int32_t *distances,
+                                   int64_t *labels);
+
+/* Answers of a range search: those of query i are entries lims[i] .. lims[i+1]-1, sorted by
+ * (distance, label). Free with lbh_range_result_free. */
+typedef struct lbh_range_result {
+    int64_t n;          /* queries */
+    int64_t *lims;      /* n + 1 */
+    int32_t *distances; /* lims[n] */
+    int64_t *labels;    /* lims[n] */
+} lbh_range_result;
+
+/* Finds all codes with Hamming distance < radius (FAISS's strict rule). LBH_EFAISS for BHNSW, which
+ * cannot. */
+LBH_API int lbh_index_range_search(lbh_range_result **result, const FaissIndexBinary *index,
+                                   const lbh_encoder *enc, int64_t n, const float *x,
+                                   int32_t radius);
+LBH_API int lbh_index_range_search_codes(lbh_range_result **result, const FaissIndexBinary *index,
+                                         size_t code_size, int64_t n, const uint8_t *codes,
+                                         int32_t radius);
+LBH_API void lbh_range_result_free(lbh_range_result *result);
+
+/* Sets search parameters by name, all or none: "nprobe=16", "max_codes=.." (BIVF), "efSearch=64",
+ * "efConstruction=40" (BHNSW; also the quantizer of BIVF_HNSW as "quantizer_efSearch"), "nflip=2"
+ * (BHash, multi-hash). Works through IDMap. LBH_EINVAL names the parameters that the kind has. */
+LBH_API int lbh_index_set(FaissIndexBinary *index, const char *assignments);
+
+/* ---- Files --------------------------------------------------------------------------------- */
+
+/* Writes an index as FAISS writes it (faiss::write_index_binary), to a temporary file that is
+ * synced and renamed over `path`: a crash leaves the old or the new file, whole. */
+LBH_API int lbh_index_save(const FaissIndexBinary *index, const char *path);
+
+/* Reads any FAISS binary index file. The caller owns the index. LBH_EIO, LBH_EFORMAT, LBH_EFAISS.*/
+LBH_API int lbh_index_load(FaissIndexBinary **index, const char *path);
+
+/* Frees an index; NULL is fine. */
+LBH_API void lbh_index_free(FaissIndexBinary *index);
+
+/* ---- FAISS's own float indexes, as ground truth and as rivals ------------------------------ */
+
+/* metric of the functions below */
+enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1 };
+
+/* Makes an untrained float index from a FAISS factory string ("Flat", "PQ8", "ITQ64,LSH", ...).
+ * The caller owns it. */
+LBH_API int lbh_float_index_new(FaissIndex **index, int d, const char *factory, int metric);
+LBH_API int lbh_float_index_train(FaissIndex *index, int64_t n, const float *x);
+LBH_API int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x);
+/* distances[n * k]: squared L2 rising, or inner products falling; labels[n * k], -1 = missing. */
+LBH_API int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
+                                   float *distances, int64_t *labels);
+/* Bytes that the index stores for a vector (0 if FAISS cannot tell). */
+LBH_API size_t lbh_float_index_code_size(const FaissIndex *index);
+/* Packed codes of n vectors, codes[n * lbh_float_index_code_size(index)]; for "...,LSH" these are
+ * Hamming codes in FAISS's (and our) bit order. */
+LBH_API int lbh_float_index_encode(const FaissIndex *index, int64_t n, const float *x,
+                                   uint8_t *codes);
+LBH_API int lbh_float_index_save(const FaissIndex *index, const char *path);
+LBH_API int lbh_float_index_load(FaissIndex **index, const char *path);
+LBH_API void lbh_float_index_free(FaissIndex *index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

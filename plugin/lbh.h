@@ -1,0 +1,209 @@
+/* lbh.h: learned binary hashing. Train an encoder, turn float vectors into short binary codes.
+ *
+ * An ENCODER maps a vector x of d floats to a code of nbits bits such that near vectors get codes
+ * at a small Hamming distance. It is made by a METHOD ("lsh", "itq", "sgh", ...), is configured by
+ * named options, is trained once, and may then be used by any number of threads and saved.
+ *
+ *     lbh_encoder *enc = NULL;
+ *     if (lbh_encoder_new(&enc, "sgh", 128, 64) ||              // 128 floats in, 64 bits out
+ *         lbh_encoder_set(enc, "steps=5000,seed=7") ||          // optional: defaults are good
+ *         lbh_encoder_train(enc, n, x) ||                       // x: n x 128 floats, row-major
+ *         lbh_encoder_encode(enc, n, x, codes) ||               // codes: n x 8 bytes
+ *         lbh_encoder_save(enc, "my.lbh"))
+ *         fprintf(stderr, "%s\n", lbh_last_error());
+ *     lbh_encoder_free(enc);
+ *
+ * Conventions (those of FAISS):
+ *   - out-handle first; every `int` function returns LBH_OK (0) or a negative code below, and
+ *     leaves its outputs and the encoder as they were when it fails; lbh_last_error() says why.
+ *   - matrices are row-major; rows are counted by int64_t, dimensions and bits by int.
+ *   - codes: bit j of a row is bit (j % 8) of byte (j / 8), least significant first. Bit j is 1 iff
+ *     z_j >= 0, where z = lbh_encoder_project(x). When nbits is no multiple of 8 the last byte is
+ *     padded with zero bits.
+ *   - thread-safety: functions that take a `const lbh_encoder *` may run at the same time on the
+ *     same encoder. Others need the encoder for themselves. The error text is per thread.
+ *   - a NaN or an infinity in any input is refused with LBH_EINVAL.
+ *   - a seed gives the same model, bit for bit, and codes do not depend on the number of threads,
+ *     on the block size, or on the instruction set that the CPU offers. Training calls BLAS: its
+ *     models are the same for the same BLAS library and the same CPU.
+ */
+#ifndef LBH_H
+#define LBH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define LBH_API __attribute__((visibility("default")))
+#else
+#define LBH_API
+#endif
+
+#define LBH_VERSION "0.1.0"
+
+/* Error codes; never renumbered. */
+enum {
+    LBH_OK = 0,
+    LBH_EINVAL = -1,     /* an argument, an option or the data are wrong */
+    LBH_ENOMEM = -2,     /* out of memory */
+    LBH_EIO = -3,        /* the system could not read or write a file */
+    LBH_EFORMAT = -4,    /* a file is damaged or not what it should be */
+    LBH_ESTATE = -5,     /* the call does not fit the state (an untrained encoder, say) */
+    LBH_ENUMERIC = -6,   /* training diverged or collapsed */
+    LBH_ECANCELLED = -7, /* the progress callback asked to stop */
+    LBH_EFAISS = -8      /* FAISS refused; its own words are part of the message */
+};
+
+/* The text of the last error of this thread; "" if there was none. Owned by the library, valid
+ * until the next failing call of this thread. */
+LBH_API const char *lbh_last_error(void);
+
+/* Version of the library that is linked (LBH_VERSION is that of the header). */
+LBH_API const char *lbh_version(void);
+
+/* ---- Methods and their options ------------------------------------------------------------- */
+
+/* Number of registered methods. */
+LBH_API int lbh_method_count(void);
+
+/* Name of method i, 0 <= i < lbh_method_count(); NULL outside. */
+LBH_API const char *lbh_method_name(int i);
+
+/* One line on what a method does, and the paper that it comes from; NULL if there is no such
+ * method. */
+LBH_API const char *lbh_method_summary(const char *method);
+LBH_API const char *lbh_method_cite(const char *method);
+
+/* 1 if the method cannot train without labels, else 0 (also for an unknown method). */
+LBH_API int lbh_method_needs_labels(const char *method);
+
+/* One option of a method. */
+typedef struct lbh_param {
+    const char *name;
+    double value;        /* the default */
+    double min, max;     /* inclusive bounds */
+    int integer;         /* 1: whole numbers only */
+    const char *choices; /* NULL, or the names of the values 0, 1, 2 ... as "biased|unbiased" */
+    const char *doc;     /* one line */
+} lbh_param;
+
+/* Describes option i of a method, i = 0, 1, ... Common options (seed, ...) come first.
+ * LBH_EINVAL past the last one or for an unknown method. The strings are static. */
+LBH_API int lbh_method_param(lbh_param *param, const char *method, int i);
+
+/* Describes preset i of a method: a named set of options, as "steps=5000,noise=0". `lbh_encoder_set
+ * (enc, "preset=NAME")` applies it. LBH_EINVAL past the last one. The strings are static. */
+LBH_API int lbh_method_preset(const char **name, const char **assignments, const char *method,
+                              int i);
+
+/* ---- Encoders ------------------------------------------------------------------------------ */
+
+typedef struct lbh_encoder lbh_encoder;
+
+/* Makes an untrained encoder for vectors of d floats (1 <= d <= 65536) and codes of nbits bits
+ * (1 <= nbits <= 4096). The caller owns it. LBH_EINVAL, LBH_ENOMEM. */
+LBH_API int lbh_encoder_new(lbh_encoder **enc, const char *method, int d, int nbits);
+
+/* Frees an encoder; NULL is fine. */
+LBH_API void lbh_encoder_free(lbh_encoder *enc);
+
+/* Sets options from text: "name=value,name=value". A value is a number or one of the option's
+ * choices; "preset=NAME" stands for the options of that preset. All or none are set.
+ * LBH_EINVAL names the option, the value and the bounds; LBH_ESTATE once trained. */
+LBH_API int lbh_encoder_set(lbh_encoder *enc, const char *assignments);
+
+/* Sets / reads one option by name. LBH_EINVAL, LBH_ESTATE as above. */
+LBH_API int lbh_encoder_set_value(lbh_encoder *enc, const char *name, double value);
+LBH_API int lbh_encoder_get_value(const lbh_encoder *enc, const char *name, double *value);
+
+/* Called by training now and then, always at its last step. `loss` is what the method minimises,
+ * per row. Return 0 to go on; anything else ends the training with LBH_ECANCELLED. */
+typedef int (*lbh_progress_fn)(void *ctx, const char *method, int64_t step, int64_t steps,
+                               double loss);
+LBH_API void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx);
+
+/* Training rows that are pulled when they are needed, so that they need not fit in memory. */
+typedef struct lbh_rows lbh_rows;
+struct lbh_rows {
+    int64_t n; /* number of rows */
+    int d;     /* floats a row */
+    /* Writes row ids[i] to x + i * d for i = 0 .. count-1 (0 <= ids[i] < n; any order, repeats
+     * allowed). Returns LBH_OK or an error code. Called by one thread at a time. */
+    int (*read)(const lbh_rows *self, int64_t count, const int64_t *ids, float *x);
+    const void *ctx; /* for `read` */
+};
+
+/* A view of a matrix in memory (not copied, not owned) as rows. */
+LBH_API lbh_rows lbh_rows_from_matrix(int64_t n, int d, const float *x);
+
+/* A list of small integers for each row, e.g. the class labels of each row: those of row i are
+ * item[start[i]] .. item[start[i+1] - 1]. An empty list means "not labelled". */
+typedef struct lbh_lists {
+    int64_t n;            /* rows */
+    int64_t nitems;       /* items are 0 .. nitems-1 (number of classes, or of rows) */
+    const int64_t *start; /* n + 1 offsets, start[0] = 0, not falling */
+    const int64_t *item;  /* start[n] items */
+} lbh_lists;
+
+/* Trains on n rows x[n * d]. Reads x during the call only. LBH_EINVAL (data), LBH_ESTATE (trained
+ * before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */
+LBH_API int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x);
+
+/* The same from pulled rows. labels: class lists of the rows, or NULL; neighbours: for each row the
+ * ids of rows that ought to be near, or NULL (methods that have no use for them ignore them). */
+LBH_API int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+                                   const lbh_lists *neighbours);
+
+/* Properties. */
+LBH_API const char *lbh_encoder_method(const lbh_encoder *enc);
+LBH_API int lbh_encoder_d(const lbh_encoder *enc);
+LBH_API int lbh_encoder_nbits(const lbh_encoder *enc);
+LBH_API size_t lbh_encoder_code_size(const lbh_encoder *enc); /* bytes a code: (nbits + 7) / 8 */
+LBH_API int lbh_encoder_is_trained(const lbh_encoder *enc);
+LBH_API int64_t lbh_encoder_n_train(const lbh_encoder *enc); /* rows it was trained on */
+LBH_API uint64_t lbh_encoder_digest(const lbh_encoder *enc); /* hash of all learned numbers */
+
+/* Encodes n database rows x[n * d] into codes[n * code_size]. LBH_EINVAL names the first row that
+ * holds a NaN or an infinity; codes are unspecified after an error. LBH_ESTATE if untrained. */
+LBH_API int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes);
+
+/* Encodes n queries. The same as lbh_encoder_encode unless the encoder was trained for inner
+ * product, where a query's length carries no information and is left out of its code. */
+LBH_API int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x,
+                                       uint8_t *codes);
+
+/* Real values before the threshold: z[n * nbits]; bit j is z_j >= 0. */
+LBH_API int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float *z);
+
+/* The encoder as one linear map, bits = [A x + b >= 0]: A[nbits * d] (one row a bit), b[nbits].
+ * LBH_EINVAL if it is no linear encoder. */
+LBH_API int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b);
+
+/* The decoder of an encoder that can rebuild its data: x^ = sum over the set bits k of U_k, + c.
+ * U[nbits * d] (one row a bit), c[d]. LBH_EINVAL if it has none. */
+LBH_API int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c);
+
+/* Rebuilds n vectors x[n * d] from their codes, by the decoder. */
+LBH_API int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x);
+
+/* ---- Model files --------------------------------------------------------------------------- */
+
+/* Writes a trained encoder: to a temporary file beside `path`, synced, then renamed, so that `path`
+ * always holds a whole model, the old or the new. LBH_ESTATE, LBH_EIO, LBH_ENOMEM. */
+LBH_API int lbh_encoder_save(const lbh_encoder *enc, const char *path);
+
+/* Reads a model file. The file need not be trusted: sizes, bounds and checksum are verified.
+ * The caller owns the encoder. LBH_EIO, LBH_EFORMAT, LBH_ENOMEM. */
+LBH_API int lbh_encoder_load(lbh_encoder **enc, const char *path);
+
+/* The same from `size` bytes in memory. */
+LBH_API int lbh_encoder_load_memory(lbh_encoder **enc, const void *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

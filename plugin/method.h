@@ -1,0 +1,109 @@
+/* method.h: the PRIVATE contract between encoder.c and the files in encoders/.
+ *
+ * One method = one file in encoders/ that defines one `const lbh_method`, and one line in
+ * registry.c. Everything else (options, validation, threads, packing, files, progress, cancel,
+ * checkpoints) is done once, in encoder.c, for all methods.
+ */
+#ifndef LBH_METHOD_H
+#define LBH_METHOD_H
+
+#include "lbh.h"
+#include "core/arena.h"
+#include "core/error.h"
+
+#include <stdbool.h>
+
+enum { LBH_MAX_D = 65536, LBH_MAX_NBITS = 4096, LBH_MAX_PARAMS = 64 };
+
+/* Options that every method has; a method's own come after them. */
+enum { LBH_OPT_SEED, LBH_OPT_COMMON };
+
+/* What a vector is: databases and queries are encoded alike unless the method says otherwise. */
+typedef enum { LBH_BASE, LBH_QUERY } lbh_role;
+
+typedef struct lbh_method lbh_method;
+
+struct lbh_encoder {
+    const lbh_method *method;
+    int d, nbits;
+    double common[LBH_OPT_COMMON];
+    double value[LBH_MAX_PARAMS]; /* the method's options, in the order of method->params */
+    void *state;                  /* method->state_size bytes, zero when new */
+    bool trained;
+    int64_t n_train;
+    struct lbh_panels *linear[2]; /* packed linear map per role, if the method has one */
+    lbh_progress_fn progress;
+    void *progress_ctx;
+    char library[16]; /* version of the library that trained it */
+};
+
+/* Names one learned tensor: a pointer to its data, rows x cols floats. What happens to it
+ * (allocate, free, write, read, hash) is the visitor's affair. */
+typedef struct lbh_visitor lbh_visitor;
+struct lbh_visitor {
+    int (*tensor)(lbh_visitor *self, const char *name, float **data, int64_t rows, int64_t cols);
+};
+
+/* What train() gets: checked rows, scratch memory, progress. */
+typedef struct lbh_training {
+    const lbh_rows *rows;
+    int64_t n; /* rows->n */
+    const lbh_lists *labels, *neighbours; /* may be NULL */
+    lbh_arena *arena;
+    lbh_encoder *enc;
+} lbh_training;
+
+/* Pulls rows ids[0..count) / first..first+count-1 into x[count * d]; refuses NaN and infinity. */
+int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x);
+int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x);
+
+/* Scratch memory of count * size bytes, 64-byte aligned, zeroed; lives until train() returns.
+ * NULL with the error set if there is none. */
+void *lbh_scratch(lbh_training *t, int64_t count, size_t size);
+float *lbh_scratch_f(lbh_training *t, int64_t rows, int64_t cols);
+
+/* Reports progress; LBH_ECANCELLED when the caller wants to stop. Cheap: call it every step. */
+int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss);
+
+typedef struct lbh_preset {
+    const char *name, *assignments;
+} lbh_preset;
+
+struct lbh_method {
+    const char *name;    /* registry key, also in model files */
+    const char *summary; /* one line */
+    const char *cite;
+    int needs_labels;
+    size_t state_size;
+    const lbh_param *params; /* ends with a NULL name */
+    const lbh_preset *presets; /* NULL, or ends with a NULL name */
+
+    /* Optional: refuses a combination of d, nbits and options before any work is done. */
+    int (*check)(const lbh_encoder *self);
+
+    /* Learns. The tensors that visit() names are allocated (zero) already. */
+    int (*train)(lbh_encoder *self, lbh_training *t);
+
+    /* Names all learned tensors; the shapes may depend on d, nbits and options only. */
+    int (*visit)(lbh_encoder *self, lbh_visitor *v);
+
+    /* EITHER linear: copies out A[nbits*d], b[nbits] with bits = [A x + b >= 0] for that role;
+     * encoder.c then packs it and fuses product, threshold and packing,
+     * OR project: z[n*nbits] of n checked rows, one thread's share, any n. */
+    int (*linear)(const lbh_encoder *self, lbh_role role, float *A, float *b);
+    int (*project)(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
+
+    /* Optional: the decoder, U[nbits*d] and c[d]: x^ = sum of U_k over set bits + c. */
+    int (*decoder)(const lbh_encoder *self, float *U, float *c);
+
+    /* Optional: builds / drops what project() needs and no file holds (packed layers). Called after
+     * train and after load / before free. */
+    int (*prepare)(lbh_encoder *self);
+    void (*release)(lbh_encoder *self);
+};
+
+/* registry.c */
+extern const lbh_method *const lbh_methods[]; /* ends with NULL */
+const lbh_method *lbh_method_find(const char *name); /* NULL if there is none */
+
+#endif
