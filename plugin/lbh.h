@@ -126,6 +126,12 @@ typedef int (*lbh_progress_fn)(void *ctx, const char *method, int64_t step, int6
                                double loss);
 LBH_API void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx);
 
+/* Keeps the state of training in a file: written every `seconds` (and when the progress callback
+ * cancels), whole or not at all. If the file is there when training starts and is of the same
+ * method, options, seed and data, training goes on from it, and ends with the bit-identical model.
+ * A finished training removes it. path is copied; NULL turns this off. LBH_ENOMEM. */
+LBH_API int lbh_encoder_checkpoint(lbh_encoder *enc, const char *path, double seconds);
+
 /* Training rows that are pulled when they are needed, so that they need not fit in memory. */
 typedef struct lbh_rows lbh_rows;
 struct lbh_rows {

@@ -16,7 +16,7 @@
 enum { LBH_MAX_D = 65536, LBH_MAX_NBITS = 4096, LBH_MAX_PARAMS = 64 };
 
 /* Options that every method has; a method's own come after them. */
-enum { LBH_OPT_SEED, LBH_OPT_COMMON };
+enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_COMMON };
 
 /* What a vector is: databases and queries are encoded alike unless the method says otherwise. */
 typedef enum { LBH_BASE, LBH_QUERY } lbh_role;
@@ -34,6 +34,8 @@ struct lbh_encoder {
     struct lbh_panels *linear[2]; /* packed linear map per role, if the method has one */
     lbh_progress_fn progress;
     void *progress_ctx;
+    char *checkpoint; /* file, or NULL */
+    double checkpoint_seconds;
     char library[16]; /* version of the library that trained it */
 };
 
@@ -44,25 +46,39 @@ struct lbh_visitor {
     int (*tensor)(lbh_visitor *self, const char *name, float **data, int64_t rows, int64_t cols);
 };
 
-/* What train() gets: checked rows, scratch memory, progress. */
+/* What train() gets: checked rows, scratch memory, progress, checkpoints. */
 typedef struct lbh_training {
-    const lbh_rows *rows;
-    int64_t n; /* rows->n */
-    const lbh_lists *labels, *neighbours; /* may be NULL */
-    lbh_arena *arena;
     lbh_encoder *enc;
+    lbh_rows rows; /* pulls from the caller's rows and refuses NaN and infinity */
+    int64_t n;     /* rows.n */
+    const lbh_lists *labels, *neighbours; /* may be NULL */
+    bool stop;     /* the time limit is over: finish with what there is */
+    struct lbh_run *run; /* training.c's own */
 } lbh_training;
 
-/* Pulls rows ids[0..count) / first..first+count-1 into x[count * d]; refuses NaN and infinity. */
+/* Pulls rows ids[0..count) / first..first+count-1 into x[count * d]. */
 int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x);
 int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x);
+
+/* Pulls at most max_rows rows (and at most 512 MB of them) into scratch memory X[m * d]: all rows
+ * in their order where they are few enough, else a random sample. */
+int lbh_sample_rows(lbh_training *t, int64_t max_rows, int64_t *m, float **X);
 
 /* Scratch memory of count * size bytes, 64-byte aligned, zeroed; lives until train() returns.
  * NULL with the error set if there is none. */
 void *lbh_scratch(lbh_training *t, int64_t count, size_t size);
 float *lbh_scratch_f(lbh_training *t, int64_t rows, int64_t cols);
 
-/* Reports progress; LBH_ECANCELLED when the caller wants to stop. Cheap: call it every step. */
+/* The same, and part of every checkpoint under that name (a string constant): optimiser moments,
+ * averages, whatever the next step depends on besides the learned tensors. */
+float *lbh_state_f(lbh_training *t, const char *name, int64_t rows, int64_t cols);
+
+/* After all lbh_state_f calls: *step is 0, or, with learned and state tensors filled from the
+ * checkpoint file, the number of steps done before. LBH_ESTATE if the file is of another run. */
+int lbh_resume(lbh_training *t, int64_t *step);
+
+/* Reports that `step` of `steps` are done; writes a checkpoint when one is due. LBH_ECANCELLED when
+ * the caller wants to stop. Sets t->stop when the time limit is over. Cheap: call it every step. */
 int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss);
 
 typedef struct lbh_preset {
@@ -89,9 +105,13 @@ struct lbh_method {
 
     /* EITHER linear: copies out A[nbits*d], b[nbits] with bits = [A x + b >= 0] for that role;
      * encoder.c then packs it and fuses product, threshold and packing,
-     * OR project: z[n*nbits] of n checked rows, one thread's share, any n. */
+     * OR project: z[n*nbits] of n checked rows, one thread's share, any n; the result for a row must
+     * not depend on n or on its neighbours in the block. */
     int (*linear)(const lbh_encoder *self, lbh_role role, float *A, float *b);
     int (*project)(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
+
+    /* Optional: true if queries are encoded otherwise than database rows. */
+    bool (*asymmetric)(const lbh_encoder *self);
 
     /* Optional: the decoder, U[nbits*d] and c[d]: x^ = sum of U_k over set bits + c. */
     int (*decoder)(const lbh_encoder *self, float *U, float *c);
@@ -101,6 +121,14 @@ struct lbh_method {
     int (*prepare)(lbh_encoder *self);
     void (*release)(lbh_encoder *self);
 };
+
+/* encoder.c: visits with helpers for all rooms */
+int lbh_visit_allocate(lbh_encoder *enc); /* allocates the learned tensors, zero */
+void lbh_visit_free(lbh_encoder *enc);
+int lbh_encoder_finish(lbh_encoder *enc); /* packs and prepares after train or load */
+
+/* First row of x[n * d] that holds a NaN or an infinity, or -1. */
+int64_t lbh_find_nonfinite(int64_t n, int d, const float *x);
 
 /* registry.c */
 extern const lbh_method *const lbh_methods[]; /* ends with NULL */

@@ -1,0 +1,18 @@
+/* error.h: raising errors. One line to raise: return lbh_error(LBH_EINVAL, "...", ...); one line to
+ * forward: LBH_TRY(call). The text is per thread and read by lbh_last_error(). */
+#ifndef LBH_CORE_ERROR_H
+#define LBH_CORE_ERROR_H
+
+#include "lbh.h"
+
+/* Sets this thread's error text and returns `code`. Exported for c_api/ only. */
+LBH_API int lbh_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define LBH_TRY(call)                                                                              \
+    do {                                                                                           \
+        int lbh_try_rc = (call);                                                                   \
+        if (lbh_try_rc != LBH_OK)                                                                  \
+            return lbh_try_rc;                                                                     \
+    } while (0)
+
+#endif

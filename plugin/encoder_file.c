@@ -1,0 +1,247 @@
+/* encoder_file.c: saving and loading encoders through the method's visitor. */
+#define _POSIX_C_SOURCE 200809L
+#include "encoder_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+int lbh_put_encoder(lbh_document *doc, const lbh_encoder *enc)
+{
+    const char *method = enc->method->name;
+    LBH_TRY(lbh_document_put(doc, "method", method));
+    LBH_TRY(lbh_document_put_number(doc, "d", enc->d));
+    LBH_TRY(lbh_document_put_number(doc, "nbits", enc->nbits));
+    lbh_param p;
+    for (int i = 0; lbh_method_param(&p, method, i) == LBH_OK; i++) {
+        char key[64];
+        double value;
+        snprintf(key, sizeof key, "option.%s", p.name);
+        LBH_TRY(lbh_encoder_get_value(enc, p.name, &value));
+        LBH_TRY(lbh_document_put_number(doc, key, value));
+    }
+    return LBH_OK;
+}
+
+typedef struct put_visitor {
+    lbh_visitor visitor;
+    lbh_document *doc;
+} put_visitor;
+
+static int put_tensor(lbh_visitor *v, const char *name, float **data, int64_t rows, int64_t cols)
+{
+    return lbh_document_put_tensor(((put_visitor *)(void *)v)->doc, name, rows, cols, *data);
+}
+
+int lbh_put_tensors(lbh_document *doc, lbh_encoder *enc)
+{
+    put_visitor v = {{put_tensor}, doc};
+    return enc->method->visit(enc, &v.visitor);
+}
+
+static int build_model(lbh_document *doc, lbh_encoder *enc)
+{
+    LBH_TRY(lbh_document_put(doc, "format", "faiss-lbh model"));
+    LBH_TRY(lbh_document_put(doc, "library", enc->library));
+    LBH_TRY(lbh_put_encoder(doc, enc));
+    LBH_TRY(lbh_document_put_number(doc, "n_train", (double)enc->n_train));
+    LBH_TRY(lbh_document_put(doc, "bit_order", "lsb"));
+    LBH_TRY(lbh_document_put(doc, "bit_rule", "z>=0"));
+    LBH_TRY(lbh_document_put_number(doc, "pad_bits", (8 - enc->nbits % 8) % 8));
+    return lbh_put_tensors(doc, enc);
+}
+
+/* The visitor only reads here, but the type of visit() is that of all visits. */
+static lbh_encoder *unconst(const lbh_encoder *enc)
+{
+    union {
+        const lbh_encoder *in;
+        lbh_encoder *out;
+    } u = {enc};
+    return u.out;
+}
+
+int lbh_encoder_save(const lbh_encoder *enc, const char *path)
+{
+    if (!enc || !path)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_save: a NULL argument");
+    if (!enc->trained)
+        return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
+    lbh_document doc = {0};
+    int rc = build_model(&doc, unconst(enc));
+    if (!rc)
+        rc = lbh_document_write(&doc, path);
+    lbh_document_clear(&doc);
+    return rc;
+}
+
+typedef struct hash_visitor {
+    lbh_visitor visitor;
+    uint64_t hash;
+} hash_visitor;
+
+static int hash_tensor(lbh_visitor *v, const char *name, float **data, int64_t rows, int64_t cols)
+{
+    hash_visitor *h = (hash_visitor *)(void *)v;
+    h->hash = XXH3_64bits_withSeed(name, strlen(name), h->hash);
+    h->hash = XXH3_64bits_withSeed(*data, (size_t)(rows * cols) * sizeof(float), h->hash);
+    return LBH_OK;
+}
+
+uint64_t lbh_encoder_digest(const lbh_encoder *enc)
+{
+    if (!enc || !enc->trained)
+        return 0;
+    hash_visitor v = {{hash_tensor}, 0};
+    enc->method->visit(unconst(enc), &v.visitor);
+    return v.hash;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------- */
+
+static int find_tensor(const lbh_document *doc, const char *what, const char *name, int64_t rows,
+                       int64_t cols, const lbh_tensor **out)
+{
+    const lbh_tensor *t = lbh_document_tensor(doc, name);
+    if (!t)
+        return lbh_error(LBH_EFORMAT, "%s: tensor %s is missing", what, name);
+    if (t->rows != rows || t->cols != cols)
+        return lbh_error(LBH_EFORMAT, "%s: tensor %s is %lld x %lld and should be %lld x %lld",
+                         what, name, (long long)t->rows, (long long)t->cols, (long long)rows,
+                         (long long)cols);
+    for (int64_t i = 0; i < rows; i++)
+        if (lbh_find_nonfinite(1, (int)cols, t->data + i * cols) >= 0)
+            return lbh_error(LBH_EFORMAT, "%s: tensor %s holds a NaN or an infinity", what, name);
+    *out = t;
+    return LBH_OK;
+}
+
+int lbh_fill_tensor(const lbh_document *doc, const char *what, const char *name, int64_t rows,
+                    int64_t cols, float *data)
+{
+    const lbh_tensor *t;
+    LBH_TRY(find_tensor(doc, what, name, rows, cols, &t));
+    memcpy(data, t->data, (size_t)(rows * cols) * sizeof *data);
+    return LBH_OK;
+}
+
+typedef struct fill_visitor {
+    lbh_visitor visitor;
+    const lbh_document *doc;
+    const char *what;
+    int count;
+} fill_visitor;
+
+static int fill_tensor(lbh_visitor *v, const char *name, float **data, int64_t rows, int64_t cols)
+{
+    fill_visitor *f = (fill_visitor *)(void *)v;
+    const lbh_tensor *t;
+    LBH_TRY(find_tensor(f->doc, f->what, name, rows, cols, &t));
+    free(*data);
+    *data = lbh_alloc(rows * cols, sizeof **data);
+    if (!*data)
+        return LBH_ENOMEM;
+    memcpy(*data, t->data, (size_t)(rows * cols) * sizeof **data);
+    f->count++;
+    return LBH_OK;
+}
+
+int lbh_fill_tensors(lbh_encoder *enc, const lbh_document *doc, const char *what, int *count)
+{
+    fill_visitor v = {{fill_tensor}, doc, what, 0};
+    LBH_TRY(enc->method->visit(enc, &v.visitor));
+    *count = v.count;
+    return LBH_OK;
+}
+
+/* Options of the file that this library does not know are ignored; bad values are not. */
+static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *what)
+{
+    lbh_param p;
+    for (int i = 0; lbh_method_param(&p, enc->method->name, i) == LBH_OK; i++) {
+        char key[64], text[64];
+        double value;
+        snprintf(key, sizeof key, "option.%s", p.name);
+        if (!lbh_document_get(doc, key, text, sizeof text))
+            continue;
+        if (!lbh_document_get_number(doc, key, &value))
+            return lbh_error(LBH_EFORMAT, "%s: %s is no number: %s", what, key, text);
+        if (lbh_encoder_set_value(enc, p.name, value))
+            return lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error());
+    }
+    return LBH_OK;
+}
+
+static int new_from(lbh_encoder **enc, const lbh_document *doc, const char *what)
+{
+    char method[64], order[16];
+    double d, nbits;
+    if (!lbh_document_get(doc, "method", method, sizeof method) ||
+        !lbh_document_get_number(doc, "d", &d) || !lbh_document_get_number(doc, "nbits", &nbits))
+        return lbh_error(LBH_EFORMAT, "%s: method, d or nbits is missing", what);
+    if (!(d >= 1 && d <= LBH_MAX_D && nbits >= 1 && nbits <= LBH_MAX_NBITS))
+        return lbh_error(LBH_EFORMAT, "%s: d %g or nbits %g is out of bounds", what, d, nbits);
+    if (lbh_document_get(doc, "bit_order", order, sizeof order) && strcmp(order, "lsb") != 0)
+        return lbh_error(LBH_EFORMAT, "%s: unknown bit order %s", what, order);
+    int rc = lbh_encoder_new(enc, method, (int)d, (int)nbits);
+    return rc == LBH_EINVAL ? lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error()) : rc;
+}
+
+static int fill_encoder(lbh_encoder *enc, const lbh_document *doc, const char *what)
+{
+    double n_train = 0;
+    int count = 0;
+    LBH_TRY(read_options(enc, doc, what));
+    if (enc->method->check && enc->method->check(enc))
+        return lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error());
+    LBH_TRY(lbh_fill_tensors(enc, doc, what, &count));
+    if (count != doc->ntensors)
+        return lbh_error(LBH_EFORMAT, "%s: it holds %d tensors that %s does not know", what,
+                         doc->ntensors - count, enc->method->name);
+    if (lbh_document_get_number(doc, "n_train", &n_train) && n_train >= 0 && n_train < 0x1p53)
+        enc->n_train = (int64_t)n_train;
+    if (!lbh_document_get(doc, "library", enc->library, sizeof enc->library))
+        snprintf(enc->library, sizeof enc->library, "?");
+    return lbh_encoder_finish(enc);
+}
+
+static int load(lbh_encoder **out, const lbh_document *doc, const char *what)
+{
+    char format[64];
+    if (!lbh_document_get(doc, "format", format, sizeof format) ||
+        strcmp(format, "faiss-lbh model") != 0)
+        return lbh_error(LBH_EFORMAT, "%s: not a model (perhaps a checkpoint of training)", what);
+    lbh_encoder *enc = NULL;
+    LBH_TRY(new_from(&enc, doc, what));
+    int rc = fill_encoder(enc, doc, what);
+    if (rc)
+        lbh_encoder_free(enc);
+    else
+        *out = enc;
+    return rc;
+}
+
+int lbh_encoder_load(lbh_encoder **enc, const char *path)
+{
+    if (!enc || !path)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_load: a NULL argument");
+    lbh_document doc;
+    LBH_TRY(lbh_document_read(&doc, path));
+    int rc = load(enc, &doc, path);
+    lbh_document_clear(&doc);
+    return rc;
+}
+
+int lbh_encoder_load_memory(lbh_encoder **enc, const void *data, size_t size)
+{
+    if (!enc || !data)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_load_memory: a NULL argument");
+    lbh_document doc;
+    LBH_TRY(lbh_document_parse(&doc, data, size, "model in memory"));
+    int rc = load(enc, &doc, "model in memory");
+    lbh_document_clear(&doc);
+    return rc;
+}

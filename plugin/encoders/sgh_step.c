@@ -1,0 +1,239 @@
+/* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The passes
+ * go over blocks of 16 columns (a cache line), so that every column sum has one order whatever the
+ * number of threads. */
+#include "encoders/sgh_step.h"
+
+#include "core/blas.h"
+#include "core/cpu.h"
+#include "core/vmath.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { COLUMNS = 16 };
+
+static float code_lo(const sgh_config *cfg)
+{
+    return cfg->coding == SGH_CODING_PM1 ? -1.0f : 0.0f;
+}
+
+/* log(1 + e^a) */
+static double softplus(double a)
+{
+    return fmax(a, 0) + log1p(exp(-fabs(a)));
+}
+
+/* A += b, P = sigma(A), H = code, for columns j0 .. j1-1 */
+LBH_CLONES
+static void neurons(int B, int L, int j0, int j1, float lo, const float *restrict b,
+                    const float *restrict noise, float *restrict A, float *restrict P,
+                    float *restrict H)
+{
+    for (int i = 0; i < B; i++)
+        for (int j = j0; j < j1; j++) {
+            ptrdiff_t k = (ptrdiff_t)i * L + j;
+            float a = A[k] + b[j];
+            float p = lbh_sigmoid(a);
+            A[k] = a;
+            P[k] = p;
+            /* xi = 1/2 is decided on the logit: sigma rounds to 1/2 around 0 */
+            int on = noise ? p > noise[k] : a > 0;
+            H[k] = on ? 1.0f : lo;
+        }
+}
+
+/* T <- (T o |s| + c - X) o |s|, with the sums that dc and ds need; returns sum r^2 / 2. */
+LBH_CLONES
+static double residuals(int B, int d, int j0, int j1, const float *restrict X,
+                        const float *restrict s, const float *restrict c, float *restrict T,
+                        float *restrict dc, float *restrict ds)
+{
+    float sum_r[COLUMNS] = {0}, sum_rt[COLUMNS] = {0}, sum_rr[COLUMNS] = {0};
+    int width = j1 - j0;
+    double rec = 0;
+    for (int i = 0; i < B; i++) {
+        float *t = T + (ptrdiff_t)i * d + j0;
+        const float *x = X + (ptrdiff_t)i * d + j0;
+        for (int j = 0; j < width; j++) {
+            float scale = s ? fabsf(s[j0 + j]) : 1.0f;
+            float r = t[j] * scale + (c ? c[j0 + j] : 0.0f) - x[j];
+            sum_r[j] += r;
+            sum_rt[j] += r * t[j];
+            sum_rr[j] += r * r;
+            t[j] = r * scale;
+        }
+    }
+    for (int j = 0; j < width; j++) {
+        rec += 0.5 * (double)sum_rr[j];
+        if (dc)
+            dc[j0 + j] = sum_r[j];
+        if (ds)
+            ds[j0 + j] = s[j0 + j] < 0 ? -sum_rt[j] : sum_rt[j];
+    }
+    return rec;
+}
+
+/* What turns d(reconstruction)/d(code) into the gradient of the logit. */
+typedef struct logit_terms {
+    float lo, step;      /* codes */
+    float inv_rho2;      /* 1 / rho^2 */
+    float kl;            /* paper: + kl (a - step beta) */
+    float alpha;         /* official: - alpha a, and + alpha (p - [h = hi]) */
+    const float *nu;     /* unbiased: squared norms of the templates; else NULL */
+    const float *beta;
+} logit_terms;
+
+/* G <- d(loss)/d(logit), db = its column sums, dbeta. See algorithm lines in sgh_step.h. */
+LBH_CLONES
+static void logits(int B, int L, int j0, int j1, const logit_terms *t, const float *restrict A,
+                   const float *restrict P, const float *restrict H, float *restrict G,
+                   float *restrict db)
+{
+    float middle = t->lo + 0.5f * t->step;
+    float sum[COLUMNS] = {0};
+    for (int i = 0; i < B; i++)
+        for (int j = j0; j < j1; j++) {
+            ptrdiff_t k = (ptrdiff_t)i * L + j;
+            float g = G[k];
+            if (t->nu)
+                g += t->nu[j] * (middle - H[k]);
+            float on = H[k] > t->lo ? 1.0f : 0.0f;
+            float slope = P[k] * (1.0f - P[k]);
+            float da = slope * (t->step * g * t->inv_rho2 +
+                                t->kl * (A[k] - t->step * t->beta[j]) - t->alpha * A[k]) +
+                       t->alpha * (P[k] - on);
+            G[k] = da;
+            sum[j - j0] += da;
+        }
+    for (int j = j0; j < j1; j++)
+        db[j] = sum[j - j0];
+}
+
+/* d/dbeta of kl * KL, summed over the batch: kl (B E_prior[h] - sum E_q[h]) */
+static void prior_gradient(const sgh_config *cfg, const sgh_params *p, int B, const float *P,
+                           float *dbeta)
+{
+    int L = cfg->nbits;
+    for (int j = 0; j < L; j++) {
+        double sum = 0, beta = p->beta[j];
+        for (int i = 0; i < B; i++)
+            sum += P[(ptrdiff_t)i * L + j];
+        double expected = cfg->coding == SGH_CODING_PM1 ? B * tanh(beta) - (2 * sum - B)
+                                                        : B / (1 + exp(-beta)) - sum;
+        dbeta[j] = (float)((double)cfg->kl * expected);
+    }
+}
+
+static void template_norms(const sgh_config *cfg, const sgh_params *p, float *nu)
+{
+    for (int k = 0; k < cfg->nbits; k++) {
+        double sum = 0;
+        for (int j = 0; j < cfg->d; j++) {
+            double u = p->U[(ptrdiff_t)k * cfg->d + j];
+            if (cfg->decoder == SGH_SCALED)
+                u *= p->s[j];
+            sum += u * u;
+        }
+        nu[k] = (float)sum;
+    }
+}
+
+static double all_residuals(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
+                            const sgh_batch *w, const sgh_params *g)
+{
+    const float *s = cfg->decoder == SGH_SCALED ? p->s : NULL;
+    const float *c = cfg->decoder == SGH_BASIC ? NULL : p->c;
+    float *dc = c ? g->c : NULL, *ds = s ? g->s : NULL;
+    int nblocks = (cfg->d + COLUMNS - 1) / COLUMNS;
+    double *part = (double *)(void *)w->sums; /* one double a block of 16 columns: fits in d floats*/
+#pragma omp parallel for schedule(static)
+    for (int k = 0; k < nblocks; k++) {
+        int j0 = k * COLUMNS, j1 = j0 + COLUMNS < cfg->d ? j0 + COLUMNS : cfg->d;
+        part[k] = residuals(B, cfg->d, j0, j1, X, s, c, w->T, dc, ds);
+    }
+    double rec = 0;
+    for (int k = 0; k < nblocks; k++)
+        rec += part[k];
+    return rec;
+}
+
+static void all_logits(const sgh_config *cfg, const sgh_params *p, int B, const sgh_batch *w,
+                       float inv_rho2, const sgh_params *g)
+{
+    int L = cfg->nbits;
+    float *nu = w->sums;
+    bool paper = cfg->objective == SGH_PAPER;
+    if (cfg->estimator == SGH_UNBIASED)
+        template_norms(cfg, p, nu);
+    logit_terms terms = {.lo = code_lo(cfg),
+                         .step = 1.0f - code_lo(cfg),
+                         .inv_rho2 = inv_rho2,
+                         .kl = paper ? cfg->kl : 0,
+                         .alpha = paper ? 0 : cfg->alpha,
+                         .nu = cfg->estimator == SGH_UNBIASED ? nu : NULL,
+                         .beta = p->beta};
+#pragma omp parallel for schedule(static)
+    for (int j0 = 0; j0 < L; j0 += COLUMNS)
+        logits(B, L, j0, j0 + COLUMNS < L ? j0 + COLUMNS : L, &terms, w->A, w->P, w->H, w->G, g->b);
+}
+
+void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
+                   const float *noise, const sgh_batch *w, const sgh_params *g, double *rec)
+{
+    int d = cfg->d, L = cfg->nbits;
+    bool paper = cfg->objective == SGH_PAPER;
+    double rho = paper ? exp((double)p->log_rho[0]) : 1;
+    float inv_rho2 = (float)(1 / (rho * rho)), lo = code_lo(cfg);
+
+    lbh_gemm_nt(B, L, d, 1, X, p->W, 0, w->A); /* A = X W^T */
+#pragma omp parallel for schedule(static)
+    for (int j0 = 0; j0 < L; j0 += COLUMNS)
+        neurons(B, L, j0, j0 + COLUMNS < L ? j0 + COLUMNS : L, lo, p->b, noise, w->A, w->P, w->H);
+
+    lbh_gemm_nn(B, d, L, 1, w->H, p->U, 0, w->T); /* T = H U */
+    *rec = all_residuals(cfg, p, B, X, w, g);     /* T = R o |s| */
+    lbh_gemm_nt(B, L, d, 1, w->T, p->U, 0, w->G); /* G = T U^T */
+    all_logits(cfg, p, B, w, inv_rho2, g);        /* G = dA */
+
+    memcpy(g->W, p->W, (size_t)L * (size_t)d * sizeof *g->W);
+    memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
+    lbh_gemm_tn(L, d, B, 1, w->G, X, cfg->decay_w, g->W);           /* dW = dA^T X + decay W */
+    lbh_gemm_tn(L, d, B, inv_rho2, w->H, w->T, cfg->decay_u, g->U); /* dU = H^T Q / rho^2 + ... */
+    for (int j = 0; j < d; j++) {
+        if (g->c && cfg->decoder != SGH_BASIC)
+            g->c[j] *= inv_rho2;
+        if (g->s && cfg->decoder == SGH_SCALED)
+            g->s[j] *= inv_rho2;
+    }
+    if (g->beta && paper)
+        prior_gradient(cfg, p, B, w->P, g->beta);
+    if (g->log_rho && paper) /* d/d(log rho) of r^2 / (2 rho^2) + d log rho */
+        g->log_rho[0] = (float)((double)B * d - 2 * *rec / (rho * rho));
+}
+
+double sgh_loss(const sgh_config *cfg, const sgh_params *p, int B, const sgh_batch *w, double rec)
+{
+    int L = cfg->nbits;
+    bool pm1 = cfg->coding == SGH_CODING_PM1;
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)B * L; i++) {
+        double a = w->A[i], q = w->P[i], beta = p->beta[i % L];
+        bool on = w->H[i] > code_lo(cfg);
+        if (cfg->objective == SGH_OFFICIAL)
+            sum += (double)cfg->alpha * (softplus(a) - (on ? a : 0));
+        else
+            sum += (double)cfg->kl *
+                   (pm1 ? q * a - softplus(a) - beta * (2 * q - 1) + softplus(2 * beta) - beta
+                        : q * (a - beta) - softplus(a) + softplus(beta));
+    }
+    if (cfg->objective == SGH_PAPER) {
+        double log_rho = p->log_rho[0];
+        return rec * exp(-2 * log_rho) + (double)B * cfg->d * log_rho + sum;
+    }
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)L * cfg->d; i++) {
+        double u = p->U[i], v = p->W[i];
+        sum += 0.5 * ((double)cfg->decay_u * u * u + (double)cfg->decay_w * v * v);
+    }
+    return rec + sum;
+}

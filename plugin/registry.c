@@ -1,0 +1,52 @@
+/* registry.c: the methods, one line each. */
+#include "method.h"
+
+#include <string.h>
+
+extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh;
+
+const lbh_method *const lbh_methods[] = {
+    &lbh_method_lsh,
+    &lbh_method_itq,
+    &lbh_method_sgh,
+    NULL,
+};
+
+const lbh_method *lbh_method_find(const char *name)
+{
+    for (int i = 0; name && lbh_methods[i]; i++)
+        if (strcmp(lbh_methods[i]->name, name) == 0)
+            return lbh_methods[i];
+    return NULL;
+}
+
+int lbh_method_count(void)
+{
+    int n = 0;
+    while (lbh_methods[n])
+        n++;
+    return n;
+}
+
+const char *lbh_method_name(int i)
+{
+    return i >= 0 && i < lbh_method_count() ? lbh_methods[i]->name : NULL;
+}
+
+const char *lbh_method_summary(const char *method)
+{
+    const lbh_method *m = lbh_method_find(method);
+    return m ? m->summary : NULL;
+}
+
+const char *lbh_method_cite(const char *method)
+{
+    const lbh_method *m = lbh_method_find(method);
+    return m ? m->cite : NULL;
+}
+
+int lbh_method_needs_labels(const char *method)
+{
+    const lbh_method *m = lbh_method_find(method);
+    return m ? m->needs_labels : 0;
+}
