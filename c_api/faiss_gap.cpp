@@ -1,0 +1,294 @@
+/* faiss_gap.cpp: the only C++ of the project: what FAISS's C API lacks (see faiss_gap.h). Compiled
+ * against the headers of the very library that it is linked with, because class layouts change from
+ * version to version. Works with FAISS 1.7.3 and later. */
+#include "faiss_gap.h"
+
+#include "core/error.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include <faiss/Index.h>
+#include <faiss/IndexBinary.h>
+#include <faiss/IndexBinaryFlat.h>
+#include <faiss/IndexBinaryFromFloat.h>
+#include <faiss/IndexBinaryHNSW.h>
+#include <faiss/IndexBinaryHash.h>
+#include <faiss/IndexBinaryIVF.h>
+#include <faiss/IndexIDMap.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/impl/FaissException.h>
+#include <faiss/index_factory.h>
+#include <faiss/index_io.h>
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+namespace {
+
+const faiss::IndexBinary *cpp(const FaissIndexBinary *index)
+{
+    return reinterpret_cast<const faiss::IndexBinary *>(index);
+}
+
+faiss::IndexBinary *cpp(FaissIndexBinary *index)
+{
+    return reinterpret_cast<faiss::IndexBinary *>(index);
+}
+
+const faiss::Index *cpp(const FaissIndex *index)
+{
+    return reinterpret_cast<const faiss::Index *>(index);
+}
+
+faiss::Index *cpp(FaissIndex *index)
+{
+    return reinterpret_cast<faiss::Index *>(index);
+}
+
+FaissIndexBinary *c(const faiss::IndexBinary *index)
+{
+    return reinterpret_cast<FaissIndexBinary *>(const_cast<faiss::IndexBinary *>(index));
+}
+
+// FAISS's text without the place in its source, on one line.
+std::string words(const char *what)
+{
+    std::string text(what);
+    std::size_t at = text.rfind("Error: ");
+    if (at != std::string::npos)
+        text.erase(0, at + 7);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && text.back() == ' ')
+        text.pop_back();
+    return text;
+}
+
+// Runs f; whatever it throws becomes an error code and the text "what: FAISS's words".
+template <class F> int guarded(const char *what, F f) noexcept
+{
+    try {
+        f();
+        return LBH_OK;
+    } catch (const std::bad_alloc &) {
+        return lbh_error(LBH_ENOMEM, "%s: out of memory", what);
+    } catch (const std::length_error &) {
+        return lbh_error(LBH_ENOMEM, "%s: a size is beyond all memory", what);
+    } catch (const std::exception &e) {
+        try {
+            return lbh_error(LBH_EFAISS, "%s: FAISS says: %s", what, words(e.what()).c_str());
+        } catch (...) {
+            return lbh_error(LBH_EFAISS, "%s: FAISS failed", what);
+        }
+    } catch (...) {
+        return lbh_error(LBH_EFAISS, "%s: FAISS failed in an unknown way", what);
+    }
+}
+
+// k-means of FAISS writes a warning to stderr when there are few rows to a centroid. Below one row
+// a centroid it throws, which is all that is wanted.
+void quiet(faiss::Index *index)
+{
+    if (auto *p = dynamic_cast<faiss::IndexPreTransform *>(index))
+        quiet(p->index);
+    else if (auto *m = dynamic_cast<faiss::IndexIDMap *>(index))
+        quiet(m->index);
+    else if (auto *r = dynamic_cast<faiss::IndexRefine *>(index))
+        quiet(r->base_index);
+    else if (auto *q = dynamic_cast<faiss::IndexPQ *>(index))
+        q->pq.cp.min_points_per_centroid = 1;
+    else if (auto *v = dynamic_cast<faiss::IndexIVF *>(index)) {
+        v->cp.min_points_per_centroid = 1;
+        if (auto *vq = dynamic_cast<faiss::IndexIVFPQ *>(v))
+            vq->pq.cp.min_points_per_centroid = 1;
+    }
+}
+
+} // namespace
+
+/* FAISS's C API lacks the version until 1.8; delete when FAISS >= 1.8. */
+const char *lbh_gap_version(void)
+{
+    return TEXT(FAISS_VERSION_MAJOR) "." TEXT(FAISS_VERSION_MINOR) "." TEXT(FAISS_VERSION_PATCH);
+}
+
+/* FAISS's C API lacks downcasts of binary indexes (1.12 has IVF, 1.14.1 flat, none hash, HNSW or
+ * IDMap); keep until it has them all. */
+lbh_index_info lbh_gap_info(const FaissIndexBinary *index)
+{
+    lbh_index_info info = {};
+    const faiss::IndexBinary *p = cpp(index);
+    // An IDMap of an IDMap is legal; what its ids mean is FAISS's affair, the innermost one counts.
+    while (auto *map = dynamic_cast<const faiss::IndexBinaryIDMap *>(p)) {
+        info.idmap = dynamic_cast<const faiss::IndexBinaryIDMap2 *>(p) ? 2 : 1;
+        p = map->index;
+    }
+    info.inner = c(p);
+    if (dynamic_cast<const faiss::IndexBinaryFlat *>(p)) {
+        info.kind = LBH_KIND_FLAT;
+    } else if (auto *ivf = dynamic_cast<const faiss::IndexBinaryIVF *>(p)) {
+        info.kind = LBH_KIND_IVF;
+        info.nlist = static_cast<int64_t>(ivf->nlist);
+        info.quantizer = c(ivf->quantizer);
+    } else if (dynamic_cast<const faiss::IndexBinaryHNSW *>(p)) {
+        info.kind = LBH_KIND_HNSW;
+    } else if (auto *hash = dynamic_cast<const faiss::IndexBinaryHash *>(p)) {
+        info.kind = LBH_KIND_HASH;
+        info.b = hash->b;
+        info.nhash = 1;
+    } else if (auto *multi = dynamic_cast<const faiss::IndexBinaryMultiHash *>(p)) {
+        info.kind = LBH_KIND_MULTIHASH;
+        info.b = multi->b;
+        info.nhash = multi->nhash;
+    } else if (dynamic_cast<const faiss::IndexBinaryFromFloat *>(p)) {
+        info.kind = LBH_KIND_FROM_FLOAT;
+    }
+    return info;
+}
+
+/* FAISS's C API lacks the binary factory until 1.9 and IDMap in it until 1.13; delete when
+ * FAISS >= 1.13 (and its C API reports errors without printing them). */
+int lbh_gap_new(FaissIndexBinary **index, int d, const char *factory, int idmap)
+{
+    return guarded(factory, [&] {
+        std::unique_ptr<faiss::IndexBinary> made(faiss::index_binary_factory(d, factory));
+        if (auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(made.get()))
+            ivf->cp.min_points_per_centroid = 1; // see quiet()
+        if (idmap) {
+            std::unique_ptr<faiss::IndexBinaryIDMap> map;
+            if (idmap == 2)
+                map.reset(new faiss::IndexBinaryIDMap2(made.get()));
+            else
+                map.reset(new faiss::IndexBinaryIDMap(made.get()));
+            made.release();
+            map->own_fields = true;
+            made = std::move(map);
+        }
+        *index = c(made.release());
+    });
+}
+
+/* FAISS's C API lacks nprobe and max_codes of binary IVF until 1.12, ef* of binary HNSW until 1.14
+ * and nflip of the hash kinds in every version; keep. */
+void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value)
+{
+    faiss::IndexBinary *p = cpp(inner);
+    if (auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(p)) {
+        if (param == LBH_PARAM_NPROBE)
+            ivf->nprobe = static_cast<std::size_t>(value);
+        else if (param == LBH_PARAM_MAX_CODES)
+            ivf->max_codes = static_cast<std::size_t>(value);
+    } else if (auto *hnsw = dynamic_cast<faiss::IndexBinaryHNSW *>(p)) {
+        if (param == LBH_PARAM_EF_SEARCH)
+            hnsw->hnsw.efSearch = static_cast<int>(value);
+        else if (param == LBH_PARAM_EF_CONSTRUCTION)
+            hnsw->hnsw.efConstruction = static_cast<int>(value);
+    } else if (auto *hash = dynamic_cast<faiss::IndexBinaryHash *>(p)) {
+        if (param == LBH_PARAM_NFLIP)
+            hash->nflip = static_cast<int>(value);
+    } else if (auto *multi = dynamic_cast<faiss::IndexBinaryMultiHash *>(p)) {
+        if (param == LBH_PARAM_NFLIP)
+            multi->nflip = static_cast<int>(value);
+    }
+}
+
+/* FAISS (all versions to 1.15) stores the length of a bucket in just enough bits for ids 0 ..
+ * ntotal-1, which does not hold ntotal itself when that is a power of two; delete when it does. */
+int lbh_gap_unwritable(const FaissIndexBinary *index)
+{
+    auto *multi = dynamic_cast<const faiss::IndexBinaryMultiHash *>(cpp(lbh_gap_info(index).inner));
+    if (!multi || multi->ntotal < 1 || (multi->ntotal & (multi->ntotal - 1)) != 0)
+        return 0;
+    for (const auto &map : multi->maps)
+        if (map.size() == 1)
+            return 1;
+    return 0;
+}
+
+/* FAISS's C API prints exceptions (all versions, unless built with NDEBUG); delete this and the
+ * calls below when it no longer does. */
+int lbh_gap_train(FaissIndexBinary *index, int64_t n, const uint8_t *codes)
+{
+    return guarded("training the index", [&] { cpp(index)->train(n, codes); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_write(const FaissIndexBinary *index, FILE *stream)
+{
+    return guarded("writing the index", [&] { faiss::write_index_binary(cpp(index), stream); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_read(FaissIndexBinary **index, FILE *stream, const char *path)
+{
+    return guarded(path, [&] { *index = c(faiss::read_index_binary(stream)); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_new(FaissIndex **index, int d, const char *factory, int metric)
+{
+    return guarded(factory, [&] {
+        faiss::Index *made = faiss::index_factory(
+            d, factory, metric == LBH_METRIC_IP ? faiss::METRIC_INNER_PRODUCT : faiss::METRIC_L2);
+        quiet(made);
+        *index = reinterpret_cast<FaissIndex *>(made);
+    });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_train(FaissIndex *index, int64_t n, const float *x)
+{
+    return guarded("training the float index", [&] { cpp(index)->train(n, x); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_add(FaissIndex *index, int64_t n, const float *x)
+{
+    return guarded("adding to the float index", [&] { cpp(index)->add(n, x); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
+                         float *distances, int64_t *labels)
+{
+    return guarded("searching the float index",
+                   [&] { cpp(index)->search(n, x, k, distances, labels); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_encode(const FaissIndex *index, int64_t n, const float *x, uint8_t *codes)
+{
+    return guarded("encoding with the float index",
+                   [&] { cpp(index)->sa_encode(n, x, codes); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_write(const FaissIndex *index, FILE *stream)
+{
+    return guarded("writing the float index", [&] { faiss::write_index(cpp(index), stream); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_read(FaissIndex **index, FILE *stream, const char *path)
+{
+    return guarded(path, [&] {
+        *index = reinterpret_cast<FaissIndex *>(faiss::read_index(stream));
+    });
+}
+
+/* FAISS's faiss_Index_sa_code_size never writes its result before 1.12; delete when FAISS >= 1.12. */
+size_t lbh_gap_float_code_size(const FaissIndex *index)
+{
+    try {
+        return cpp(index)->sa_code_size();
+    } catch (...) {
+        return 0;
+    }
+}

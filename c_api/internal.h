@@ -1,0 +1,63 @@
+/* internal.h: PRIVATE. What the files of this room share. */
+#ifndef LBH_FAISS_INTERNAL_H
+#define LBH_FAISS_INTERNAL_H
+
+#include "lbh_faiss.h"
+
+#include "core/error.h"
+#include "faiss_gap.h"
+
+#include <faiss/c_api/IndexBinary_c.h>
+#include <faiss/c_api/Index_c.h>
+
+/* Bytes that must be readable after the last code given to a hash index: FAISS before 1.14.2 reads
+ * whole 64-bit words from wherever a hash starts. */
+enum { LBH_CODE_PAD = 8, LBH_MAX_CODE_SIZE = 1 << 16 };
+
+/* A parsed factory string. */
+typedef struct lbh_factory {
+    lbh_kind kind;
+    int idmap;       /* 0, 1: IDMap, 2: IDMap2 */
+    int nlist;       /* IVF */
+    int quantizer_m; /* IVF: links of the HNSW quantizer, 0 for a flat one */
+    int m;           /* HNSW: links */
+    int nhash, b;    /* hash kinds */
+    char base[64];   /* the string without IDMap */
+} lbh_factory;
+
+/* factory.c: LBH_EINVAL says what a factory string may be. */
+int lbh_factory_parse(lbh_factory *f, const char *factory, size_t code_size);
+
+/* checks.c: each returns LBH_OK or LBH_EINVAL (LBH_ESTATE) with the error set. */
+int lbh_check_rows(const char *what, int64_t n, const void *rows);
+int lbh_check_codes(const FaissIndexBinary *index, size_t code_size, int64_t n, const void *codes);
+int lbh_check_encoder(const lbh_encoder *enc);
+int lbh_check_encoder_fits(const FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
+                           const void *x);
+
+/* The return code of a call of FAISS's C API as ours, FAISS's words in the error. */
+int lbh_faiss_rc(const char *what, int rc);
+
+/* a * b bytes plus extra; NULL with LBH_ENOMEM set if there is no such memory. */
+void *lbh_alloc_rows(int64_t a, size_t b, size_t extra);
+
+/* Codes of n vectors, LBH_CODE_PAD zero bytes after them; the caller frees. */
+typedef int (*lbh_encode_fn)(const lbh_encoder *, int64_t, const float *, uint8_t *);
+int lbh_encode_padded(uint8_t **codes, const lbh_encoder *enc, lbh_encode_fn encode, int64_t n,
+                      const float *x);
+
+/* Points *use at codes that this index may be given: the codes themselves, or a padded copy, which
+ * is also stored in *copy for the caller to free (else NULL). */
+int lbh_guard_codes(const uint8_t **use, uint8_t **copy, const FaissIndexBinary *index, int64_t n,
+                    size_t code_size, const uint8_t *codes);
+
+/* sort.c: puts each row of k answers in the order of (distance, label); missing ones (label < 0) go
+ * last with the distance `missing`. falling: the largest distance first. */
+int lbh_sort_int(int64_t n, int64_t k, int32_t *distances, int64_t *labels);
+int lbh_sort_float(int64_t n, int64_t k, float *distances, int64_t *labels, int falling);
+
+/* file_check.c: reads the structure of a FAISS binary index file of `size` bytes as FAISS would, and
+ * refuses what FAISS would crash on. LBH_EFORMAT says what is wrong; `path` is for the message. */
+int lbh_file_check(const char *path, const uint8_t *data, size_t size);
+
+#endif
