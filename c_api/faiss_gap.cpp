@@ -3,7 +3,9 @@
  * version to version. Works with FAISS 1.7.3 and later. */
 #include "faiss_gap.h"
 
+extern "C" {
 #include "core/error.h"
+}
 
 #include <algorithm>
 #include <memory>

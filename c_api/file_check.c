@@ -35,7 +35,7 @@ int fc_take_items(cursor *c, span *s, uint64_t count, size_t item_size)
 
 int fc_take_span(cursor *c, span *s, size_t item_size)
 {
-    uint64_t count;
+    uint64_t count = 0;
     LBH_TRY(fc_take(c, &count, sizeof count));
     return fc_take_items(c, s, count, item_size);
 }
@@ -66,8 +66,8 @@ int fc_check_ids(const cursor *c, span ids, int64_t limit)
 
 static int take_header(cursor *c, header *h)
 {
-    uint8_t trained;
-    int32_t metric;
+    uint8_t trained = 0;
+    int32_t metric = 0;
     LBH_TRY(fc_take(c, &h->d, sizeof h->d));
     LBH_TRY(fc_take(c, &h->code_size, sizeof h->code_size));
     LBH_TRY(fc_take(c, &h->ntotal, sizeof h->ntotal));
@@ -84,7 +84,7 @@ static int take_header(cursor *c, header *h)
 
 static int flat(cursor *c, const header *h, int64_t id_limit)
 {
-    span codes;
+    span codes = {0};
     LBH_TRY(fc_take_span(c, &codes, 1));
     if (codes.count / (uint64_t)h->code_size != (uint64_t)h->ntotal ||
         codes.count % (uint64_t)h->code_size != 0)
@@ -127,7 +127,7 @@ static int take_list_sizes(cursor *c, lists *l)
 static int take_lists(cursor *c, const header *h, int64_t nlist, int64_t id_limit)
 {
     char type[4];
-    uint64_t code_size;
+    uint64_t code_size = 0;
     lists l = {0};
     LBH_TRY(fc_take(c, type, sizeof type));
     if (memcmp(type, "il00", 4) == 0)
@@ -144,7 +144,7 @@ static int take_lists(cursor *c, const header *h, int64_t nlist, int64_t id_limi
     uint64_t step = l.sparse ? 2 : 1;
     for (uint64_t i = 0; i < l.sizes.count; i += step) {
         uint64_t size = (uint64_t)fc_i64(l.sizes.data, i + step - 1);
-        span codes, ids;
+        span codes, ids = {0};
         if (size > c->size) /* keeps size * code_size in range */
             return fc_bad(c, "the size of an inverted list is wrong");
         LBH_TRY(fc_take_items(c, &codes, size * code_size, 1));
@@ -157,7 +157,7 @@ static int take_lists(cursor *c, const header *h, int64_t nlist, int64_t id_limi
 static int take_direct_map(cursor *c, const header *h, int64_t nlist)
 {
     char type;
-    span array, pairs;
+    span array = {0}, pairs;
     LBH_TRY(fc_take(c, &type, 1));
     if (type < 0 || type > 2)
         return fc_bad(c, "the direct map is damaged");
@@ -172,7 +172,7 @@ static int take_direct_map(cursor *c, const header *h, int64_t nlist)
 
 static int ivf(cursor *c, const header *h, int64_t id_limit, int depth)
 {
-    int64_t nlist, nprobe;
+    int64_t nlist = 0, nprobe = 0;
     header quantizer;
     LBH_TRY(fc_take(c, &nlist, sizeof nlist));
     LBH_TRY(fc_take(c, &nprobe, sizeof nprobe));
@@ -190,7 +190,7 @@ static int ivf(cursor *c, const header *h, int64_t id_limit, int depth)
 static int idmap(cursor *c, const header *h, int64_t id_limit, int depth)
 {
     header inner;
-    span ids;
+    span ids = {0};
     LBH_TRY(fc_index(c, &inner, h->ntotal, depth));
     if (c->opaque)
         return LBH_OK;

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# build.sh: everything from a bare Debian to a built tree in build/: packages, a FAISS with its C
+# API, cmake (Release). Run again, it does only what is not done. Usage:
+#
+#   scripts/build.sh [--test] [cmake options]     --test: the tests too
+#
+# BUILD_DIR names another build directory. Nothing goes to stdout.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=${BUILD_DIR:-build}
+setup=() options=()
+for arg in "$@"; do
+    case $arg in
+    --test)
+        setup=(--test)
+        options+=(-DBUILD_TESTING=ON)
+        ;;
+    -D*) options+=("$arg") ;;
+    *)
+        sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+
+scripts/setup.sh "${setup[@]}"
+faiss=$(scripts/get_faiss.sh)
+
+# A build tree belongs to one source tree: one that was copied or moved is made anew.
+cache=$build/CMakeCache.txt
+if [ -e "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$cache"; then
+    echo "build.sh: $build belongs to another source tree, starting anew" >&2
+    rm -rf "$build"
+fi
+if [ ! -e "$cache" ]; then
+    # Without --test the tests' packages may be absent.
+    [ ${#setup[@]} -gt 0 ] || options+=(-DBUILD_TESTING=OFF)
+    options+=(-DCMAKE_BUILD_TYPE=Release)
+    if command -v ninja >/dev/null; then options+=(-G Ninja); fi
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cmake -S . -B "$build" -DFAISS_ROOT="$faiss" "${options[@]}" >"$log" 2>&1 || {
+    cat "$log" >&2
+    exit 1
+}
+cmake --build "$build" -j"$(nproc)" >&2
