@@ -214,29 +214,24 @@ static int encode_block(const lbh_encoder *enc, lbh_role role, int64_t first, in
     return LBH_OK;
 }
 
-/* Error texts are per thread: the least bad row is carried out of the parallel region and raised by
- * the caller's thread. */
+/* Error texts are per thread: the first bad row and the error code are carried out of the parallel
+ * region and raised by the caller's thread. */
 static int run_blocks(const lbh_encoder *enc, lbh_role role, int64_t n, const float *x,
                       const sink *out)
 {
     int64_t bad_row = INT64_MAX;
-    int failure = LBH_OK;
+    int failure = LBH_OK; /* error codes are negative */
     int64_t nblocks = (n + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(dynamic) if (nblocks > 1)
+#pragma omp parallel for schedule(dynamic) if (nblocks > 1) reduction(min : bad_row, failure)
     for (int64_t b = 0; b < nblocks; b++) {
         int64_t first = b * BLOCK, rows = n - first < BLOCK ? n - first : BLOCK;
         const float *block = x + first * enc->d;
         int64_t bad = lbh_find_nonfinite(rows, enc->d, block);
         int rc = bad >= 0 ? LBH_OK : encode_block(enc, role, first, rows, block, out);
-        if (bad >= 0 || rc) {
-#pragma omp critical(lbh_encode_error)
-            {
-                if (bad >= 0 && first + bad < bad_row)
-                    bad_row = first + bad;
-                if (rc)
-                    failure = rc;
-            }
-        }
+        if (bad >= 0 && first + bad < bad_row)
+            bad_row = first + bad;
+        if (rc < failure)
+            failure = rc;
     }
     if (bad_row != INT64_MAX)
         return lbh_error(LBH_EINVAL, "%s: row %lld holds a NaN or an infinity", enc->method->name,

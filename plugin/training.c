@@ -320,6 +320,27 @@ static int check_training(const lbh_encoder *enc, const lbh_rows *rows, const lb
     return enc->method->check ? enc->method->check(enc) : LBH_OK;
 }
 
+static int check_tensor(lbh_visitor *v, const char *name, float **data, int64_t rows, int64_t cols)
+{
+    (void)v;
+    for (int64_t i = 0; i < rows; i++)
+        if (lbh_find_nonfinite(1, (int)cols, *data + i * cols) >= 0)
+            return lbh_error(LBH_ENUMERIC, "training diverged: %s is not finite", name);
+    return LBH_OK;
+}
+
+/* Learns; a model that is not finite is an error, not a model. */
+static int learn(lbh_encoder *enc, lbh_training *t)
+{
+    lbh_visitor finite = {check_tensor};
+    LBH_TRY(lbh_visit_allocate(enc));
+    LBH_TRY(enc->method->train(enc, t));
+    if (enc->method->visit(enc, &finite) == LBH_OK)
+        return LBH_OK;
+    return lbh_error(LBH_ENUMERIC, "%s: %s; a lower step size may help", enc->method->name,
+                     lbh_last_error());
+}
+
 int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
                            const lbh_lists *neighbours)
 {
@@ -332,9 +353,7 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
                       .labels = labels,
                       .neighbours = neighbours,
                       .run = &run};
-    int rc = lbh_visit_allocate(enc);
-    if (!rc)
-        rc = enc->method->train(enc, &t);
+    int rc = learn(enc, &t);
     lbh_arena_clear(&run.arena);
     if (!rc)
         rc = lbh_encoder_finish(enc);

@@ -226,8 +226,9 @@ void lbh_panels_apply(const lbh_panels *p, int64_t n, const float *x, float *z)
     }
 }
 
+/* Clones are for static functions only: the resolver of any other would be exported. */
 LBH_CLONES
-void lbh_pack_bits(int64_t n, int nbits, const float *z, uint8_t *codes)
+static void pack_rows(int64_t n, int nbits, const float *z, uint8_t *codes)
 {
     int code_size = (nbits + 7) / 8;
     for (int64_t i = 0; i < n; i++)
@@ -241,12 +242,17 @@ void lbh_pack_bits(int64_t n, int nbits, const float *z, uint8_t *codes)
         }
 }
 
-/* 16 floats to 16 bits. */
+void lbh_pack_bits(int64_t n, int nbits, const float *z, uint8_t *codes)
+{
+    pack_rows(n, nbits, z, codes);
+}
+
+/* nbytes * 8 floats to nbytes bytes. */
 typedef void (*pack_fn)(int nbytes, const float *z, uint8_t *code);
 
 static void pack_scalar(int nbytes, const float *z, uint8_t *code)
 {
-    lbh_pack_bits(1, 8 * nbytes, z, code);
+    pack_rows(1, 8 * nbytes, z, code);
 }
 
 #if defined(__x86_64__)
