@@ -1,0 +1,108 @@
+/* cmd_build.c: `lbh build`: a FAISS binary index of the codes of a file of vectors. */
+#include "common.h"
+
+#include <stdlib.h>
+
+typedef struct build_args {
+    common common;
+    const char *model, *base, *factory, *output;
+    char *set;
+} build_args;
+
+static int fill(const build_args *a, const lbh_encoder *enc, const vectors *base,
+                FaissIndexBinary **index, cJSON *doc)
+{
+    size_t code_size = lbh_encoder_code_size(enc);
+    uint8_t *codes;
+    double began = cli_now();
+    int rc = encode_all(enc, base, false, &codes);
+    if (rc)
+        return rc;
+    report_seconds(doc, "encode_seconds", cli_now() - began);
+    began = cli_now();
+    progress_note("building %s ...", a->factory);
+    int code = lbh_index_build_codes(index, code_size, a->factory, base->n, codes);
+    if (code == LBH_OK && a->set)
+        code = lbh_index_set(*index, a->set);
+    free(codes);
+    report_seconds(doc, "build_seconds", cli_now() - began);
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+static int save(const build_args *a, const FaissIndexBinary *index, cJSON *doc)
+{
+    if (cli_interrupted())
+        return fail_cancelled();
+    int code = lbh_index_save(index, a->output);
+    if (code)
+        return fail_library(code);
+    report_text(doc, "index", a->output);
+    report_text(doc, "kind", lbh_index_kind(index));
+    report_number(doc, "n", (double)lbh_index_ntotal(index));
+    report_number(doc, "code_size", (double)lbh_index_code_size(index));
+    return EXIT_OK;
+}
+
+/* Refuses a factory string that FAISS would not take before the encoding starts. */
+static int check_factory(const build_args *a, const lbh_encoder *enc)
+{
+    FaissIndexBinary *probe = NULL;
+    int code = lbh_index_new(&probe, lbh_encoder_code_size(enc), a->factory);
+    lbh_index_free(probe);
+    int rc = code ? fail_library(code) : EXIT_OK;
+    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+}
+
+static int build(const build_args *a)
+{
+    vectors base;
+    lbh_encoder *enc = NULL;
+    FaissIndexBinary *index = NULL;
+    int rc = outfile_check(a->output, true);
+    if (rc == EXIT_OK)
+        rc = vectors_open(&base, a->base);
+    if (rc)
+        return rc;
+    cJSON *doc = report_new("build");
+    rc = model_load(&enc, a->model, &base);
+    if (rc == EXIT_OK)
+        rc = check_factory(a, enc);
+    if (rc == EXIT_OK)
+        rc = fill(a, enc, &base, &index, doc);
+    if (rc == EXIT_OK)
+        rc = save(a, index, doc);
+    lbh_index_free(index);
+    lbh_encoder_free(enc);
+    vectors_close(&base);
+    return common_end(doc, a->common.json, rc);
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    build_args a = {.factory = "BFlat"};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to index", 1},
+        {OPT_TEXT, 0, "index", "FACTORY", &a.factory, 0, 0, "FAISS binary factory string (BFlat)",
+         0},
+        {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
+         "search parameter kept in the file: nprobe, nflip, efSearch", 0},
+        {OPT_TEXT, 'o', "output", "INDEX", &a.output, 0, 0, "file to write", 1},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK) {
+        common_begin(&a.common);
+        rc = build(&a);
+    }
+    free(a.set);
+    return rc;
+}
+
+const command command_build = {
+    "build", "Build a FAISS binary index of codes",
+    "--model MODEL --base FILE --index FACTORY -o INDEX [OPTIONS]",
+    "FACTORY: BFlat, BIVF1024, BIVF1024_HNSW32, BHNSW32, BHash16, BHash4x16, IDMap,... of these.\n"
+    "INDEX is a file that any FAISS reads with read_index_binary.\n",
+    run};

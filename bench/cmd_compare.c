@@ -1,0 +1,318 @@
+/* cmd_compare.c: `lbh compare`: our methods and FAISS's on the same data, as one table. */
+#include "compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct compare_args {
+    common common;
+    const char *base, *query, *train, *query_ids, *labels, *base_labels, *query_labels, *methods;
+    int metric;
+    int64_t nbits, seed, seeds, map_k;
+} compare_args;
+
+/* ---- Set-up -------------------------------------------------------------------------------- */
+
+static int open_relevance(contest *c, const compare_args *a)
+{
+    c->metric = a->metric;
+    int64_t rows = c->base.n - (c->own ? 1 : 0);
+    c->answers = rows < ANSWERS ? rows : ANSWERS;
+    if (a->metric != METRIC_LABEL) {
+        progress_note("exact neighbours of %lld queries ...", (long long)c->query.n);
+        int rc = truth_compute(&c->near, &c->base, &c->query, c->own, a->map_k, a->metric);
+        return rc ? rc : relevance_near(&c->rel, c->base.n, c->own, &c->near, a->map_k);
+    }
+    bool have_base, have_query;
+    int rc = row_labels_open(&c->base_labels, a->base_labels, &c->base, &have_base);
+    if (rc == EXIT_OK)
+        rc = row_labels_open(&c->query_labels, a->query_labels, &c->query, &have_query);
+    if (rc == EXIT_OK && !(have_base && have_query))
+        rc = fail_usage("compare: --metric label needs --base-labels and --query-labels");
+    if (rc == EXIT_OK)
+        rc = labels_dense(&c->base_labels, &c->query_labels);
+    return rc ? rc : relevance_labels(&c->rel, c->own, &c->base_labels, &c->query_labels);
+}
+
+/* --train, else the learn part of a synthetic set that has one, else the base. */
+static int open_train(contest *c, const compare_args *a)
+{
+    int rc = vectors_open(&c->train, a->train ? a->train : a->base);
+    if (rc == EXIT_OK && c->train.d != c->base.d)
+        rc = fail("'%s' has dimension %d, '%s' has %d", c->train.name, c->train.d, c->base.name,
+                  c->base.d);
+    bool have = false;
+    if (rc == EXIT_OK && (a->labels || c->train.made))
+        rc = row_labels_open(&c->train_labels, a->labels, &c->train, &have);
+    if (rc == EXIT_OK && have)
+        rc = labels_dense(&c->train_labels, NULL);
+    return rc;
+}
+
+static int contest_open(contest *c, const compare_args *a)
+{
+    c->nbits = (int)a->nbits;
+    int rc = vectors_open(&c->base, a->base);
+    if (rc == EXIT_OK)
+        rc = query_open(&c->query, a->query, a->base, "compare");
+    if (rc == EXIT_OK && c->query.d != c->base.d)
+        rc = fail("'%s' has dimension %d, '%s' has %d", c->query.name, c->query.d, c->base.name,
+                  c->base.d);
+    if (rc == EXIT_OK)
+        rc = open_train(c, a);
+    if (rc == EXIT_OK && a->query_ids)
+        rc = read_row_ids(a->query_ids, c->query.n, c->base.n, &c->own);
+    return rc;
+}
+
+static void contest_close(contest *c)
+{
+    relevance_free(&c->rel);
+    truth_free(&c->near);
+    labels_close(&c->train_labels);
+    labels_close(&c->base_labels);
+    labels_close(&c->query_labels);
+    free(c->train_x);
+    free(c->own);
+    vectors_close(&c->train);
+    vectors_close(&c->query);
+    vectors_close(&c->base);
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of each field on its own. */
+static void medians(const result *runs, int64_t count, result *out)
+{
+    double column[64];
+    for (size_t f = 0; f < RESULT_FIELDS; f++) {
+        for (int64_t i = 0; i < count; i++)
+            memcpy(&column[i], (const char *)&runs[i] + f * sizeof(double), sizeof(double));
+        qsort(column, (size_t)count, sizeof *column, compare_doubles);
+        double middle = (column[(count - 1) / 2] + column[count / 2]) / 2;
+        memcpy((char *)out + f * sizeof(double), &middle, sizeof middle);
+    }
+}
+
+static int run_rival(contest *c, const compare_args *a, const rival *r, result *out)
+{
+    result runs[64];
+    int64_t count = r->method ? a->seeds : 1; /* FAISS's seeds are fixed */
+    int rc = EXIT_OK;
+    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+        int64_t seed = a->seed >= 0 ? a->seed + i : count > 1 ? i + 1 : -1;
+        rc = contest_run(c, r, seed, &runs[i]);
+    }
+    if (rc == EXIT_OK)
+        medians(runs, count, out);
+    return rc;
+}
+
+static void add_row(cJSON *rows, const rival *r, const result *x, const char *error)
+{
+    cJSON *o = cJSON_CreateObject();
+    report_text(o, "method", r->name);
+    report_text(o, "engine", r->method ? "lbh" : "faiss");
+    report_text(o, "ranking", r->method || r->hamming ? "hamming" : "float");
+    if (error)
+        report_text(o, "error", error);
+    else {
+        report_seconds(o, "train_seconds", x->train);
+        report_seconds(o, "encode_seconds", x->encode);
+        report_seconds(o, "search_seconds", x->search);
+        report_recall(o, x->recall);
+        report_number(o, "map", x->map);
+        report_number(o, "precision_100", x->precision);
+        report_number(o, "map_queries", x->map_queries);
+        report_number(o, "bytes_per_item", x->bytes);
+    }
+    cJSON_AddItemToArray(rows, o);
+}
+
+/* ---- The table ----------------------------------------------------------------------------- */
+
+enum { COLUMNS = 11, CELL = 48 };
+
+static void number(char *cell, const cJSON *value, const char *format)
+{
+    if (cJSON_IsNumber(value))
+        snprintf(cell, CELL, format, value->valuedouble);
+    else
+        strcpy(cell, "-");
+}
+
+static void fill_row(char (*cell)[CELL], const cJSON *row, double queries)
+{
+    static const char *const seconds[] = {"train_seconds", "encode_seconds", "search_seconds"};
+    snprintf(cell[0], CELL, "%s%s", cJSON_GetObjectItem(row, "method")->valuestring,
+             strcmp(cJSON_GetObjectItem(row, "engine")->valuestring, "faiss") == 0 ? " (FAISS)"
+                                                                                   : "");
+    cJSON *recall = cJSON_GetObjectItem(row, "recall"), *map = cJSON_GetObjectItem(row, "map");
+    for (int i = 0; i < RECALLS; i++)
+        number(cell[1 + i], cJSON_GetArrayItem(recall, i), "%.3f");
+    number(cell[5], map, "%.3f");
+    number(cell[6], cJSON_GetObjectItem(row, "precision_100"), "%.3f");
+    const cJSON *on = cJSON_GetObjectItem(row, "map_queries");
+    for (int i = 5; i < 7; i++)
+        if (cJSON_IsNumber(map) && on && on->valuedouble < queries) /* measured on a sample */
+            strcat(cell[i], "~");
+    for (int i = 0; i < 3; i++)
+        number(cell[7 + i], cJSON_GetObjectItem(row, seconds[i]), "%.2f");
+    number(cell[10], cJSON_GetObjectItem(row, "bytes_per_item"), "%.0f");
+}
+
+static int print_table(const cJSON *rows, double queries)
+{
+    static const char *const heads[COLUMNS] = {
+        "method", "1@1", "10@10", "10@100", "10@1000", "mAP", "P@100", "train s", "encode s",
+        "search s", "bytes"};
+    int count = cJSON_GetArraySize(rows) + 1;
+    char (*cells)[CELL] = cli_alloc((int64_t)count * COLUMNS, CELL);
+    const char **pointers = cli_alloc((int64_t)count * COLUMNS, sizeof *pointers);
+    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
+    for (int i = 0; rc == EXIT_OK && i < count * COLUMNS; i++)
+        pointers[i] = cells[i];
+    for (int i = 0; rc == EXIT_OK && i < COLUMNS; i++)
+        strcpy(cells[i], heads[i]);
+    for (int i = 1; rc == EXIT_OK && i < count; i++)
+        fill_row(cells + i * COLUMNS, cJSON_GetArrayItem(rows, i - 1), queries);
+    if (rc == EXIT_OK)
+        table_print(COLUMNS, count, pointers);
+    free(pointers);
+    free(cells);
+    return rc;
+}
+
+static void print_head(const contest *c, const compare_args *a)
+{
+    static const char *const relevant[] = {"squared L2", "inner product", "common label"};
+    printf("%s: %lld x %d, %lld queries, trained on %lld rows, %lld bits, %s", c->base.name,
+           (long long)c->base.n, c->base.d, (long long)c->query.n, (long long)c->train.n,
+           (long long)a->nbits, relevant[a->metric]);
+    if (a->metric != METRIC_LABEL)
+        printf(", mAP and P@100 with %lld true neighbours", (long long)c->rel.k);
+    if (a->seeds > 1)
+        printf(", medians of %lld seeds", (long long)a->seeds);
+    printf("\n\n");
+}
+
+static void describe(cJSON *doc, const contest *c, const compare_args *a)
+{
+    static const char *const metrics[] = {"l2", "ip", "label"};
+    report_text(doc, "base", c->base.name);
+    report_text(doc, "query", c->query.name);
+    report_text(doc, "train", c->train.name);
+    report_number(doc, "n", (double)c->base.n);
+    report_number(doc, "d", c->base.d);
+    report_number(doc, "queries", (double)c->query.n);
+    report_number(doc, "n_train", (double)c->train.n);
+    report_number(doc, "nbits", (double)a->nbits);
+    report_text(doc, "metric", metrics[a->metric]);
+    report_number(doc, "map_k", a->metric == METRIC_LABEL ? NAN : (double)c->rel.k);
+    report_number(doc, "seeds", (double)a->seeds);
+}
+
+/* Runs all rows. One that fails does not take the others with it, but the exit code tells. */
+static int run_all(contest *c, const compare_args *a, const rival *list, int count, cJSON *rows)
+{
+    int failures = 0;
+    for (int i = 0; i < count; i++) {
+        const rival *r = &list[i];
+        result x;
+        if (r->skip) {
+            fprintf(stderr, "lbh: note: left out: %s\n", r->skip);
+            continue;
+        }
+        progress_note("%d/%d %s", i + 1, count, r->name);
+        cli_clear_error();
+        int rc = run_rival(c, a, r, &x);
+        progress_clear();
+        if (rc == EXIT_CANCELLED)
+            return rc;
+        if (rc) {
+            failures++;
+            fprintf(stderr, "lbh: %s: %s\n", r->name, cli_error());
+        }
+        add_row(rows, r, &x, rc ? cli_error() : NULL);
+    }
+    return failures;
+}
+
+static int compare(const compare_args *a)
+{
+    contest c = {0};
+    rival *list = NULL;
+    int count = 0, failures = 0;
+    cJSON *doc = report_new("compare"), *rows = NULL;
+    int rc = contest_open(&c, a);
+    if (rc == EXIT_OK)
+        rc = rivals_new(&list, &count, a->methods, c.base.d, (int)a->nbits, a->metric,
+                        c.train_labels.start != NULL);
+    if (rc == EXIT_OK)
+        rc = open_relevance(&c, a);
+    if (rc == EXIT_OK) {
+        describe(doc, &c, a);
+        rows = cJSON_AddArrayToObject(doc, "rows");
+        failures = run_all(&c, a, list, count, rows);
+        rc = failures == EXIT_CANCELLED ? EXIT_CANCELLED : EXIT_OK;
+    }
+    if (rc == EXIT_OK && !a->common.json) {
+        print_head(&c, a);
+        rc = print_table(rows, (double)c.query.n);
+        cJSON_Delete(doc);
+    } else
+        rc = common_end(doc, a->common.json, rc);
+    rivals_free(list, count);
+    contest_close(&c);
+    if (rc == EXIT_OK && failures)
+        rc = fail("%d of %d rows failed", failures, count);
+    return rc;
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    compare_args a = {.nbits = 64, .seed = -1, .seeds = 1, .map_k = 1000};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
+        {OPT_TEXT, 0, "train", "FILE", &a.train, 0, 0, "vectors to learn from (the base)", 0},
+        {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
+         "row of the base that each query is; left out", 0},
+        {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code (64)", 0},
+        {OPT_TEXT, 'm', "methods", "LIST", &a.methods, 0, 0, "rows of the table", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "labels of the training rows", 0},
+        {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
+        {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
+        {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "first seed", 0},
+        {OPT_INT, 0, "seeds", "N", &a.seeds, 1, 64, "train N times, show medians (1)", 0},
+        {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
+         "true neighbours that count for mAP and P@100 (1000)", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc)
+        return rc;
+    common_begin(&a.common);
+    return compare(&a);
+}
+
+const command command_compare = {
+    "compare", "Compare methods with each other and with FAISS's own",
+    "--base FILE --query FILE [--nbits N] [--methods LIST] [OPTIONS]",
+    "LIST: names of methods (lsh,itq,sgh), each with options if wanted (sgh:steps=500:seed=7), and\n"
+    "FAISS factory strings (PQ8, OPQ8,PQ8, ITQ64,LSH). ITQ, LSH and PQ stand for FAISS's at the same\n"
+    "number of bits. Without --methods: all methods that need no labels, and these three.\n"
+    "Columns: recall K@N; mAP and precision at 100 over the full ranking; seconds to train, to encode\n"
+    "the base, and to answer all queries with 1000 neighbours; bytes an item. '~': of a sample of\n"
+    "the queries, where FAISS would have to sort more than a thousand million distances.\n",
+    run};

@@ -1,0 +1,84 @@
+/* cmd_encode.c: `lbh encode`: codes of a file of vectors, block by block. */
+#include "common.h"
+
+#include <stdlib.h>
+
+typedef struct encode_args {
+    common common;
+    const char *model, *input, *output;
+    int queries;
+} encode_args;
+
+static int to_file(void *ctx, int64_t count, const uint8_t *codes)
+{
+    return array_write(ctx, count, codes);
+}
+
+static int write_codes(const encode_args *a, const lbh_encoder *enc, const vectors *v)
+{
+    array_out out;
+    int64_t code_size = (int64_t)lbh_encoder_code_size(enc);
+    int rc = array_open(&out, a->output, ARRAY_CODES, v->n, code_size);
+    if (rc)
+        return rc;
+    double began = cli_now();
+    rc = encode_each(enc, v, a->queries, to_file, &out);
+    if (rc == EXIT_OK && cli_interrupted())
+        rc = fail_cancelled();
+    if (rc) {
+        array_abort(&out);
+        return rc;
+    }
+    rc = array_commit(&out);
+    if (rc)
+        return rc;
+    cJSON *doc = report_new("encode");
+    report_text(doc, "codes", a->output);
+    report_number(doc, "n", (double)v->n);
+    report_number(doc, "code_size", (double)code_size);
+    report_seconds(doc, "encode_seconds", cli_now() - began);
+    return report_print(doc, a->common.json);
+}
+
+static int encode(const encode_args *a)
+{
+    vectors v;
+    lbh_encoder *enc = NULL;
+    int rc = array_check(a->output, ARRAY_CODES);
+    if (rc == EXIT_OK)
+        rc = outfile_check(a->output, false);
+    if (rc == EXIT_OK)
+        rc = vectors_open(&v, a->input);
+    if (rc)
+        return rc;
+    rc = model_load(&enc, a->model, &v);
+    if (rc == EXIT_OK)
+        rc = write_codes(a, enc, &v);
+    lbh_encoder_free(enc);
+    vectors_close(&v);
+    return rc;
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    encode_args a = {0};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 'i', "input", "FILE", &a.input, 0, 0, "vectors to encode", 1},
+        {OPT_TEXT, 'o', "output", "CODES", &a.output, 0, 0, "file to write", 1},
+        {OPT_FLAG, 0, "queries", 0, &a.queries, 0, 0,
+         "encode as queries (differs for inner-product models)", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc)
+        return rc;
+    common_begin(&a.common);
+    return encode(&a);
+}
+
+const command command_encode = {
+    "encode", "Turn vectors into codes", "--model MODEL --input FILE -o CODES [OPTIONS]",
+    "CODES: .bvecs, .u8bin or .npy (uint8); least significant bit first, as FAISS has them.\n",
+    run};

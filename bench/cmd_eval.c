@@ -1,0 +1,224 @@
+/* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
+#include "common.h"
+#include "metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
+
+typedef struct eval_args {
+    common common;
+    const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory;
+    char *set;
+    int metric;
+    int64_t map_k, map_r;
+} eval_args;
+
+typedef struct eval_job {
+    const eval_args *a;
+    vectors base, query;
+    lbh_encoder *enc;
+    int64_t *own;
+    labels base_l, query_l;
+    truth near;
+    relevance rel;
+    uint8_t *base_codes, *query_codes;
+    FaissIndexBinary *index;
+} eval_job;
+
+static int open_inputs(eval_job *j)
+{
+    const eval_args *a = j->a;
+    int rc = vectors_open(&j->base, a->base);
+    if (rc == EXIT_OK)
+        rc = query_open(&j->query, a->query, a->base, "eval");
+    if (rc == EXIT_OK)
+        rc = model_load(&j->enc, a->model, &j->base);
+    if (rc == EXIT_OK)
+        rc = model_fits(j->enc, &j->query);
+    if (rc == EXIT_OK && a->query_ids)
+        rc = read_row_ids(a->query_ids, j->query.n, j->base.n, &j->own);
+    if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
+        int code = lbh_index_new(&j->index, lbh_encoder_code_size(j->enc), a->factory);
+        rc = code == LBH_OK ? EXIT_OK : fail_library(code);
+        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
+        lbh_index_free(j->index);
+        j->index = NULL;
+    }
+    return rc;
+}
+
+static int open_relevance(eval_job *j)
+{
+    const eval_args *a = j->a;
+    if (a->metric != METRIC_LABEL) {
+        int rc = truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
+        return rc ? rc : relevance_near(&j->rel, j->base.n, j->own, &j->near, a->map_k);
+    }
+    bool have_base = false, have_query = false;
+    int rc = row_labels_open(&j->base_l, a->base_labels, &j->base, &have_base);
+    if (rc == EXIT_OK)
+        rc = row_labels_open(&j->query_l, a->query_labels, &j->query, &have_query);
+    if (rc == EXIT_OK && !(have_base && have_query))
+        rc = fail_usage("eval: --metric label needs --base-labels and --query-labels");
+    if (rc == EXIT_OK)
+        rc = labels_dense(&j->base_l, &j->query_l);
+    return rc ? rc : relevance_labels(&j->rel, j->own, &j->base_l, &j->query_l);
+}
+
+static int make_codes(eval_job *j, cJSON *doc)
+{
+    double began = cli_now();
+    int rc = encode_all(j->enc, &j->base, false, &j->base_codes);
+    report_seconds(doc, "encode_seconds", cli_now() - began);
+    if (rc)
+        return rc;
+    began = cli_now();
+    progress_note("building %s ...", j->a->factory);
+    int code = lbh_index_build_codes(&j->index, lbh_encoder_code_size(j->enc), j->a->factory,
+                                     j->base.n, j->base_codes);
+    if (code)
+        return fail_library(code);
+    report_seconds(doc, "build_seconds", cli_now() - began);
+    if (j->a->set)
+        code = lbh_index_set(j->index, j->a->set);
+    rc = code ? fail_library(code) : EXIT_OK;
+    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+}
+
+/* Searches the index, for time and for recall. */
+static int measure_search(eval_job *j, cJSON *doc)
+{
+    size_t code_size = lbh_encoder_code_size(j->enc);
+    int64_t rows = j->base.n - (j->own ? 1 : 0), *ids = NULL;
+    int64_t k = rows < ANSWERS ? rows : ANSWERS;
+    int32_t *distances = NULL;
+    double began = cli_now();
+    int rc = encode_all(j->enc, &j->query, true, &j->query_codes);
+    if (rc == EXIT_OK)
+        rc = search_all(j->index, code_size, j->query.n, j->query_codes, k, j->own, &distances,
+                        &ids);
+    double seconds = cli_now() - began;
+    if (rc)
+        return rc;
+    report_seconds(doc, "search_seconds", seconds);
+    report_number(doc, "queries_per_second", (double)j->query.n / seconds);
+    if (j->near.ids) {
+        double recall[RECALLS];
+        for (int i = 0; i < RECALLS; i++)
+            recall[i] = recall_at(&j->near, ids, k, recall_k[i], recall_n[i]);
+        report_recall(doc, recall);
+    }
+    free(ids);
+    free(distances);
+    return EXIT_OK;
+}
+
+static int measure_ranking(eval_job *j, cJSON *doc)
+{
+    map_scores s;
+    int64_t r = j->a->map_r < j->base.n ? j->a->map_r : j->base.n;
+    int rc = score_codes(&s, &j->rel, j->base.n, j->base_codes, j->query_codes,
+                         lbh_encoder_code_size(j->enc), r);
+    if (rc)
+        return rc;
+    bool by_label = j->a->metric == METRIC_LABEL;
+    if (!by_label)
+        report_number(doc, "map_k", (double)j->rel.k);
+    report_number(doc, "map", s.map);
+    if (by_label) {
+        report_number(doc, "map_zero", s.map * (double)(s.queries - s.skipped) / (double)s.queries);
+        report_number(doc, "map_r_cut", (double)r);
+        report_number(doc, "map_r", s.map_r);
+        report_number(doc, "map_r_zero", s.map_r_zero);
+        report_number(doc, "queries_without_relevant_rows", (double)s.skipped);
+    }
+    report_number(doc, "precision_100", s.precision);
+    report_number(doc, "precision_h2", s.precision_h2);
+    return EXIT_OK;
+}
+
+static void describe(const eval_job *j, cJSON *doc)
+{
+    static const char *const metrics[] = {"l2", "ip", "label"};
+    report_text(doc, "model", j->a->model);
+    report_text(doc, "method", lbh_encoder_method(j->enc));
+    report_number(doc, "nbits", lbh_encoder_nbits(j->enc));
+    report_number(doc, "bytes_per_item", (double)lbh_encoder_code_size(j->enc));
+    report_text(doc, "base", j->base.name);
+    report_text(doc, "query", j->query.name);
+    report_number(doc, "n", (double)j->base.n);
+    report_number(doc, "queries", (double)j->query.n);
+    report_text(doc, "metric", metrics[j->a->metric]);
+    report_text(doc, "index", j->a->factory);
+}
+
+static int eval(const eval_args *a)
+{
+    eval_job j = {.a = a};
+    cJSON *doc = report_new("eval");
+    int rc = open_inputs(&j);
+    if (rc == EXIT_OK)
+        rc = open_relevance(&j);
+    if (rc == EXIT_OK)
+        describe(&j, doc);
+    if (rc == EXIT_OK)
+        rc = make_codes(&j, doc);
+    if (rc == EXIT_OK)
+        rc = measure_search(&j, doc);
+    if (rc == EXIT_OK)
+        rc = measure_ranking(&j, doc);
+    lbh_index_free(j.index);
+    free(j.base_codes);
+    free(j.query_codes);
+    relevance_free(&j.rel);
+    truth_free(&j.near);
+    labels_close(&j.base_l);
+    labels_close(&j.query_l);
+    free(j.own);
+    lbh_encoder_free(j.enc);
+    vectors_close(&j.query);
+    vectors_close(&j.base);
+    return common_end(doc, a->common.json, rc);
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
+        {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
+         "row of the base that each query is; left out", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
+        {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
+        {OPT_TEXT, 0, "index", "FACTORY", &a.factory, 0, 0, "FAISS binary factory string (BFlat)",
+         0},
+        {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
+         "search parameter: nprobe, nflip, efSearch; may repeat", 0},
+        {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
+         "true neighbours that count for mAP and precision (1000)", 0},
+        {OPT_INT, 0, "map-r", "R", &a.map_r, 1, INT64_MAX, "R of mAP@R by labels (1000)", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK) {
+        common_begin(&a.common);
+        rc = eval(&a);
+    }
+    free(a.set);
+    return rc;
+}
+
+const command command_eval = {
+    "eval", "Measure a model: recall, mAP, precision, time",
+    "--model MODEL --base FILE --query FILE [OPTIONS]",
+    "recall K@N: share of the K true neighbours among the first N answers of the index.\n"
+    "mAP, precision: over the full Hamming ranking (distance, then id), whatever the index.\n"
+    "With a synthetic base, --query and the label files may be left out.\n",
+    run};

@@ -1,0 +1,181 @@
+/* cmd_search.c: `lbh search`: the nearest codes of a file of queries. */
+#include "common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct search_args {
+    common common;
+    const char *model, *index, *query, *query_ids, *ids, *distances;
+    char *set;
+    int64_t k;
+} search_args;
+
+typedef struct answers {
+    int64_t nq, k;
+    int64_t *ids;
+    int32_t *distances;
+} answers;
+
+static int write_one(const char *path, array_kind kind, const answers *r, const void *data)
+{
+    array_out out;
+    int rc = array_open(&out, path, kind, r->nq, r->k);
+    if (rc)
+        return rc;
+    rc = array_write(&out, r->nq, data);
+    if (rc) {
+        array_abort(&out);
+        return rc;
+    }
+    return array_commit(&out);
+}
+
+/* Without -o: one line an answer. */
+static void print_answers(const answers *r)
+{
+    printf("# query\tid\tdistance\n");
+    for (int64_t q = 0; q < r->nq; q++)
+        for (int64_t i = q * r->k; i < (q + 1) * r->k; i++)
+            if (r->ids[i] >= 0)
+                printf("%lld\t%lld\t%d\n", (long long)q, (long long)r->ids[i], r->distances[i]);
+}
+
+static int add_answers(cJSON *doc, const answers *r)
+{
+    cJSON *ids = cJSON_AddArrayToObject(doc, "ids");
+    cJSON *distances = cJSON_AddArrayToObject(doc, "distances");
+    for (int64_t q = 0; q < r->nq; q++) {
+        cJSON *row_ids = cJSON_CreateArray(), *row_distances = cJSON_CreateArray();
+        if (!ids || !distances || !row_ids || !row_distances)
+            return fail_memory();
+        for (int64_t i = q * r->k; i < (q + 1) * r->k && r->ids[i] >= 0; i++) {
+            cJSON_AddItemToArray(row_ids, cJSON_CreateNumber((double)r->ids[i]));
+            cJSON_AddItemToArray(row_distances, cJSON_CreateNumber(r->distances[i]));
+        }
+        cJSON_AddItemToArray(ids, row_ids);
+        cJSON_AddItemToArray(distances, row_distances);
+    }
+    return EXIT_OK;
+}
+
+static int output(const search_args *a, const answers *r, double seconds)
+{
+    if (cli_interrupted())
+        return fail_cancelled();
+    int rc = a->ids ? write_one(a->ids, ARRAY_IDS, r, r->ids) : EXIT_OK;
+    if (rc == EXIT_OK && a->distances)
+        rc = write_one(a->distances, ARRAY_INTS, r, r->distances);
+    if (rc)
+        return rc;
+    if (!a->ids && !a->common.json) {
+        print_answers(r);
+        return EXIT_OK;
+    }
+    cJSON *doc = report_new("search");
+    if (a->ids)
+        report_text(doc, "ids", a->ids);
+    else
+        rc = add_answers(doc, r);
+    report_number(doc, "queries", (double)r->nq);
+    report_number(doc, "k", (double)r->k);
+    report_seconds(doc, "search_seconds", seconds);
+    report_number(doc, "queries_per_second", (double)r->nq / seconds);
+    return common_end(doc, a->common.json, rc);
+}
+
+static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndexBinary *index,
+                        const vectors *query)
+{
+    int64_t *own = NULL;
+    uint8_t *codes = NULL;
+    answers r = {.nq = query->n, .k = a->k};
+    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
+    double began = cli_now();
+    if (rc == EXIT_OK)
+        rc = encode_all(enc, query, true, &codes);
+    if (rc == EXIT_OK)
+        rc = search_all(index, lbh_encoder_code_size(enc), query->n, codes, a->k, own,
+                        &r.distances, &r.ids);
+    if (rc == EXIT_OK)
+        rc = output(a, &r, cli_now() - began);
+    free(r.ids);
+    free(r.distances);
+    free(codes);
+    free(own);
+    return rc;
+}
+
+static int check_outputs(const search_args *a)
+{
+    int rc = EXIT_OK;
+    if (a->ids)
+        rc = array_check(a->ids, ARRAY_IDS);
+    if (rc == EXIT_OK && a->ids)
+        rc = outfile_check(a->ids, false);
+    if (rc == EXIT_OK && a->distances)
+        rc = array_check(a->distances, ARRAY_INTS);
+    if (rc == EXIT_OK && a->distances)
+        rc = outfile_check(a->distances, false);
+    return rc;
+}
+
+static int search(const search_args *a)
+{
+    vectors query;
+    lbh_encoder *enc = NULL;
+    FaissIndexBinary *index = NULL;
+    int rc = check_outputs(a);
+    if (rc == EXIT_OK)
+        rc = vectors_open(&query, a->query);
+    if (rc)
+        return rc;
+    rc = model_load(&enc, a->model, &query);
+    if (rc == EXIT_OK) {
+        int code = lbh_index_load(&index, a->index);
+        rc = code ? fail_library(code) : EXIT_OK;
+    }
+    if (rc == EXIT_OK && a->set) {
+        int code = lbh_index_set(index, a->set);
+        rc = code ? fail_library(code) : EXIT_OK;
+        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
+    }
+    if (rc == EXIT_OK)
+        rc = search_codes(a, enc, index, &query);
+    lbh_index_free(index);
+    lbh_encoder_free(enc);
+    vectors_close(&query);
+    return rc;
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    search_args a = {.k = 10};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 0, "index", "INDEX", &a.index, 0, 0, "index file of 'lbh build' or of FAISS", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 1},
+        {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
+         "row of the base that each query is; left out", 0},
+        {OPT_INT, 'k', "k", "K", &a.k, 1, 1 << 20, "answers a query (10)", 0},
+        {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
+         "search parameter: nprobe, nflip, efSearch; may repeat", 0},
+        {OPT_TEXT, 'o', "output", "IDS", &a.ids, 0, 0, "ids; without it they are printed", 0},
+        {OPT_TEXT, 0, "distances", "FILE", &a.distances, 0, 0, "Hamming distances", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK) {
+        common_begin(&a.common);
+        rc = search(&a);
+    }
+    free(a.set);
+    return rc;
+}
+
+const command command_search = {
+    "search", "Search an index",
+    "--model MODEL --index INDEX --query FILE [-k K] [-o IDS] [OPTIONS]",
+    "IDS: .ivecs, .ibin or .npy, one row a query, nearest first, -1 where there are fewer answers.\n",
+    run};

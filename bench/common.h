@@ -1,0 +1,43 @@
+/* common.h: what the subcommands share: their list, common options, making an encoder. */
+#ifndef LBH_COMMON_H
+#define LBH_COMMON_H
+
+#include "encode.h"
+#include "labels.h"
+#include "options.h"
+#include "outfile.h"
+#include "progress.h"
+#include "report.h"
+
+extern const command command_methods, command_train, command_info, command_encode, command_build,
+    command_search, command_eval, command_compare;
+
+typedef struct common {
+    int64_t threads; /* 0: as the OpenMP runtime has it */
+    int json, quiet;
+} common;
+
+/* Applies --threads and --quiet. */
+void common_begin(const common *c);
+
+/* An untrained encoder with its options: assignments (may be NULL), seed (-1: the default).
+ * EXIT_USAGE if the library does not like them. */
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, const char *assignments,
+                 int64_t seed);
+
+/* Opens --query, or the query part of a synthetic --base when `query` is NULL. */
+int query_open(vectors *v, const char *query, const char *base, const char *command_name);
+
+/* Opens --labels, or the labels of a synthetic set when `spec` is NULL; *have says whether there
+ * are any. Checks their number against the rows. */
+int row_labels_open(labels *l, const char *spec, const vectors *rows, bool *have);
+
+/* Adds {"1@1": .., "10@10": .., ...}. */
+enum { RECALLS = 4, ANSWERS = 1000 };
+extern const int recall_k[RECALLS], recall_n[RECALLS];
+void report_recall(cJSON *doc, const double recall[RECALLS]);
+
+/* The document on stdout, and the exit code: rc if it is an error, else that of printing. */
+int common_end(cJSON *doc, int json, int rc);
+
+#endif

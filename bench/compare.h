@@ -1,0 +1,48 @@
+/* compare.h: the parts of `lbh compare`: the list of rivals, and the measurement of one. */
+#ifndef LBH_COMPARE_H
+#define LBH_COMPARE_H
+
+#include "common.h"
+#include "metrics.h"
+
+enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
+
+/* One row of the table. */
+typedef struct rival {
+    char *name;     /* as shown */
+    char *method;   /* registry name, or NULL for FAISS */
+    char *settings; /* "a=1,b=2" of a method, or NULL */
+    char *factory;  /* FAISS float factory string, or NULL */
+    bool hamming;   /* FAISS codes compared by Hamming distance ("...,LSH") */
+    char *skip;     /* why it cannot take part, or NULL */
+} rival;
+
+/* Makes the list from "lsh,itq,sgh:steps=500,PQ,ITQ64,LSH" (NULL: all methods that can train, and
+ * FAISS's ITQ, LSH and PQ at the same bytes). Checks each: EXIT_USAGE for an unknown name. */
+int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int metric,
+               bool labelled);
+void rivals_free(rival *list, int count);
+
+/* What all rivals share. */
+typedef struct contest {
+    vectors base, query, train;
+    bool own_train; /* train is a file of its own, not the base */
+    int64_t *own;
+    labels train_labels, base_labels, query_labels;
+    truth near;
+    relevance rel;
+    int metric, nbits;
+    int64_t answers; /* k of the search */
+    float *train_x;  /* training rows as FAISS wants them; made when first needed */
+} contest;
+
+typedef struct result {
+    double train, encode, search; /* seconds */
+    double recall[RECALLS], map, precision, bytes;
+    double map_queries; /* queries that mAP was measured on */
+} result;
+enum { RESULT_FIELDS = sizeof(result) / sizeof(double) };
+
+int contest_run(contest *c, const rival *r, int64_t seed, result *out);
+
+#endif

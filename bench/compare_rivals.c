@@ -1,0 +1,174 @@
+/* compare_rivals.c: the rows of `lbh compare`: names of methods and FAISS factory strings. See
+ * compare.h. */
+#define _GNU_SOURCE
+#include "compare.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void rivals_free(rival *list, int count)
+{
+    for (int i = 0; list && i < count; i++) {
+        free(list[i].name);
+        free(list[i].method);
+        free(list[i].settings);
+        free(list[i].factory);
+        free(list[i].skip);
+    }
+    free(list);
+}
+
+/* "ITQ64", "OPQ8_32", "IVF100" begin a FAISS string that goes on behind the comma. "ITQ" alone is a
+ * row of its own (see expand). */
+static bool goes_on(const char *token)
+{
+    static const char *const heads[] = {"ITQ", "PCAR", "PCAWR", "PCAW", "PCA", "OPQ", "RR", "Pad",
+                                        "IVF", "IMI", "IDMap"};
+    if (strcmp(token, "L2norm") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t len = strlen(heads[i]);
+        if (strncmp(token, heads[i], len) == 0 && isdigit((unsigned char)token[len]))
+            return true;
+    }
+    return false;
+}
+
+/* FAISS's ITQ, LSH and PQ at nbits bits, as FAISS's users write them. Bits beyond d are made by
+ * padding with zeros, for ITQ and where PQ's blocks do not divide d. */
+static int expand(rival *r, int d, int nbits)
+{
+    int bytes = nbits / 8, len = 0;
+    if (strcmp(r->name, "ITQ") == 0)
+        len = nbits <= d ? asprintf(&r->factory, "ITQ%d,LSH", nbits)
+                         : asprintf(&r->factory, "Pad%d,ITQ%d,LSH", nbits, nbits);
+    else if (strcmp(r->name, "LSH") == 0)
+        len = asprintf(&r->factory, "LSH%dr", nbits);
+    else if (strcmp(r->name, "PQ") == 0) {
+        if (nbits % 8)
+            len = asprintf(&r->skip, "PQ: %d bits are no whole number of bytes", nbits);
+        else if (d % bytes)
+            len = asprintf(&r->factory, "Pad%d,PQ%d", (d + bytes - 1) / bytes * bytes, bytes);
+        else
+            len = asprintf(&r->factory, "PQ%d", bytes);
+    } else
+        r->factory = strdup(r->name);
+    if (len < 0 || (!r->factory && !r->skip))
+        return fail_memory();
+    if (r->factory) {
+        free(r->name);
+        r->name = strdup(r->factory);
+        const char *last = strrchr(r->factory, ',');
+        r->hamming = strncmp(last ? last + 1 : r->factory, "LSH", 3) == 0;
+    }
+    return r->name ? EXIT_OK : fail_memory();
+}
+
+/* "sgh:steps=500:noise=0" is a method with options. */
+static int split_settings(rival *r)
+{
+    size_t len = strcspn(r->name, ":");
+    r->method = strndup(r->name, len);
+    r->settings = r->name[len] ? strdup(r->name + len + 1) : NULL;
+    for (char *p = r->settings; p && *p; p++)
+        if (*p == ':')
+            *p = ',';
+    return r->method && (r->settings || !r->name[len]) ? EXIT_OK : fail_memory();
+}
+
+static bool is_method(const char *name)
+{
+    size_t len = strcspn(name, ":");
+    for (int i = 0; i < lbh_method_count(); i++) {
+        const char *m = lbh_method_name(i);
+        if (strlen(m) == len && strncmp(m, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Makes the encoder or the index once, so that a wrong name is found before hours of work. */
+static int probe(const rival *r, int d, int nbits, int metric)
+{
+    if (r->method) {
+        lbh_encoder *enc;
+        int rc = encoder_make(&enc, r->method, d, nbits, r->settings, -1);
+        lbh_encoder_free(enc);
+        return rc;
+    }
+    if (r->skip)
+        return EXIT_OK;
+    FaissIndex *index = NULL;
+    int code = lbh_float_index_new(&index, d, r->factory, r->hamming ? METRIC_L2 : metric);
+    lbh_float_index_free(index);
+    return code ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
+                             "that fits: %s", r->name, lbh_last_error()) : EXIT_OK;
+}
+
+static int add(rival **list, int *count, const char *name, size_t len)
+{
+    rival *grown = realloc(*list, (size_t)(*count + 1) * sizeof *grown);
+    if (!grown)
+        return fail_memory();
+    *list = grown;
+    grown[*count] = (rival){.name = strndup(name, len)};
+    return grown[(*count)++].name ? EXIT_OK : fail_memory();
+}
+
+static int add_tokens(rival **list, int *count, const char *text)
+{
+    int rc = EXIT_OK;
+    for (const char *p = text; rc == EXIT_OK;) {
+        const char *start = p;
+        for (;;) {
+            char token[64];
+            size_t len = strcspn(p, ",");
+            snprintf(token, sizeof token, "%.*s", (int)len, p);
+            p += len;
+            if (!*p || !goes_on(token))
+                break;
+            p++;
+        }
+        if (p == start)
+            return fail_usage("compare: --methods has an empty name in '%s'", text);
+        rc = add(list, count, start, (size_t)(p - start));
+        if (!*p++)
+            break;
+    }
+    return rc;
+}
+
+static int add_defaults(rival **list, int *count, bool labelled)
+{
+    int rc = EXIT_OK;
+    for (int i = 0; i < lbh_method_count() && rc == EXIT_OK; i++) {
+        const char *name = lbh_method_name(i);
+        if (labelled || !lbh_method_needs_labels(name))
+            rc = add(list, count, name, strlen(name));
+    }
+    return rc ? rc : add_tokens(list, count, "LSH,ITQ,PQ");
+}
+
+int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int metric,
+               bool labelled)
+{
+    *list = NULL;
+    *count = 0;
+    int rc = text ? add_tokens(list, count, text) : add_defaults(list, count, labelled);
+    for (int i = 0; i < *count && rc == EXIT_OK; i++) {
+        rival *r = &(*list)[i];
+        rc = is_method(r->name) ? split_settings(r) : expand(r, d, nbits);
+        if (rc == EXIT_OK && r->method && lbh_method_needs_labels(r->method) && !labelled)
+            rc = fail_usage("compare: method %s needs --labels", r->method);
+        if (rc == EXIT_OK)
+            rc = probe(r, d, nbits, metric == METRIC_IP ? METRIC_IP : METRIC_L2);
+    }
+    if (rc) {
+        rivals_free(*list, *count);
+        *list = NULL;
+        *count = 0;
+    }
+    return rc;
+}

@@ -1,0 +1,114 @@
+/* encode.c: codes of whole files and answers of whole query sets, in blocks. See encode.h. */
+#include "encode.h"
+
+#include "metrics.h"
+#include "progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int64_t block_rows(int d)
+{
+    int64_t rows = ((int64_t)1 << 22) / d; /* 16 MB of floats */
+    return rows < 64 ? 64 : rows;
+}
+
+int model_fits(const lbh_encoder *enc, const vectors *v)
+{
+    if (lbh_encoder_d(enc) == v->d)
+        return EXIT_OK;
+    return fail("'%s' has dimension %d, the model is for dimension %d", v->name, v->d,
+                lbh_encoder_d(enc));
+}
+
+int model_load(lbh_encoder **enc, const char *path, const vectors *v)
+{
+    *enc = NULL;
+    int rc = lbh_encoder_load(enc, path);
+    if (rc)
+        return fail_library(rc);
+    return v ? model_fits(*enc, v) : EXIT_OK;
+}
+
+int encode_each(const lbh_encoder *enc, const vectors *v, bool queries, code_sink sink, void *ctx)
+{
+    int64_t block = block_rows(v->d);
+    if (block > v->n)
+        block = v->n;
+    float *x = cli_alloc(block * v->d, sizeof *x);
+    uint8_t *codes = cli_alloc(block, lbh_encoder_code_size(enc));
+    int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t first = 0; first < v->n && rc == EXIT_OK; first += block) {
+        int64_t count = v->n - first < block ? v->n - first : block;
+        rc = progress_tick(queries ? "encode queries" : "encode", first, v->n);
+        if (rc == EXIT_OK)
+            rc = vectors_floats(v, first, count, x);
+        if (rc)
+            break;
+        int code = queries ? lbh_encoder_encode_queries(enc, count, x, codes)
+                           : lbh_encoder_encode(enc, count, x, codes);
+        rc = code ? fail_library(code) : sink(ctx, count, codes);
+    }
+    progress_clear();
+    free(x);
+    free(codes);
+    return rc;
+}
+
+typedef struct memory_sink {
+    uint8_t *at;
+    size_t code_size;
+} memory_sink;
+
+static int to_memory(void *ctx, int64_t count, const uint8_t *codes)
+{
+    memory_sink *m = ctx;
+    memcpy(m->at, codes, (size_t)count * m->code_size);
+    m->at += (size_t)count * m->code_size;
+    return EXIT_OK;
+}
+
+int encode_all(const lbh_encoder *enc, const vectors *v, bool queries, uint8_t **codes)
+{
+    size_t code_size = lbh_encoder_code_size(enc);
+    *codes = cli_alloc(v->n, code_size);
+    if (!*codes)
+        return EXIT_RUNTIME;
+    memory_sink m = {*codes, code_size};
+    int rc = encode_each(enc, v, queries, to_memory, &m);
+    if (rc) {
+        free(*codes);
+        *codes = NULL;
+    }
+    return rc;
+}
+
+int search_all(const FaissIndexBinary *index, size_t code_size, int64_t nq, const uint8_t *codes,
+               int64_t k, const int64_t *own, int32_t **distances, int64_t **ids)
+{
+    enum { QUERY_BLOCK = 1024 };
+    int64_t want = own ? k + 1 : k;
+    *distances = cli_alloc(nq * want, sizeof **distances);
+    *ids = cli_alloc(nq * want, sizeof **ids);
+    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t q = 0; q < nq && rc == EXIT_OK; q += QUERY_BLOCK) {
+        int64_t count = nq - q < QUERY_BLOCK ? nq - q : QUERY_BLOCK;
+        rc = progress_tick("search", q, nq);
+        if (rc)
+            break;
+        int code = lbh_index_search_codes(index, code_size, count, codes + (size_t)q * code_size,
+                                          want, *distances + q * want, *ids + q * want);
+        if (code)
+            rc = fail_library(code);
+    }
+    progress_clear();
+    if (rc == EXIT_OK && own)
+        drop_own(nq, k, own, *ids, *distances);
+    if (rc) {
+        free(*distances);
+        free(*ids);
+        *distances = NULL;
+        *ids = NULL;
+    }
+    return rc;
+}

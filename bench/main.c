@@ -1,0 +1,70 @@
+/* main.c: the command `lbh`: finds the subcommand, runs it, prints its error. */
+#include "common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const command *const commands[] = {
+    &command_compare, &command_methods, &command_train,  &command_info, &command_encode,
+    &command_build,   &command_search,  &command_eval,
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const command *find(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int help(void)
+{
+    printf("lbh: learned binary hashing for FAISS\n\n"
+           "Usage: lbh COMMAND [OPTIONS]\n\nCommands:\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-10s%s\n", commands[i]->name, commands[i]->summary);
+    printf("\n'lbh COMMAND --help' describes a command, 'man lbh' all of them. A first look:\n\n"
+           "  lbh compare --base synthetic: --nbits 64\n\n"
+           "Exit codes: 0, 1 (data or run-time error), 2 (usage), 130 (interrupted).\n");
+    return EXIT_OK;
+}
+
+static int version(void)
+{
+    printf("lbh %s (FAISS %s)\n", lbh_version(), lbh_faiss_version());
+    return EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2)
+        return fail_usage("a command is missing (try 'lbh --help')");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        return version();
+    bool asks = strcmp(name, "help") == 0;
+    if (asks && argc == 2)
+        return help();
+    const command *c = find(asks ? argv[2] : name);
+    if (!c)
+        return fail_usage("unknown command '%s' (try 'lbh --help')", asks ? argv[2] : name);
+    char *help_args[] = {argv[0], (char[]){"--help"}, NULL};
+    return asks ? c->run(c, 2, help_args) : c->run(c, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    cli_catch_signals();
+    int rc = run(argc, argv);
+    progress_clear();
+    if (rc == OPTIONS_HELP)
+        rc = EXIT_OK;
+    if (rc == EXIT_OK)
+        rc = report_flush();
+    if (rc != EXIT_OK)
+        fprintf(stderr, "lbh: %s\n", cli_error());
+    return rc;
+}

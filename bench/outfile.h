@@ -1,0 +1,45 @@
+/* outfile.h: output files that appear whole or not at all, and the array formats written to them. */
+#ifndef LBH_OUTFILE_H
+#define LBH_OUTFILE_H
+
+#include "vectors.h"
+
+typedef struct outfile outfile;
+
+/* Checks, before hours of work, that `path` can be written. Devices and pipes pass unless
+ * `regular`. */
+int outfile_check(const char *path, bool regular);
+
+/* Opens a temporary file beside `path`; a device or a pipe is written directly. */
+int outfile_open(outfile **file, const char *path);
+int outfile_write(outfile *file, const void *data, size_t size);
+/* Syncs, renames over `path` and frees. After an error the temporary file is gone. */
+int outfile_commit(outfile *file);
+/* Removes the temporary file and frees; NULL is fine. */
+void outfile_abort(outfile *file);
+
+/* What an array to be written holds; the format comes from the extension of the path:
+ *   ARRAY_CODES   uint8_t:  .bvecs .u8bin .npy
+ *   ARRAY_IDS     int64_t:  .ivecs .ibin (int32) .npy (int64)
+ *   ARRAY_INTS    int32_t:  .ivecs .ibin .npy (int32), .fvecs .fbin (float32)
+ *   ARRAY_FLOATS  float:    .fvecs .fbin .npy */
+typedef enum { ARRAY_CODES, ARRAY_IDS, ARRAY_INTS, ARRAY_FLOATS } array_kind;
+
+typedef struct array_out {
+    outfile *file;
+    array_kind kind;
+    vec_format format;
+    int64_t d;
+    const char *path;
+} array_out;
+
+/* EXIT_USAGE if the extension does not fit the kind. */
+int array_check(const char *path, array_kind kind);
+/* Writes the header of an n x d array. */
+int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int64_t d);
+/* Appends rows; `rows` has the type of the kind. */
+int array_write(array_out *out, int64_t count, const void *rows);
+int array_commit(array_out *out);
+void array_abort(array_out *out);
+
+#endif

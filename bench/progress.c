@@ -1,0 +1,85 @@
+/* progress.c: one line on a terminal, redrawn at most ten times a second. See progress.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "progress.h"
+
+#include "cli.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool shown, dirty;
+static char current[64];
+static double began, drawn;
+
+void progress_init(int quiet)
+{
+    shown = !quiet && isatty(STDERR_FILENO);
+}
+
+void progress_clear(void)
+{
+    if (dirty)
+        fputs("\r\033[K", stderr);
+    dirty = false;
+    *current = '\0';
+}
+
+void progress_note(const char *format, ...)
+{
+    if (!shown)
+        return;
+    progress_clear();
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static void draw(const char *what, int64_t done, int64_t total, double loss)
+{
+    if (!shown)
+        return;
+    double now = cli_now();
+    if (strncmp(current, what, sizeof current - 1) != 0) {
+        snprintf(current, sizeof current, "%s", what);
+        began = now;
+        drawn = 0;
+    }
+    if (now - drawn < 0.1 && done < total)
+        return;
+    drawn = now;
+    char text[64] = "", left[64] = "";
+    if (!isnan(loss))
+        snprintf(text, sizeof text, "  loss %.6g", loss);
+    double seconds = done > 0 ? (now - began) * (double)(total - done) / (double)done : 0;
+    if (done > 0 && now - began > 1)
+        snprintf(left, sizeof left, seconds < 100 ? "  %.0f s left" : "  %.0f min left",
+                 seconds < 100 ? seconds : seconds / 60);
+    fprintf(stderr, "\r\033[K%s  %.0f %%%s%s", what,
+            total > 0 ? 100.0 * (double)done / (double)total : 100.0, text, left);
+    fflush(stderr);
+    dirty = true;
+    if (done >= total)
+        progress_clear();
+}
+
+int progress_tick(const char *what, int64_t done, int64_t total)
+{
+    if (cli_interrupted())
+        return fail_cancelled();
+    draw(what, done, total, NAN);
+    return EXIT_OK;
+}
+
+int progress_training(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    (void)ctx;
+    char what[64];
+    snprintf(what, sizeof what, "train %s", method);
+    draw(what, step, steps, loss);
+    return cli_interrupted();
+}

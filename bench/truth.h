@@ -1,0 +1,23 @@
+/* truth.h: exact nearest neighbours in the original space. */
+#ifndef LBH_TRUTH_H
+#define LBH_TRUTH_H
+
+#include "vectors.h"
+
+typedef struct truth {
+    int64_t nq, k;
+    int64_t *ids; /* nq x k, nearest first, ties by id */
+} truth;
+
+/* The k nearest rows of base (metric LBH_METRIC_L2 or LBH_METRIC_IP) of each query, without row
+ * own[q] (own may be NULL). k is lowered to the number of rows that there are.
+ *
+ * FAISS's flat search finds the candidates; distances of these are then computed again in double
+ * precision and sorted by (distance, id), because FAISS's |x|^2 - 2xy + |y|^2 in single precision
+ * orders near neighbours by rounding errors. The base is visited in chunks: it need not fit in
+ * memory. */
+int truth_compute(truth *t, const vectors *base, const vectors *query, const int64_t *own,
+                  int64_t k, int metric);
+void truth_free(truth *t);
+
+#endif

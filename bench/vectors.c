@@ -1,0 +1,379 @@
+/* vectors.c: opens, checks and reads files of vectors. See vectors.h. */
+#define _GNU_SOURCE
+#include "vectors.h"
+
+#include "options.h"
+#include "synthetic.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+size_t vec_type_size(vec_type type)
+{
+    static const size_t size[] = {4, 8, 1, 1, 4, 8};
+    return size[type];
+}
+
+bool vec_format_of(const char *path, vec_format *format)
+{
+    static const char *const extension[] = {".fvecs", ".bvecs", ".ivecs", ".fbin",
+                                            ".u8bin", ".ibin",  ".npy"};
+    const char *dot = strrchr(path, '.');
+    for (int i = 0; dot && i < 7; i++)
+        if (strcmp(dot, extension[i]) == 0) {
+            *format = (vec_format)i;
+            return true;
+        }
+    return false;
+}
+
+static uint32_t load_u32(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static vec_type type_of(vec_format format)
+{
+    static const vec_type type[] = {VEC_F32, VEC_U8, VEC_I32, VEC_F32, VEC_U8, VEC_I32};
+    return type[format];
+}
+
+/* rows * d * size as bytes; false if it does not fit. */
+static bool bytes_of(int64_t n, int64_t d, size_t size, size_t *bytes)
+{
+    return !__builtin_mul_overflow((size_t)n, (size_t)d, bytes) &&
+           !__builtin_mul_overflow(*bytes, size, bytes);
+}
+
+static int check_d(const char *name, int64_t d)
+{
+    if (d < 1 || d > VEC_MAX_D)
+        return fail("'%s': dimension %lld is not between 1 and %d; is it really a file of this "
+                    "kind?", name, (long long)d, VEC_MAX_D);
+    return EXIT_OK;
+}
+
+static int open_vecs(vectors *v, vec_format format)
+{
+    const unsigned char *p = v->map;
+    v->type = type_of(format);
+    if (v->map_size < 4)
+        return fail("'%s' is cut off: %zu bytes are no row", v->name, v->map_size);
+    int rc = check_d(v->name, (int32_t)load_u32(p));
+    if (rc)
+        return rc;
+    v->d = (int)load_u32(p);
+    v->stride = 4 + (size_t)v->d * vec_type_size(v->type);
+    if (v->map_size % v->stride)
+        return fail("'%s' is cut off or damaged: %zu bytes are not a whole number of rows of %zu "
+                    "bytes (dimension %d)", v->name, v->map_size, v->stride, v->d);
+    v->n = (int64_t)(v->map_size / v->stride);
+    v->data = p + 4;
+    v->prefixed = true;
+    return EXIT_OK;
+}
+
+static int check_size(const vectors *v, size_t offset, bool with_distances)
+{
+    size_t bytes, have = v->map_size - offset;
+    if (!bytes_of(v->n, v->d, vec_type_size(v->type), &bytes) || bytes > have)
+        return fail("'%s' is cut off: its header says %lld rows of %d numbers, but %zu bytes "
+                    "follow", v->name, (long long)v->n, v->d, have);
+    if (bytes < have && !(with_distances && bytes <= have / 2 && 2 * bytes == have))
+        return fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
+                    (long long)v->n, v->d);
+    return EXIT_OK;
+}
+
+static int open_bin(vectors *v, vec_format format)
+{
+    const unsigned char *p = v->map;
+    v->type = type_of(format);
+    if (v->map_size < 8)
+        return fail("'%s' is cut off: the header has 8 bytes, the file %zu", v->name, v->map_size);
+    v->n = load_u32(p);
+    int rc = check_d(v->name, load_u32(p + 4));
+    if (rc)
+        return rc;
+    v->d = (int)load_u32(p + 4);
+    v->stride = (size_t)v->d * vec_type_size(v->type);
+    v->data = p + 8;
+    return check_size(v, 8, format == VEC_IBIN);
+}
+
+static int open_npy(vectors *v)
+{
+    int64_t d;
+    size_t offset;
+    int rc = npy_parse(v->map, v->map_size, v->name, &v->type, &v->n, &d, &offset);
+    if (rc == EXIT_OK && v->n > 0)
+        rc = check_d(v->name, d);
+    if (rc)
+        return rc;
+    v->d = (int)d;
+    v->stride = (size_t)v->d * vec_type_size(v->type);
+    v->data = (const unsigned char *)v->map + offset;
+    return check_size(v, offset, false);
+}
+
+static int map_file(vectors *v, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno("open", path);
+    struct stat st;
+    int rc = EXIT_OK;
+    if (fstat(fd, &st) != 0)
+        rc = fail_errno("read", path);
+    else if (S_ISDIR(st.st_mode))
+        rc = fail("'%s' is a directory; a file of vectors is wanted", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = fail("'%s' is not a regular file; lbh maps its input files", path);
+    else if (st.st_size == 0)
+        rc = fail("'%s' is empty", path);
+    else {
+        v->map_size = (size_t)st.st_size;
+        v->map = mmap(NULL, v->map_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (v->map == MAP_FAILED) {
+            v->map = NULL;
+            rc = fail_errno("map", path);
+        }
+    }
+    close(fd);
+    return rc;
+}
+
+static int open_file(vectors *v, const char *path)
+{
+    vec_format format;
+    if (!vec_format_of(path, &format))
+        return fail_usage("'%s': unknown kind of file; .fvecs .bvecs .ivecs .fbin .u8bin .ibin and "
+                          ".npy are understood", path);
+    int rc = map_file(v, path);
+    if (rc)
+        return rc;
+    if (format == VEC_NPY)
+        rc = open_npy(v);
+    else if (format <= VEC_IVECS)
+        rc = open_vecs(v, format);
+    else
+        rc = open_bin(v, format);
+    if (rc == EXIT_OK && v->n == 0)
+        rc = fail("'%s' holds no rows", path);
+    return rc;
+}
+
+/* Splits "FILE@FROM:TO": cuts spec at the '@' and returns what follows it, or NULL. A '@' that is
+ * not followed by digits and a colon is part of the name. */
+static char *split_range(char *spec)
+{
+    char *at = strrchr(spec, '@');
+    if (!at)
+        return NULL;
+    const char *p = at + 1;
+    p += strspn(p, "0123456789");
+    if (*p++ != ':')
+        return NULL;
+    if (p[strspn(p, "0123456789")])
+        return NULL;
+    *at = '\0';
+    return at + 1;
+}
+
+static int select_rows(vectors *v, char *range)
+{
+    char *colon = strchr(range, ':');
+    *colon = '\0';
+    int64_t from = 0, to = v->n;
+    int rc = EXIT_OK;
+    if (*range)
+        rc = parse_int(range, 0, INT64_MAX, v->name, &from);
+    if (rc == EXIT_OK && colon[1])
+        rc = parse_int(colon + 1, 0, INT64_MAX, v->name, &to);
+    if (rc)
+        return rc;
+    if (from >= to || to > v->n)
+        return fail_usage("'%s': rows %lld to %lld are wanted, the file has rows 0 to %lld", v->name,
+                          (long long)from, (long long)to, (long long)v->n);
+    v->first = from;
+    v->n = to - from;
+    if (v->data)
+        v->data += (size_t)from * v->stride;
+    return EXIT_OK;
+}
+
+static int open_spec(vectors *v, char *path)
+{
+    char *range = split_range(path);
+    int rc;
+    if (strncmp(path, "synthetic:", 10) == 0 || strcmp(path, "synthetic") == 0) {
+        rc = synthetic_open(&v->made, path[9] ? path + 10 : "");
+        if (rc == EXIT_OK) {
+            v->n = synthetic_rows(v->made);
+            v->d = synthetic_d(v->made);
+            v->type = VEC_F32;
+        }
+    } else
+        rc = open_file(v, path);
+    return rc == EXIT_OK && range ? select_rows(v, range) : rc;
+}
+
+int vectors_open(vectors *v, const char *spec)
+{
+    *v = (vectors){.name = strdup(spec)};
+    char *path = strdup(spec);
+    int rc = v->name && path ? open_spec(v, path) : fail_memory();
+    free(path);
+    if (rc)
+        vectors_close(v);
+    return rc;
+}
+
+void vectors_close(vectors *v)
+{
+    if (v->map)
+        munmap(v->map, v->map_size);
+    synthetic_close(v->made);
+    free(v->name);
+    *v = (vectors){0};
+}
+
+/* ---- Reading ------------------------------------------------------------------------------- */
+
+int vectors_check_row(const vectors *v, int64_t row)
+{
+    if (!v->prefixed)
+        return EXIT_OK;
+    int32_t d = (int32_t)load_u32(v->data + (size_t)row * v->stride - 4);
+    if (d == v->d)
+        return EXIT_OK;
+    return fail("'%s': row %lld has dimension %d, the first row %d; the file is damaged", v->name,
+                (long long)(v->first + row), d, v->d);
+}
+
+static void convert(const vectors *v, const unsigned char *p, float *x)
+{
+    int d = v->d;
+    switch (v->type) {
+    case VEC_F32:
+        memcpy(x, p, (size_t)d * 4);
+        break;
+    case VEC_F64:
+        for (int j = 0; j < d; j++) {
+            double y;
+            memcpy(&y, p + 8 * (size_t)j, 8);
+            x[j] = (float)y;
+        }
+        break;
+    case VEC_U8:
+        for (int j = 0; j < d; j++)
+            x[j] = p[j];
+        break;
+    case VEC_I8:
+        for (int j = 0; j < d; j++)
+            x[j] = (float)(signed char)p[j];
+        break;
+    case VEC_I32:
+        for (int j = 0; j < d; j++)
+            x[j] = (float)(int32_t)load_u32(p + 4 * (size_t)j);
+        break;
+    case VEC_I64:
+        for (int j = 0; j < d; j++) {
+            int64_t y;
+            memcpy(&y, p + 8 * (size_t)j, 8);
+            x[j] = (float)y;
+        }
+        break;
+    }
+}
+
+static int check_finite(const vectors *v, int64_t row, const float *x)
+{
+    /* x - x is 0 for a finite x and NaN for all others. */
+    float bad = 0;
+    for (int j = 0; j < v->d; j++)
+        bad += x[j] - x[j];
+    if (bad == 0)
+        return EXIT_OK;
+    return fail("'%s': row %lld holds a NaN or an infinity", v->name, (long long)(v->first + row));
+}
+
+static int read_row(const vectors *v, int64_t row, float *x)
+{
+    int rc = vectors_check_row(v, row);
+    if (rc)
+        return rc;
+    convert(v, v->data + (size_t)row * v->stride, x);
+    return v->type == VEC_F32 || v->type == VEC_F64 ? check_finite(v, row, x) : EXIT_OK;
+}
+
+int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x)
+{
+    int rc = EXIT_OK;
+    if (v->made) { /* costs arithmetic and cannot fail: share it out */
+#pragma omp parallel for schedule(static) if (count > 64)
+        for (int64_t i = 0; i < count; i++)
+            synthetic_row(v->made, v->first + first + i, x + (size_t)i * (size_t)v->d);
+        return EXIT_OK;
+    }
+    for (int64_t i = 0; i < count && rc == EXIT_OK; i++)
+        rc = read_row(v, first + i, x + (size_t)i * (size_t)v->d);
+    return rc;
+}
+
+int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x)
+{
+    int rc = EXIT_OK;
+    if (v->made) {
+#pragma omp parallel for schedule(static) if (count > 64)
+        for (int64_t i = 0; i < count; i++)
+            synthetic_row(v->made, v->first + ids[i], x + (size_t)i * (size_t)v->d);
+        return EXIT_OK;
+    }
+    for (int64_t i = 0; i < count && rc == EXIT_OK; i++)
+        rc = read_row(v, ids[i], x + (size_t)i * (size_t)v->d);
+    return rc;
+}
+
+static int pull(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
+{
+    if (cli_interrupted())
+        return LBH_ECANCELLED;
+    return vectors_gather(self->ctx, count, ids, x) ? LBH_EFORMAT : LBH_OK;
+}
+
+lbh_rows vectors_rows(const vectors *v)
+{
+    return (lbh_rows){.n = v->n, .d = v->d, .read = pull, .ctx = v};
+}
+
+bool vectors_is_int(const vectors *v)
+{
+    return !v->made && v->type != VEC_F32 && v->type != VEC_F64;
+}
+
+int64_t vectors_int(const vectors *v, int64_t row, int column)
+{
+    const unsigned char *p =
+        v->data + (size_t)row * v->stride + (size_t)column * vec_type_size(v->type);
+    int64_t wide;
+    switch (v->type) {
+    case VEC_U8:
+        return *p;
+    case VEC_I8:
+        return (signed char)*p;
+    case VEC_I32:
+        return (int32_t)load_u32(p);
+    default:
+        memcpy(&wide, p, 8);
+        return wide;
+    }
+}

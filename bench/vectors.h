@@ -1,0 +1,70 @@
+/* vectors.h: rows of numbers from files (mapped, read-only) or from the built-in data set.
+ *
+ * A specification is  FILE  or  FILE@FROM:TO  (rows FROM .. TO-1; either may be left out), or
+ * synthetic:n=..,d=..,... (see synthetic.h). The extension of FILE says what it is:
+ *   .fvecs .bvecs .ivecs   a row = int32 dimension, then float32 / uint8 / int32
+ *   .fbin .u8bin .ibin     uint32 rows, uint32 dimension, then float32 / uint8 / int32. An .ibin
+ *                          may be followed by float32 distances of the same shape (ground truth).
+ *   .npy                   float32, float64, uint8, int8, bool, int32, int64; C order; 1-d or 2-d
+ * all little-endian. Sizes are checked against the length of the file when it is opened; the
+ * dimension in front of each row, and NaN or infinity, when the row is read.
+ */
+#ifndef LBH_VECTORS_H
+#define LBH_VECTORS_H
+
+#include "cli.h"
+#include "lbh.h"
+
+typedef enum { VEC_FVECS, VEC_BVECS, VEC_IVECS, VEC_FBIN, VEC_U8BIN, VEC_IBIN, VEC_NPY } vec_format;
+typedef enum { VEC_F32, VEC_F64, VEC_U8, VEC_I8, VEC_I32, VEC_I64 } vec_type;
+
+enum { VEC_MAX_D = 1 << 24 };
+
+typedef struct synthetic synthetic;
+
+typedef struct vectors {
+    int64_t n; /* rows of the selection */
+    int d;     /* numbers a row */
+    vec_type type;
+    char *name; /* as given, for messages */
+    /* a mapped file */
+    int64_t first;             /* row of the file that is row 0 here, for messages */
+    const unsigned char *data; /* first number of row 0 */
+    size_t stride;             /* bytes from row to row */
+    bool prefixed;             /* an int32 dimension stands before each row */
+    void *map;
+    size_t map_size;
+    synthetic *made; /* or the built-in data set; rows are made when they are read */
+} vectors;
+
+/* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed. */
+int vectors_open(vectors *v, const char *spec);
+void vectors_close(vectors *v);
+
+/* Format by extension; false if it is none that we know. */
+bool vec_format_of(const char *path, vec_format *format);
+size_t vec_type_size(vec_type type);
+
+/* Rows first .. first+count-1 as float, x[count * d]; refuses NaN and infinity. Safe to call from
+ * several threads at once. */
+int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x);
+
+/* Row ids[i] to x + i * d. */
+int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x);
+
+/* The rows as the library pulls them. Valid while *v is. */
+lbh_rows vectors_rows(const vectors *v);
+
+/* Number `column` of a row of an integer file. The row must have been checked by vectors_check_row.
+ */
+int64_t vectors_int(const vectors *v, int64_t row, int column);
+bool vectors_is_int(const vectors *v);
+int vectors_check_row(const vectors *v, int64_t row);
+
+/* npy.c: the header of an .npy file. Fills type, n, d and the offset of the data. */
+int npy_parse(const unsigned char *data, size_t size, const char *name, vec_type *type, int64_t *n,
+              int64_t *d, size_t *offset);
+/* Writes such a header (a multiple of 64 bytes) to `header`; returns its length. */
+size_t npy_header(char header[128], vec_type type, int64_t n, int64_t d);
+
+#endif
