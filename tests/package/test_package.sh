@@ -1,0 +1,33 @@
+#!/bin/sh
+# test_package.sh BUILD_DIR HERE LIBDIR FAISS_ROOT: installs into a scratch prefix, then builds and
+# runs a small program against it, by find_package (shared and static) and by pkg-config.
+set -eu
+build=$1 here=$2 libdir=$3 faiss=$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+prefix=$work/prefix
+cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
+
+for file in bin/lbh include/lbh.h include/lbh_faiss.h "$libdir/liblbh.so" "$libdir/liblbh.a" \
+    "$libdir/liblbh_faiss.so" "$libdir/liblbh_faiss.a" "$libdir/pkgconfig/lbh.pc" \
+    share/man/man1/lbh.1; do
+    [ -s "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+done
+"$prefix/bin/lbh" --version
+
+mkdir "$work/user"
+cp "$here/user.c" "$work/user/user.c"
+cp "$here/user.cmake" "$work/user/CMakeLists.txt"
+cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$prefix" -DFAISS_ROOT="$faiss" \
+    -DCMAKE_BUILD_TYPE=Release
+cmake --build "$work/user/build"
+"$work/user/build/user_shared"
+"$work/user/build/user_static"
+
+# The prefix is written into the .pc files at configuration time; here it is another one.
+flags=$(PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig" pkg-config \
+    --define-variable=libdir="$prefix/$libdir" \
+    --define-variable=includedir="$prefix/include" --cflags --libs lbh_faiss)
+# shellcheck disable=SC2086
+cc -std=c11 "$here/user.c" -o "$work/by_pkgconfig" $flags -Wl,-rpath,"$prefix/$libdir"
+"$work/by_pkgconfig"

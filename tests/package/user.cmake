@@ -1,0 +1,7 @@
+cmake_minimum_required(VERSION 3.22)
+project(user C CXX)
+find_package(faiss-lbh 0.1 REQUIRED COMPONENTS static)
+add_executable(user_shared user.c)
+target_link_libraries(user_shared PRIVATE lbh::lbh_faiss)
+add_executable(user_static user.c)
+target_link_libraries(user_static PRIVATE lbh::lbh_faiss_static)
