@@ -94,23 +94,36 @@ template <class F> int guarded(const char *what, F f) noexcept
     }
 }
 
-// k-means of FAISS writes a warning to stderr when there are few rows to a centroid. Below one row
-// a centroid it throws, which is all that is wanted.
-void quiet(faiss::Index *index)
+// Two habits of FAISS's training: k-means writes a warning to stderr when there are few rows to a
+// centroid (with less than one it throws, which is all that is wanted); and "PQ8" spends seconds a
+// byte on an order of the centroids that only a polysemous search has a use for ("PQ8np" without).
+void tame(faiss::Index *index)
 {
-    if (auto *p = dynamic_cast<faiss::IndexPreTransform *>(index))
-        quiet(p->index);
-    else if (auto *m = dynamic_cast<faiss::IndexIDMap *>(index))
-        quiet(m->index);
-    else if (auto *r = dynamic_cast<faiss::IndexRefine *>(index))
-        quiet(r->base_index);
-    else if (auto *q = dynamic_cast<faiss::IndexPQ *>(index))
+    if (auto *p = dynamic_cast<faiss::IndexPreTransform *>(index)) {
+        tame(p->index);
+    } else if (auto *m = dynamic_cast<faiss::IndexIDMap *>(index)) {
+        tame(m->index);
+    } else if (auto *r = dynamic_cast<faiss::IndexRefine *>(index)) {
+        tame(r->base_index);
+    } else if (auto *q = dynamic_cast<faiss::IndexPQ *>(index)) {
         q->pq.cp.min_points_per_centroid = 1;
-    else if (auto *v = dynamic_cast<faiss::IndexIVF *>(index)) {
+        q->do_polysemous_training = false;
+    } else if (auto *v = dynamic_cast<faiss::IndexIVF *>(index)) {
         v->cp.min_points_per_centroid = 1;
-        if (auto *vq = dynamic_cast<faiss::IndexIVFPQ *>(v))
+        if (auto *vq = dynamic_cast<faiss::IndexIVFPQ *>(v)) {
             vq->pq.cp.min_points_per_centroid = 1;
+            vq->do_polysemous_training = false;
+        }
     }
+}
+
+// A search takes nprobe places a query, whatever the number of lists: a damaged file must not make
+// that gigabytes.
+void bound_nprobe(FaissIndexBinary *index)
+{
+    auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(cpp(lbh_gap_info(index).inner));
+    if (ivf && ivf->nprobe > ivf->nlist)
+        ivf->nprobe = ivf->nlist;
 }
 
 } // namespace
@@ -162,13 +175,14 @@ int lbh_gap_new(FaissIndexBinary **index, int d, const char *factory, int idmap)
     return guarded(factory, [&] {
         std::unique_ptr<faiss::IndexBinary> made(faiss::index_binary_factory(d, factory));
         if (auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(made.get()))
-            ivf->cp.min_points_per_centroid = 1; // see quiet()
+            ivf->cp.min_points_per_centroid = 1; // see tame()
         if (idmap) {
             std::unique_ptr<faiss::IndexBinaryIDMap> map;
             if (idmap == 2)
                 map.reset(new faiss::IndexBinaryIDMap2(made.get()));
             else
                 map.reset(new faiss::IndexBinaryIDMap(made.get()));
+            map->code_size = made->code_size; // FAISS 1.7.3 forgets it
             made.release();
             map->own_fields = true;
             made = std::move(map);
@@ -230,7 +244,10 @@ int lbh_gap_write(const FaissIndexBinary *index, FILE *stream)
 /* As lbh_gap_train. */
 int lbh_gap_read(FaissIndexBinary **index, FILE *stream, const char *path)
 {
-    return guarded(path, [&] { *index = c(faiss::read_index_binary(stream)); });
+    return guarded(path, [&] {
+        *index = c(faiss::read_index_binary(stream));
+        bound_nprobe(*index);
+    });
 }
 
 /* As lbh_gap_train. */
@@ -239,7 +256,7 @@ int lbh_gap_float_new(FaissIndex **index, int d, const char *factory, int metric
     return guarded(factory, [&] {
         faiss::Index *made = faiss::index_factory(
             d, factory, metric == LBH_METRIC_IP ? faiss::METRIC_INNER_PRODUCT : faiss::METRIC_L2);
-        quiet(made);
+        tame(made);
         *index = reinterpret_cast<FaissIndex *>(made);
     });
 }

@@ -64,6 +64,12 @@ int fc_check_ids(const cursor *c, span ids, int64_t limit)
     return LBH_OK;
 }
 
+static bool is_idmap(const header *h)
+{
+    return memcmp(h->fourcc, "IBM", 3) == 0;
+}
+
+/* FAISS 1.7.3 gives an IDMap the dimension of the index under it, but no code size. */
 static int take_header(cursor *c, header *h)
 {
     uint8_t trained = 0;
@@ -73,7 +79,8 @@ static int take_header(cursor *c, header *h)
     LBH_TRY(fc_take(c, &h->ntotal, sizeof h->ntotal));
     LBH_TRY(fc_take(c, &trained, sizeof trained));
     LBH_TRY(fc_take(c, &metric, sizeof metric));
-    if (h->d < 8 || h->d % 8 != 0 || h->d / 8 > LBH_MAX_CODE_SIZE || h->code_size != h->d / 8)
+    if (h->d < 8 || h->d % 8 != 0 || h->d / 8 > LBH_MAX_CODE_SIZE ||
+        (h->code_size != h->d / 8 && !(h->code_size == 0 && is_idmap(h))))
         return fc_bad(c, "dimension and code size do not fit");
     if (h->ntotal < 0)
         return fc_bad(c, "the number of codes is negative");
@@ -225,7 +232,7 @@ int fc_index(cursor *c, header *h, int64_t id_limit, int depth)
         return flat(c, h, id_limit);
     if (strcmp(kind, "wF") == 0)
         return ivf(c, h, id_limit, depth + 1);
-    if (strcmp(kind, "Mp") == 0 || strcmp(kind, "M2") == 0)
+    if (is_idmap(h))
         return idmap(c, h, id_limit, depth + 1);
     if (strcmp(kind, "Hh") == 0)
         return fc_hash(c, h, id_limit);

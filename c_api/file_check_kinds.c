@@ -29,7 +29,7 @@ static int take_graph(cursor *c, graph *g)
 
 static int check_sizes(const cursor *c, const graph *g, int64_t n)
 {
-    const int32_t limit = 1 << 24;
+    const int32_t limit = 1 << 20;
     if (n > INT32_MAX || g->levels.count != (uint64_t)n || g->offsets.count != (uint64_t)n + 1)
         return fc_bad(c, "the graph does not fit the number of codes");
     if (g->first.count < 2 || g->first.count != g->probabilities.count + 1 ||

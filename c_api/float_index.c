@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -82,9 +83,16 @@ int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, i
         return LBH_OK;
     if (!distances || !labels)
         return lbh_error(LBH_EINVAL, "search: no place for the answers given");
+    bool falling = faiss_Index_metric_type(index) == METRIC_INNER_PRODUCT;
+    if (faiss_Index_ntotal(index) == 0) { /* FAISS 1.7.3 leaves the answers as they were */
+        for (int64_t i = 0; i < n * k; i++) {
+            distances[i] = falling ? -FLT_MAX : FLT_MAX;
+            labels[i] = -1;
+        }
+        return LBH_OK;
+    }
     LBH_TRY(lbh_gap_float_search(index, n, x, k, distances, labels));
-    return lbh_sort_float(n, k, distances, labels,
-                          faiss_Index_metric_type(index) == METRIC_INNER_PRODUCT);
+    return lbh_sort_float(n, k, distances, labels, falling);
 }
 
 size_t lbh_float_index_code_size(const FaissIndex *index)
