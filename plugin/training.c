@@ -115,22 +115,29 @@ float *lbh_state_f(lbh_training *t, const char *name, int64_t rows, int64_t cols
     return data;
 }
 
+int lbh_sample_ids(lbh_training *t, int64_t count, int64_t *ids)
+{
+    if (count == t->n) {
+        for (int64_t i = 0; i < count; i++)
+            ids[i] = i;
+        return LBH_OK;
+    }
+    uint64_t seed = (uint64_t)t->enc->common[LBH_OPT_SEED];
+    LBH_TRY(lbh_rng_sample(seed, STREAM_SAMPLE, t->n, count, ids));
+    qsort(ids, (size_t)count, sizeof *ids, compare_ids); /* files are read forwards */
+    return LBH_OK;
+}
+
 int lbh_sample_rows(lbh_training *t, int64_t max_rows, int64_t *m, float **X)
 {
     int d = t->rows.d;
     int64_t room = SAMPLE_FLOATS / d, limit = max_rows < room ? max_rows : room;
     *m = t->n < limit ? t->n : limit;
-    *X = lbh_scratch_f(t, *m, d);
-    if (!*X)
-        return LBH_ENOMEM;
-    if (*m == t->n)
-        return lbh_pull_range(t, 0, t->n, *X);
     int64_t *ids = lbh_scratch(t, *m, sizeof *ids);
-    if (!ids)
+    *X = lbh_scratch_f(t, *m, d);
+    if (!ids || !*X)
         return LBH_ENOMEM;
-    uint64_t seed = (uint64_t)t->enc->common[LBH_OPT_SEED];
-    LBH_TRY(lbh_rng_sample(seed, STREAM_SAMPLE, t->n, *m, ids));
-    qsort(ids, (size_t)*m, sizeof *ids, compare_ids); /* files are read forwards */
+    LBH_TRY(lbh_sample_ids(t, *m, ids));
     for (int64_t i = 0; i < *m; i += PULL_BLOCK) {
         int64_t count = *m - i < PULL_BLOCK ? *m - i : PULL_BLOCK;
         LBH_TRY(lbh_pull(t, count, ids + i, *X + i * d));

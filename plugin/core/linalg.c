@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FULL_COVARIANCE = 1500, OVERSAMPLE = 16, SUBSPACE_ROUNDS = 12 };
+enum { FULL_COVARIANCE = 1500, OVERSAMPLE = 16, SUBSPACE_ROUNDS = 8 };
 
 static int lapack_failed(const char *what, int info)
 {

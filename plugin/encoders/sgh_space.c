@@ -1,0 +1,290 @@
+/* sgh_space.c: the space that SGH trains in, and where it starts.
+ *
+ *   t = (x - mean) V^T scale
+ *
+ * V are the leading r principal components: directions that hold next to no variance cost time and
+ * teach nothing. scale is one number for the whole set, so that the components that the bits can
+ * explain have variance 1 on average: the order of distances and of inner products is kept, and any
+ * data scale ends where the neurons learn. Nothing is ever scaled by row.
+ *
+ * Start (not in the paper, which starts at random): the rotation of ITQ as encoder, with logits of
+ * standard deviation `slope`, and the matching decoder. */
+#include "core/blas.h"
+#include "core/linalg.h"
+#include "core/rng.h"
+#include "encoders/itq.h"
+#include "encoders/sgh.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STATISTICS_ROWS = 100000, ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024 };
+enum { STREAM_W = 32, STREAM_B, STREAM_U, STREAM_ITQ };
+
+static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
+static const double TARGET_RMS = 0.33; /* without PCA: that of MNIST's pixels in [0,1] */
+
+int sgh_space_dimension(const lbh_encoder *self)
+{
+    int pca = (int)self->value[SGH_OPT_PCA], d = self->d, wanted = pca;
+    if (pca == 0)
+        return d;
+    if (wanted < 2 * self->nbits)
+        wanted = 2 * self->nbits;
+    return wanted < d ? wanted : d;
+}
+
+/* ---- Into the space ------------------------------------------------------------------------ */
+
+static void variances(int64_t n, int d, const float *X, float *variance)
+{
+#pragma omp parallel for schedule(static)
+    for (int j = 0; j < d; j++) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += (double)X[i * d + j] * (double)X[i * d + j];
+        variance[j] = (float)(sum / (double)n);
+    }
+}
+
+static int find_components(const lbh_encoder *self, int64_t m, const float *S, sgh_run *r)
+{
+    int dim = r->cfg.d, leading = self->nbits < dim ? self->nbits : dim;
+    double sum = 0;
+    LBH_TRY(lbh_pca(m, r->d, S, dim, r->seed, r->V, r->variance));
+    for (int j = 0; j < leading; j++)
+        sum += r->variance[j];
+    r->scale = sum > 0 ? (float)(1 / sqrt(sum / leading)) : 1;
+    return LBH_OK;
+}
+
+/* Without PCA: the mean may stay in the data, as in the published program. */
+static void find_scale(const lbh_encoder *self, int64_t m, const float *S, sgh_run *r)
+{
+    bool centre = self->value[SGH_OPT_CENTRE] != 0;
+    double sum = 0;
+    variances(m, r->d, S, r->variance);
+    for (int j = 0; j < r->d; j++)
+        sum += (double)r->variance[j] + (centre ? 0 : (double)r->mean[j] * (double)r->mean[j]);
+    double rms = sqrt(sum / r->d);
+    r->scale = rms > 0 ? (float)(TARGET_RMS / rms) : 1;
+}
+
+/* Pulls the rows ids[0..count) and writes them to out[count * r] in the training space. */
+static int bring_rows(lbh_training *t, const sgh_run *r, int64_t count, const int64_t *ids,
+                      float *block, float *out)
+{
+    int d = r->d;
+    float *into = r->V ? block : out;
+    LBH_TRY(lbh_pull(t, count, ids, into));
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < count; i++)
+        for (int j = 0; j < d; j++)
+            into[i * d + j] = (into[i * d + j] - r->mean[j]) * r->scale;
+    if (r->V)
+        lbh_gemm_nt((int)count, r->cfg.d, d, 1, block, r->V, 0, out);
+    return LBH_OK;
+}
+
+static int bring_all_rows(lbh_training *t, sgh_run *r)
+{
+    int64_t limit = MAX_FLOATS / r->cfg.d;
+    r->n = t->n < limit ? t->n : limit;
+    int64_t *ids = lbh_scratch(t, r->n, sizeof *ids);
+    float *block = lbh_scratch_f(t, BLOCK, r->d);
+    r->rows = lbh_scratch_f(t, r->n, r->cfg.d);
+    if (!ids || !block || !r->rows)
+        return LBH_ENOMEM;
+    LBH_TRY(lbh_sample_ids(t, r->n, ids));
+    for (int64_t i = 0; i < r->n; i += BLOCK) {
+        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
+        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->rows + i * r->cfg.d));
+    }
+    return LBH_OK;
+}
+
+int sgh_enter_space(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    int64_t m;
+    float *S;
+    r->mean = lbh_scratch_f(t, 1, r->d);
+    r->variance = lbh_scratch_f(t, 1, r->cfg.d);
+    bool pca = self->value[SGH_OPT_PCA] != 0;
+    r->V = pca ? lbh_scratch_f(t, r->cfg.d, r->d) : NULL;
+    if (!r->mean || !r->variance || (pca && !r->V))
+        return LBH_ENOMEM;
+    LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
+    lbh_centre(m, r->d, S, r->mean);
+    if (pca)
+        LBH_TRY(find_components(self, m, S, r));
+    else
+        find_scale(self, m, S, r);
+    if (self->value[SGH_OPT_SCALE] > 0)
+        r->scale = (float)self->value[SGH_OPT_SCALE];
+    for (int j = 0; j < r->cfg.d; j++)
+        r->variance[j] *= r->scale * r->scale;
+    if (!pca && self->value[SGH_OPT_CENTRE] == 0)
+        for (int j = 0; j < r->d; j++) { /* the decoder's shift takes the mean up */
+            r->p.c[j] = r->mean[j] * r->scale;
+            r->mean[j] = 0;
+        }
+    return bring_all_rows(t, r);
+}
+
+/* ---- The start ----------------------------------------------------------------------------- */
+
+/* The published program's: W ~ N(0, 1/d), b ~ N(0, 1), U ~ N(0, 1/L), s = the variances. */
+static void start_random(sgh_run *r)
+{
+    int64_t d = r->cfg.d, L = r->cfg.nbits;
+    lbh_rng_normal(r->seed, STREAM_W, L * d, r->p.W);
+    lbh_rng_normal(r->seed, STREAM_B, L, r->p.b);
+    lbh_rng_normal(r->seed, STREAM_U, L * d, r->p.U);
+    for (int64_t i = 0; i < L * d; i++) {
+        r->p.W[i] /= sqrtf((float)d);
+        r->p.U[i] /= sqrtf((float)L);
+    }
+}
+
+/* Bits k0 .. k0+count-1 start as the rotation A[count * d] of ITQ: logits slope * (a_k . t) / std,
+ * templates mean|a_k . t| a_k; with more bits than dimensions each explains its share l / L. */
+static void start_from_rotation(sgh_run *r, int k0, int count, int64_t m, const float *T,
+                                const float *A, float *Z, float slope, float share)
+{
+    int d = r->cfg.d;
+    lbh_gemm_nt((int)m, count, d, 1, T, A, 0, Z);
+    for (int k = 0; k < count; k++) {
+        double square = 0, absolute = 0;
+        for (int64_t i = 0; i < m; i++) {
+            double z = Z[i * count + k];
+            square += z * z;
+            absolute += fabs(z);
+        }
+        double std = sqrt(square / (double)m), length = absolute / (double)m;
+        float *W = r->p.W + (int64_t)(k0 + k) * d, *U = r->p.U + (int64_t)(k0 + k) * d;
+        for (int j = 0; j < d; j++) {
+            float a = A[(int64_t)k * d + j];
+            W[j] = std > 0 ? (float)(slope * a / std) : a;
+            U[j] = (float)(share * length * a);
+        }
+        if (r->cfg.coding == SGH_CODING_01) /* h = (1 + f) / 2 */
+            for (int j = 0; j < d; j++) {
+                U[j] *= 2;
+                r->p.c[j] -= 0.5f * U[j];
+            }
+    }
+}
+
+/* Rotations of the leading l = min(L, d) components; several when there are more bits than that. */
+static int start_itq(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    int d = r->cfg.d, L = r->cfg.nbits, l = L < d ? L : d;
+    int64_t m = r->n < ITQ_ROWS ? r->n : ITQ_ROWS;
+    float *A = lbh_scratch_f(t, l, d), *T = lbh_scratch_f(t, m, d), *Z = lbh_scratch_f(t, m, l);
+    if (!A || !T || !Z)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < m; i++) { /* rows spread over the set: it may be sorted */
+        int64_t row = lbh_rng_below(r->seed, STREAM_ITQ, (uint64_t)i, r->n);
+        memcpy(T + i * d, r->rows + row * d, (size_t)d * sizeof *T);
+    }
+    for (int k = 0; k < L; k += l) {
+        int count = L - k < l ? L - k : l;
+        LBH_TRY(lbh_itq_learn(t, m, d, T, l, ITQ_ITERATIONS, r->seed + (uint64_t)k, 0, A));
+        start_from_rotation(r, k, count, m, T, A, Z, (float)self->value[SGH_OPT_SLOPE],
+                            (float)l / (float)L);
+    }
+    return LBH_OK;
+}
+
+int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    for (int j = 0; j < r->cfg.d; j++)
+        r->p.s[j] = fmaxf(r->variance[j], 1e-7f);
+    r->p.log_rho[0] = (float)log(self->value[SGH_OPT_RHO]);
+    if ((int)self->value[SGH_OPT_INIT] == SGH_INIT_ITQ)
+        return start_itq(self, t, r);
+    start_random(r);
+    return LBH_OK;
+}
+
+/* ---- Out of the space ---------------------------------------------------------------------- */
+
+/* Adds the normal equations of one block: G += H1^T H1, R += H1^T T, H1 = (H, 1). */
+static void add_normal(int64_t n, int L, int d, const float *H, const float *T, float *part,
+                       double *G, double *R)
+{
+    int K = L + 1;
+    lbh_gemm_tn(K, K, (int)n, 1, H, H, 0, part);
+    for (int64_t i = 0; i < (int64_t)K * K; i++)
+        G[i] += (double)part[i];
+    lbh_gemm_tn(K, d, (int)n, 1, H, T, 0, part);
+    for (int64_t i = 0; i < (int64_t)K * d; i++)
+        R[i] += (double)part[i];
+}
+
+/* min over U, c of sum ||t - h U - c||^2: (L + 1) normal equations with a ridge of 1e-6 n, h as the
+ * encoder gives it without noise. */
+int sgh_refit_decoder(lbh_training *t, sgh_run *r)
+{
+    int d = r->cfg.d, L = r->cfg.nbits, K = L + 1;
+    float lo = r->cfg.coding == SGH_CODING_PM1 ? -1.0f : 0.0f;
+    int64_t widest = d > K ? d : K;
+    float *A = lbh_scratch_f(t, BLOCK, L), *H = lbh_scratch_f(t, BLOCK, K);
+    float *part = lbh_scratch_f(t, K, widest);
+    double *G = lbh_scratch(t, (int64_t)K * K, sizeof *G), *R = lbh_scratch(t, (int64_t)K * d, 8);
+    if (!A || !H || !part || !G || !R)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < r->n; i += BLOCK) {
+        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
+        const float *T = r->rows + i * d;
+        lbh_gemm_nt((int)count, L, d, 1, T, r->p.W, 0, A);
+        for (int64_t j = 0; j < count; j++) {
+            for (int k = 0; k < L; k++)
+                H[j * K + k] = A[j * L + k] + r->p.b[k] >= 0 ? 1.0f : lo;
+            H[j * K + L] = 1;
+        }
+        add_normal(count, L, d, H, T, part, G, R);
+    }
+    LBH_TRY(lbh_solve_spd(K, d, G, 1e-6 * (double)r->n, R));
+    for (int64_t i = 0; i < (int64_t)L * d; i++)
+        r->p.U[i] = (float)R[i];
+    for (int j = 0; j < d; j++)
+        r->p.c[j] = (float)R[(int64_t)L * d + j];
+    return LBH_OK;
+}
+
+/* out[rows * d] = M[rows * r] V, or M itself without PCA */
+static void expand(const sgh_run *r, int rows, const float *M, float *out)
+{
+    if (r->V)
+        lbh_gemm_nn(rows, r->d, r->cfg.d, 1, M, r->V, 0, out);
+    else
+        memcpy(out, M, (size_t)rows * (size_t)r->d * sizeof *out);
+}
+
+/* a = W t + b and x^ = ((h U) o |s| + c) V / scale + mean, with h = lo + (1 - lo) bit. */
+void sgh_leave_space(const sgh_run *r, sgh_model *model)
+{
+    int d = r->d, L = r->cfg.nbits;
+    float lo = r->cfg.coding == SGH_CODING_PM1 ? -1.0f : 0.0f;
+    if (r->cfg.decoder == SGH_SCALED) /* never with PCA: s goes with the data's own dimensions */
+        for (int64_t i = 0; i < (int64_t)L * d; i++)
+            r->p.U[i] *= fabsf(r->p.s[i % d]);
+    expand(r, L, r->p.W, model->W);
+    expand(r, L, r->p.U, model->U);
+    expand(r, 1, r->p.c, model->c);
+    for (int j = 0; j < d; j++)
+        model->c[j] = model->c[j] / r->scale + r->mean[j];
+    for (int k = 0; k < L; k++) {
+        double shift = 0;
+        for (int j = 0; j < d; j++) {
+            int64_t i = (int64_t)k * d + j;
+            float u = model->U[i] / r->scale;
+            model->W[i] *= r->scale;
+            shift += (double)model->W[i] * (double)r->mean[j];
+            model->c[j] += lo * u;
+            model->U[i] = (1 - lo) * u;
+        }
+        model->b[k] = (float)((double)r->p.b[k] - shift);
+    }
+}
