@@ -36,7 +36,7 @@ static int open_relevance(contest *c, const compare_args *a)
     return rc ? rc : relevance_labels(&c->rel, c->own, &c->base_labels, &c->query_labels);
 }
 
-/* --train, else the learn part of a synthetic set that has one, else the base. */
+/* --train, else the base. */
 static int open_train(contest *c, const compare_args *a)
 {
     int rc = vectors_open(&c->train, a->train ? a->train : a->base);
@@ -56,7 +56,7 @@ static int contest_open(contest *c, const compare_args *a)
     c->nbits = (int)a->nbits;
     int rc = vectors_open(&c->base, a->base);
     if (rc == EXIT_OK)
-        rc = query_open(&c->query, a->query, a->base, "compare");
+        rc = query_open(&c->query, a->query, a->base);
     if (rc == EXIT_OK && c->query.d != c->base.d)
         rc = fail("'%s' has dimension %d, '%s' has %d", c->query.name, c->query.d, c->base.name,
                   c->base.d);
@@ -300,6 +300,8 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK)
+        rc = query_check(a.query, a.base, self->name);
     if (rc)
         return rc;
     common_begin(&a.common);

@@ -33,7 +33,7 @@ static int open_inputs(eval_job *j)
     const eval_args *a = j->a;
     int rc = vectors_open(&j->base, a->base);
     if (rc == EXIT_OK)
-        rc = query_open(&j->query, a->query, a->base, "eval");
+        rc = query_open(&j->query, a->query, a->base);
     if (rc == EXIT_OK)
         rc = model_load(&j->enc, a->model, &j->base);
     if (rc == EXIT_OK)
@@ -207,6 +207,8 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK)
+        rc = query_check(a.query, a.base, self->name);
     if (rc == EXIT_OK) {
         common_begin(&a.common);
         rc = eval(&a);

@@ -44,11 +44,20 @@ int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, const 
     return rc;
 }
 
-int query_open(vectors *v, const char *query, const char *base, const char *command_name)
+int query_check(const char *query, const char *base, const char *command_name)
 {
     char *made = query ? NULL : synthetic_part(base, "query");
-    int rc = query || made ? vectors_open(v, query ? query : made)
-                           : fail_usage("%s: option --query is missing", command_name);
+    int rc = query || made ? EXIT_OK
+                           : fail_usage("%s: option --query is missing (try 'lbh %s --help')",
+                                        command_name, command_name);
+    free(made);
+    return rc;
+}
+
+int query_open(vectors *v, const char *query, const char *base)
+{
+    char *made = query ? NULL : synthetic_part(base, "query");
+    int rc = query || made ? vectors_open(v, query ? query : made) : fail_memory();
     free(made);
     return rc;
 }

@@ -25,8 +25,10 @@ void common_begin(const common *c);
 int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, const char *assignments,
                  int64_t seed);
 
-/* Opens --query, or the query part of a synthetic --base when `query` is NULL. */
-int query_open(vectors *v, const char *query, const char *base, const char *command_name);
+/* Opens --query, or the query part of a synthetic --base when `query` is NULL; query_check() has
+ * seen to it that there is one. */
+int query_check(const char *query, const char *base, const char *command_name);
+int query_open(vectors *v, const char *query, const char *base);
 
 /* Opens --labels, or the labels of a synthetic set when `spec` is NULL; *have says whether there
  * are any. Checks their number against the rows. */

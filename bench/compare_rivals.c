@@ -37,7 +37,8 @@ static bool goes_on(const char *token)
 }
 
 /* FAISS's ITQ, LSH and PQ at nbits bits, as FAISS's users write them. Bits beyond d are made by
- * padding with zeros, for ITQ and where PQ's blocks do not divide d. */
+ * padding with zeros, for ITQ and where PQ's blocks do not divide d. LSH is IndexLSH as C++ makes it
+ * (random rotation, no thresholds); the string for that in every version of FAISS is RR..,LSH. */
 static int expand(rival *r, int d, int nbits)
 {
     int bytes = nbits / 8, len = 0;
@@ -45,7 +46,7 @@ static int expand(rival *r, int d, int nbits)
         len = nbits <= d ? asprintf(&r->factory, "ITQ%d,LSH", nbits)
                          : asprintf(&r->factory, "Pad%d,ITQ%d,LSH", nbits, nbits);
     else if (strcmp(r->name, "LSH") == 0)
-        len = asprintf(&r->factory, "LSH%dr", nbits);
+        len = asprintf(&r->factory, "RR%d,LSH", nbits);
     else if (strcmp(r->name, "PQ") == 0) {
         if (nbits % 8)
             len = asprintf(&r->skip, "PQ: %d bits are no whole number of bytes", nbits);

@@ -1,0 +1,101 @@
+/* test_labels.c: class labels in all their forms. */
+#include "support.h"
+
+#include "labels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *ivecs(const char *name, int n, int d, const int32_t *x)
+{
+    char data[1024];
+    size_t size = 0;
+    for (int i = 0; i < n; i++) {
+        memcpy(data + size, &d, 4);
+        memcpy(data + size + 4, x + i * d, 4 * (size_t)d);
+        size += 4 + 4 * (size_t)d;
+    }
+    const char *path = test_tmp(name);
+    test_spit(path, data, size);
+    return path;
+}
+
+static void expect(const labels *l, int64_t row, int count, const int64_t *items)
+{
+    cr_assert_eq(l->start[row + 1] - l->start[row], count);
+    for (int i = 0; i < count; i++)
+        cr_assert_eq(l->item[l->start[row] + i], items[i]);
+}
+
+Test(labels, one_column_sparse_numbers_and_unlabelled_rows)
+{
+    labels l;
+    cr_assert_eq(labels_open(&l, ivecs("a.ivecs", 4, 1, (int32_t[]){700, -1, 3, 700})), EXIT_OK);
+    cr_assert_eq(labels_dense(&l, NULL), EXIT_OK);
+    cr_assert_eq(l.classes, 2);
+    expect(&l, 0, 1, (int64_t[]){1});
+    expect(&l, 1, 0, NULL);
+    expect(&l, 2, 1, (int64_t[]){0});
+    labels_close(&l);
+}
+
+Test(labels, padded_lists_are_sorted_and_without_repeats)
+{
+    labels l;
+    cr_assert_eq(labels_open(&l, ivecs("b.ivecs", 2, 4, (int32_t[]){5, 2, 5, -1, -1, -1, -1, 9})),
+                 EXIT_OK);
+    expect(&l, 0, 2, (int64_t[]){2, 5});
+    expect(&l, 1, 1, (int64_t[]){9});
+    labels_close(&l);
+}
+
+Test(labels, a_zero_one_matrix)
+{
+    labels l;
+    unsigned char data[] = {2, 0, 0, 0, 3, 0, 0, 0, 0, 1, 1, 0, 0, 0};
+    const char *path = test_tmp("c.u8bin");
+    test_spit(path, data, sizeof data);
+    cr_assert_eq(labels_open(&l, path), EXIT_OK);
+    expect(&l, 0, 2, (int64_t[]){1, 2});
+    expect(&l, 1, 0, NULL);
+    labels_close(&l);
+    data[8] = 7;
+    test_spit(path, data, sizeof data);
+    cr_assert_eq(labels_open(&l, path), EXIT_RUNTIME);
+}
+
+Test(labels, two_sets_share_their_numbers)
+{
+    labels a, b;
+    cr_assert_eq(labels_open(&a, ivecs("d.ivecs", 2, 1, (int32_t[]){30, 10})), EXIT_OK);
+    cr_assert_eq(labels_open(&b, ivecs("e.ivecs", 2, 1, (int32_t[]){20, 30})), EXIT_OK);
+    cr_assert_eq(labels_dense(&a, &b), EXIT_OK);
+    cr_assert_eq(a.item[0], b.item[1]);
+    cr_assert_eq(a.classes, 3);
+    labels_close(&a);
+    labels_close(&b);
+}
+
+Test(labels, negative_classes_and_floats_are_refused)
+{
+    labels l;
+    cr_assert_eq(labels_open(&l, ivecs("f.ivecs", 1, 1, (int32_t[]){-2})), EXIT_RUNTIME);
+    int32_t one = 1;
+    float x[2];
+    memcpy(&x[0], &one, 4);
+    x[1] = 3;
+    const char *path = test_tmp("g.fvecs");
+    test_spit(path, x, sizeof x);
+    cr_assert_eq(labels_open(&l, path), EXIT_RUNTIME);
+}
+
+Test(labels, row_numbers_are_checked)
+{
+    int64_t *ids;
+    const char *path = ivecs("h.ivecs", 3, 1, (int32_t[]){4, 0, 2});
+    cr_assert_eq(read_row_ids(path, 3, 5, &ids), EXIT_OK);
+    cr_assert_eq(ids[0], 4);
+    free(ids);
+    cr_assert_eq(read_row_ids(path, 3, 4, &ids), EXIT_RUNTIME);
+    cr_assert_eq(read_row_ids(path, 2, 5, &ids), EXIT_RUNTIME);
+}
