@@ -35,7 +35,7 @@ for m in $names; do
     "$lbh" train --method "$m" --nbits 20 --base $base $(short "$m") --seed 5 -o "$m.lbh" \
         --json | json 'j["n_train"] == 3000 and j["d"] == 24'
     # shellcheck disable=SC2046
-    "$lbh" train --method "$m" --nbits 20 --base $base $(short "$m") --seed 5 --threads 1 \
+    "$lbh" train --method "$m" --nbits 20 --base $base $(short "$m") --seed 5 \
         -o again.lbh >/dev/null
     [ "$("$lbh" info "$m.lbh" --json | grep digest)" = "$("$lbh" info again.lbh --json | grep digest)" ]
     "$lbh" info "$m.lbh" --json | json 'j["nbits"] == 20 and j["options"]["seed"] == 5'
