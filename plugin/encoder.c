@@ -113,14 +113,20 @@ static int pack_role(lbh_encoder *enc, lbh_role role)
     return rc;
 }
 
+bool lbh_is_linear(const lbh_encoder *enc)
+{
+    const lbh_method *m = enc->method;
+    return m->linear && (!m->is_linear || m->is_linear(enc));
+}
+
 int lbh_encoder_finish(lbh_encoder *enc)
 {
     int rc = LBH_OK;
     if (enc->method->prepare)
         rc = enc->method->prepare(enc);
-    if (!rc && enc->method->linear)
+    if (!rc && lbh_is_linear(enc))
         rc = pack_role(enc, LBH_BASE);
-    if (!rc && enc->method->linear && is_asymmetric(enc))
+    if (!rc && lbh_is_linear(enc) && is_asymmetric(enc))
         rc = pack_role(enc, LBH_QUERY);
     if (rc) {
         drop_prepared(enc);
@@ -277,7 +283,7 @@ int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float
 int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b)
 {
     LBH_TRY(check_call(enc, 1, A, b));
-    if (!enc->method->linear || is_asymmetric(enc))
+    if (!lbh_is_linear(enc) || is_asymmetric(enc))
         return lbh_error(LBH_EINVAL, "%s: the encoder is not one linear map", enc->method->name);
     return enc->method->linear(enc, LBH_BASE, A, b);
 }

@@ -177,10 +177,18 @@ LBH_API uint64_t lbh_encoder_digest(const lbh_encoder *enc); /* hash of all lear
  * holds a NaN or an infinity; codes are unspecified after an error. LBH_ESTATE if untrained. */
 LBH_API int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes);
 
-/* Encodes n queries. The same as lbh_encoder_encode unless the encoder was trained for inner
- * product, where a query's length carries no information and is left out of its code. */
+/* Encodes n queries. The same as lbh_encoder_encode unless the encoder treats queries otherwise:
+ * one trained for inner products (a query's length carries no information, an item's does), or one
+ * whose database codes are searched for rather than computed by one product. */
 LBH_API int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x,
                                        uint8_t *codes);
+
+/* Encodes n database rows and then improves each code, by at most `iterations` flips of single bits,
+ * towards the code from which the decoder rebuilds the row best (the most probable code under the
+ * generative model, argmin_h ||x - x^(h)||^2; tabu search over the quadratic form of the decoder's
+ * Gram matrix). Pays where items are scored by the decoder. LBH_EINVAL if there is no decoder. */
+LBH_API int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x,
+                                       int iterations, uint8_t *codes);
 
 /* Real values before the threshold: z[n * nbits]; bit j is z_j >= 0. */
 LBH_API int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float *z);
@@ -195,6 +203,33 @@ LBH_API int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c);
 
 /* Rebuilds n vectors x[n * d] from their codes, by the decoder. */
 LBH_API int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x);
+
+/* ---- Classification ------------------------------------------------------------------------ */
+
+/* Number of classes of the classifier that a supervised method learned with its codes; 0 if the
+ * encoder has none. *multi, if not NULL: 1 if rows have several labels each. */
+LBH_API int lbh_encoder_nclasses(const lbh_encoder *enc, int *multi);
+
+/* scores[n * nclasses] of n codes: log-odds of each class if there are several labels a row, else
+ * scores whose highest is the class. LBH_EINVAL if there is no classifier. */
+LBH_API int lbh_encoder_class_scores(const lbh_encoder *enc, int64_t n, const uint8_t *codes,
+                                     float *scores);
+
+/* label[n]: the class of highest score of each of n codes, the lowest one of equals. */
+LBH_API int lbh_encoder_classify(const lbh_encoder *enc, int64_t n, const uint8_t *codes,
+                                 int64_t *label);
+
+/* What "near" means to a search: squared Euclidean distance, or inner product. */
+enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1 };
+
+/* Exhaustive search by the decoder's own score, from the codes alone and with real-valued queries:
+ * ||q - x^||^2 (LBH_METRIC_L2, rising) or q . x^ (LBH_METRIC_IP, falling), x^ the vector rebuilt from
+ * codes[n * code_size] (paper, Proposition 10 for inner products). Finds the k best for each of nq
+ * queries q[nq * d]: distances[nq * k], labels[nq * k] (rows of codes; equal scores by rising id;
+ * missing answers -1). LBH_EINVAL if the encoder has no decoder. */
+LBH_API int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n,
+                                       const uint8_t *codes, int64_t nq, const float *q, int64_t k,
+                                       float *distances, int64_t *labels);
 
 /* ---- Model files --------------------------------------------------------------------------- */
 

@@ -64,6 +64,9 @@ int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x);
  * in their order where they are few enough, else a random sample. */
 int lbh_sample_rows(lbh_training *t, int64_t max_rows, int64_t *m, float **X);
 
+/* Row ids for a sample of `count` <= t->n rows, rising: all rows, or a random choice. */
+int lbh_sample_ids(lbh_training *t, int64_t count, int64_t *ids);
+
 /* Scratch memory of count * size bytes, 64-byte aligned, zeroed; lives until train() returns.
  * NULL with the error set if there is none. */
 void *lbh_scratch(lbh_training *t, int64_t count, size_t size);
@@ -84,6 +87,13 @@ int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss);
 typedef struct lbh_preset {
     const char *name, *assignments;
 } lbh_preset;
+
+/* Scores of the classes: V h + v for a code h of 0/1. Points into the encoder's state. */
+typedef struct lbh_classifier {
+    const float *V, *v; /* nclasses x nbits, nclasses */
+    int nclasses;
+    bool multi; /* several labels a row: those with a score >= 0; else the highest score */
+} lbh_classifier;
 
 struct lbh_method {
     const char *name;    /* registry key, also in model files */
@@ -106,15 +116,20 @@ struct lbh_method {
     /* EITHER linear: copies out A[nbits*d], b[nbits] with bits = [A x + b >= 0] for that role;
      * encoder.c then packs it and fuses product, threshold and packing,
      * OR project: z[n*nbits] of n checked rows, one thread's share, any n; the result for a row must
-     * not depend on n or on its neighbours in the block. */
+     * not depend on n or on its neighbours in the block,
+     * OR both, with is_linear to say which of them holds under the options. */
     int (*linear)(const lbh_encoder *self, lbh_role role, float *A, float *b);
     int (*project)(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
+    bool (*is_linear)(const lbh_encoder *self);
 
     /* Optional: true if queries are encoded otherwise than database rows. */
     bool (*asymmetric)(const lbh_encoder *self);
 
     /* Optional: the decoder, U[nbits*d] and c[d]: x^ = sum of U_k over set bits + c. */
     int (*decoder)(const lbh_encoder *self, float *U, float *c);
+
+    /* Optional: the linear classifier on the code, if the method learns one. */
+    lbh_classifier (*classifier)(const lbh_encoder *self);
 
     /* Optional: builds / drops what project() needs and no file holds (packed layers). Called after
      * train and after load / before free. */
@@ -126,6 +141,7 @@ struct lbh_method {
 int lbh_visit_allocate(lbh_encoder *enc); /* allocates the learned tensors, zero */
 void lbh_visit_free(lbh_encoder *enc);
 int lbh_encoder_finish(lbh_encoder *enc); /* packs and prepares after train or load */
+bool lbh_is_linear(const lbh_encoder *enc); /* has its method's linear() under its options */
 
 /* First row of x[n * d] that holds a NaN or an infinity, or -1. */
 int64_t lbh_find_nonfinite(int64_t n, int d, const float *x);

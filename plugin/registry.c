@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh;
+extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh, lbh_method_jmlh;
 
 const lbh_method *const lbh_methods[] = {
     &lbh_method_lsh,
     &lbh_method_itq,
     &lbh_method_sgh,
+    &lbh_method_jmlh,
     NULL,
 };
 

@@ -1,29 +1,38 @@
 /* blas.h: the matrix product in the names of the papers. Row-major; C[m,n] = alpha op(A) op(B) +
- * beta C. Never called inside an OpenMP region: BLAS has threads of its own. */
+ * beta C. Not to be called inside an OpenMP region.
+ *
+ * BLAS picks kernels and cuts sums by the number of its threads, so its results depend on it. Here
+ * the longer side of C is cut into blocks that depend on the shape alone, each done by BLAS with one
+ * thread: the same bits with any number of threads. */
 #ifndef LBH_CORE_BLAS_H
 #define LBH_CORE_BLAS_H
 
 #include <cblas.h>
+#include <stdbool.h>
+
+/* op = transpose where ta, tb say so */
+void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
+              float beta, float *C);
 
 /* C[m,n] = alpha A[m,k] B[k,n] + beta C */
 static inline void lbh_gemm_nn(int m, int n, int k, float alpha, const float *A, const float *B,
                                float beta, float *C)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, A, k, B, n, beta, C, n);
+    lbh_gemm(false, false, m, n, k, alpha, A, B, beta, C);
 }
 
 /* C[m,n] = alpha A[m,k] B[n,k]^T + beta C */
 static inline void lbh_gemm_nt(int m, int n, int k, float alpha, const float *A, const float *B,
                                float beta, float *C)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, alpha, A, k, B, k, beta, C, n);
+    lbh_gemm(false, true, m, n, k, alpha, A, B, beta, C);
 }
 
 /* C[m,n] = alpha A[k,m]^T B[k,n] + beta C */
 static inline void lbh_gemm_tn(int m, int n, int k, float alpha, const float *A, const float *B,
                                float beta, float *C)
 {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, alpha, A, m, B, n, beta, C, n);
+    lbh_gemm(true, false, m, n, k, alpha, A, B, beta, C);
 }
 
 #endif

@@ -1,0 +1,260 @@
+/* jmlh.c: just-maximising-likelihood hashing (Shen, Qin, Chen, Liu, Zhu & Shen, ICCV workshops
+ * 2019): codes from which a classifier tells the labels. A network with binary neurons at its end and a linear classifier on
+ * the code are learned together; see jmlh_step.h for the objective, jmlh_train.h for the training.
+ *
+ * The paper's backbone is any matrix of features; the options hidden1 .. hidden3 put layers of
+ * rectified units between it and the bits. Rows with several labels make the classifier a set of
+ * independent ones (sigmoid); rows without labels are left out of the training. */
+#include "encoders/jmlh_train.h"
+
+#include <string.h>
+
+enum {
+    OPT_HIDDEN1,
+    OPT_HIDDEN2,
+    OPT_HIDDEN3,
+    OPT_STEPS,
+    OPT_BATCH,
+    OPT_LR,
+    OPT_SCHEDULE,
+    OPT_LAMBDA,
+    OPT_ESTIMATOR,
+    OPT_NOISE,
+    OPT_RELAXATION,
+    OPT_PENALTY,
+    OPT_HEAD,
+    OPT_CLASSES,
+    OPT_DECAY,
+    OPT_DROP_IN,
+    OPT_DROP,
+    OPT_MIXUP,
+    OPT_SCALE,
+};
+
+enum { HEAD_AUTO, HEAD_SOFTMAX, HEAD_SIGMOID };
+enum { MAX_HIDDEN = 8192, MAX_CLASSES = 1000000 };
+
+static const lbh_param params[] = {
+    [OPT_HIDDEN1] = {"hidden1", 512, 0, MAX_HIDDEN, 1, NULL,
+                     "units of the first hidden layer; 0: none (all three 0: a linear encoder)"},
+    [OPT_HIDDEN2] = {"hidden2", 0, 0, MAX_HIDDEN, 1, NULL, "units of the second hidden layer"},
+    [OPT_HIDDEN3] = {"hidden3", 0, 0, MAX_HIDDEN, 1, NULL, "units of the third hidden layer"},
+    [OPT_STEPS] = {"steps", 6000, 1, 1e9, 1, NULL, "gradient steps"},
+    [OPT_BATCH] = {"batch", 256, 1, 1e6, 1, NULL, "rows a step"},
+    [OPT_LR] = {"lr", 1e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
+    [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
+    [OPT_LAMBDA] = {"lambda", 0.1, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
+    [OPT_ESTIMATOR] = {"estimator", JMLH_BIASED, 0, 2, 1, "biased|exact|straight_through",
+                       "gradient through the neurons: derivative (eq. 6), difference, or passed on"},
+    [OPT_NOISE] = {"noise", 1, 0, 1, 1, "none|uniform",
+                   "neurons thresholded at 1/2 (the published program) or at random (the paper)"},
+    [OPT_RELAXATION] = {"relaxation", 0, 0, 1, 1, "none|cont",
+                        "cont: train on probabilities instead of bits"},
+    [OPT_PENALTY] = {"qr", 0, 0, 1e6, 0, NULL, "weight of the quantisation penalty (p - h)^2"},
+    [OPT_HEAD] = {"head", HEAD_AUTO, 0, 2, 1, "auto|softmax|sigmoid",
+                  "one label or several a row; auto: as the labels are (training records which)"},
+    [OPT_CLASSES] = {"classes", 0, 0, MAX_CLASSES, 1, NULL,
+                     "number of classes; 0: from the labels (training records it)"},
+    [OPT_DECAY] = {"decay", 0, 0, 1e6, 0, NULL, "decoupled weight decay"},
+    [OPT_DROP_IN] = {"drop_in", 0, 0, 0.95, 0, NULL, "share of input entries left out of a step"},
+    [OPT_DROP] = {"drop", 0, 0, 0.95, 0, NULL, "share of hidden units left out of a step"},
+    [OPT_MIXUP] = {"mixup", 0, 0, 1, 0, NULL,
+                   "blend pairs of training rows: the smaller share is uniform in 0 .. mixup / 2"},
+    [OPT_SCALE] = {"scale", 0, 0, 1e30, 0, NULL,
+                   "factor on the rows while training; 0: root mean square entry 1"},
+    {0},
+};
+
+static const lbh_preset presets[] = {
+    {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=0.1,qr=0"},
+    {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=0.1,qr=0"},
+    {"qr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0.1"},
+    {"nr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0"},
+    {"code", "hidden1=0,hidden2=0,hidden3=0,relaxation=none,noise=none,estimator=biased,"
+             "lambda=0.2,qr=0,lr=0.0001,schedule=constant,batch=400,steps=100000,head=softmax,"
+             "decay=0,drop_in=0,drop=0,mixup=0,scale=1"},
+    {0},
+};
+
+typedef struct jmlh {
+    float *W[LBH_MLP_MAX], *b[LBH_MLP_MAX]; /* the encoder, in the data's units */
+    float *V, *v;                           /* the classifier: classes x nbits, classes */
+    lbh_mlp_packed packed;
+} jmlh;
+
+static int choice(const lbh_encoder *self, int option)
+{
+    return (int)self->value[option];
+}
+
+static lbh_mlp encoder_of(const lbh_encoder *self)
+{
+    const jmlh *s = self->state;
+    const int hidden[] = {choice(self, OPT_HIDDEN1), choice(self, OPT_HIDDEN2),
+                          choice(self, OPT_HIDDEN3)};
+    lbh_mlp m = lbh_mlp_shape(self->d, 3, hidden, self->nbits);
+    memcpy(m.W, s->W, sizeof m.W);
+    memcpy(m.b, s->b, sizeof m.b);
+    return m;
+}
+
+static lbh_mlp head_of(const lbh_encoder *self)
+{
+    const jmlh *s = self->state;
+    return (lbh_mlp){.nlayers = 1,
+                     .size = {self->nbits, choice(self, OPT_CLASSES)},
+                     .W = {s->V},
+                     .b = {s->v}};
+}
+
+static int visit(lbh_encoder *self, lbh_visitor *v)
+{
+    static const char *const names[LBH_MLP_MAX][2] = {
+        {"W1", "b1"}, {"W2", "b2"}, {"W3", "b3"}, {"W4", "b4"}};
+    jmlh *s = self->state;
+    lbh_mlp m = encoder_of(self);
+    for (int l = 0; l < m.nlayers; l++) {
+        LBH_TRY(v->tensor(v, names[l][0], &s->W[l], m.size[l + 1], m.size[l]));
+        LBH_TRY(v->tensor(v, names[l][1], &s->b[l], 1, m.size[l + 1]));
+    }
+    LBH_TRY(v->tensor(v, "V", &s->V, choice(self, OPT_CLASSES), self->nbits));
+    return v->tensor(v, "v", &s->v, 1, choice(self, OPT_CLASSES));
+}
+
+/* ---- Training ------------------------------------------------------------------------------ */
+
+/* The rows that have labels, and what the labels say about the head: number of classes and kind. */
+static int look_at_labels(lbh_encoder *self, lbh_training *t, jmlh_setup *setup)
+{
+    const lbh_lists *labels = t->labels;
+    const char *name = self->method->name;
+    int64_t *rows = lbh_scratch(t, t->n, sizeof *rows), n = 0;
+    bool several = false;
+    if (!rows)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < t->n; i++) {
+        int64_t count = labels->start[i + 1] - labels->start[i];
+        several |= count > 1;
+        if (count > 0)
+            rows[n++] = i;
+    }
+    if (n == 0)
+        return lbh_error(LBH_EINVAL, "%s: none of the %lld training rows has a label", name,
+                         (long long)t->n);
+    int64_t classes = choice(self, OPT_CLASSES) ? choice(self, OPT_CLASSES) : labels->nitems;
+    if (labels->nitems > classes || classes > MAX_CLASSES)
+        return lbh_error(LBH_EINVAL, "%s: the labels are of %lld classes, but classes is %lld",
+                         name, (long long)labels->nitems,
+                         (long long)(classes > MAX_CLASSES ? MAX_CLASSES : classes));
+    self->value[OPT_CLASSES] = (double)classes;
+    if (choice(self, OPT_HEAD) == HEAD_AUTO)
+        self->value[OPT_HEAD] = several ? HEAD_SIGMOID : HEAD_SOFTMAX;
+    setup->rows = rows;
+    setup->n = n;
+    setup->labels = labels;
+    return LBH_OK;
+}
+
+static int learn(lbh_encoder *self, lbh_training *t)
+{
+    const double *o = self->value;
+    jmlh_setup setup = {.cfg = {.estimator = (jmlh_estimator)choice(self, OPT_ESTIMATOR),
+                                .relaxed = choice(self, OPT_RELAXATION) != 0,
+                                .lambda = (float)o[OPT_LAMBDA],
+                                .penalty = (float)o[OPT_PENALTY]},
+                        .steps = (int64_t)o[OPT_STEPS],
+                        .batch = (int64_t)o[OPT_BATCH],
+                        .lr = o[OPT_LR],
+                        .decay = o[OPT_DECAY],
+                        .cosine = choice(self, OPT_SCHEDULE) == 1,
+                        .noise = choice(self, OPT_NOISE) == 1,
+                        .drop_in = o[OPT_DROP_IN],
+                        .drop = o[OPT_DROP],
+                        .mixup = o[OPT_MIXUP],
+                        .scale = o[OPT_SCALE]};
+    LBH_TRY(look_at_labels(self, t, &setup));
+    LBH_TRY(lbh_visit_allocate(self)); /* anew: the classifier's size is known now */
+    setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
+    setup.encoder = encoder_of(self);
+    setup.head = head_of(self);
+    lbh_mlp encoder, head, own_encoder, own_head;
+    LBH_TRY(jmlh_learn(self, t, &setup, &encoder, &head));
+    own_encoder = encoder_of(self); /* a resumed training has allocated the tensors anew */
+    own_head = head_of(self);
+    lbh_mlp_copy(&encoder, &own_encoder);
+    lbh_mlp_copy(&head, &own_head);
+    return LBH_OK;
+}
+
+static int train(lbh_encoder *self, lbh_training *t)
+{
+    double classes = self->value[OPT_CLASSES], head = self->value[OPT_HEAD];
+    int rc = learn(self, t);
+    if (rc) { /* as if nothing had happened */
+        self->value[OPT_CLASSES] = classes;
+        self->value[OPT_HEAD] = head;
+    }
+    return rc;
+}
+
+/* ---- The rest of the contract -------------------------------------------------------------- */
+
+static bool is_linear(const lbh_encoder *self)
+{
+    return encoder_of(self).nlayers == 1;
+}
+
+static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
+{
+    (void)role;
+    const jmlh *s = self->state;
+    memcpy(A, s->W[0], (size_t)self->nbits * (size_t)self->d * sizeof *A);
+    memcpy(b, s->b[0], (size_t)self->nbits * sizeof *b);
+    return LBH_OK;
+}
+
+static int prepare(lbh_encoder *self)
+{
+    jmlh *s = self->state;
+    lbh_mlp m = encoder_of(self);
+    return is_linear(self) ? LBH_OK : lbh_mlp_pack(&s->packed, &m);
+}
+
+static void release(lbh_encoder *self)
+{
+    jmlh *s = self->state;
+    lbh_mlp_unpack(&s->packed);
+}
+
+static int project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
+{
+    (void)role;
+    const jmlh *s = self->state;
+    return lbh_mlp_apply(&s->packed, n, x, z);
+}
+
+static lbh_classifier classifier(const lbh_encoder *self)
+{
+    const jmlh *s = self->state;
+    return (lbh_classifier){s->V, s->v, choice(self, OPT_CLASSES),
+                            choice(self, OPT_HEAD) == HEAD_SIGMOID};
+}
+
+const lbh_method lbh_method_jmlh = {
+    .name = "jmlh",
+    .summary = "just-maximising-likelihood hashing: codes from which a classifier tells the labels",
+    .cite = "Shen, Qin, Chen, Liu, Zhu & Shen, Embarrassingly simple binary representation "
+            "learning, ICCV workshops 2019",
+    .needs_labels = 1,
+    .state_size = sizeof(jmlh),
+    .params = params,
+    .presets = presets,
+    .train = train,
+    .visit = visit,
+    .linear = linear,
+    .is_linear = is_linear,
+    .project = project,
+    .classifier = classifier,
+    .prepare = prepare,
+    .release = release,
+};

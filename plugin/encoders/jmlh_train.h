@@ -1,0 +1,29 @@
+/* jmlh_train.h: the training loop of just-maximising-likelihood hashing, shared by the methods that
+ * differ in their head: a classifier (jmlh.c) or a decoder (jmlh_vae.c). */
+#ifndef LBH_ENCODERS_JMLH_TRAIN_H
+#define LBH_ENCODERS_JMLH_TRAIN_H
+
+#include "encoders/jmlh_step.h"
+#include "method.h"
+
+typedef struct jmlh_setup {
+    jmlh_config cfg;
+    lbh_mlp encoder, head;    /* shapes */
+    int64_t steps, batch;
+    double lr, decay;         /* Adam's rate; decoupled weight decay (AdamW) */
+    bool cosine;              /* the rate falls to 0 along half a cosine */
+    bool noise;               /* xi ~ U(0,1) rather than 1/2 */
+    double drop_in, drop;     /* dropout of inputs and of hidden units */
+    double mixup;             /* largest share of a second row in a training row, times 2 */
+    double scale;             /* factor on the rows; 0: root mean square entry 1 */
+    int64_t n;                /* rows to learn from */
+    const int64_t *rows;      /* their ids; NULL = 0 .. n-1 */
+    const lbh_lists *labels;  /* targets; NULL: the rows themselves */
+} jmlh_setup;
+
+/* *encoder and *head are what was learned, in scratch memory of t; the encoder takes rows in the
+ * data's own units, the head of JMLH_SQUARES gives them standardised. */
+int jmlh_learn(lbh_encoder *self, lbh_training *t, const jmlh_setup *setup, lbh_mlp *encoder,
+               lbh_mlp *head);
+
+#endif
