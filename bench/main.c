@@ -1,8 +1,11 @@
 /* main.c: the command `lbh`: finds the subcommand, runs it, prints its error. */
+#define _POSIX_C_SOURCE 200809L
 #include "common.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const command *const commands[] = {
     &command_compare, &command_methods, &command_train,  &command_info, &command_encode,
@@ -55,8 +58,20 @@ static int run(int argc, char **argv)
     return asks ? c->run(c, 2, help_args) : c->run(c, argc - 1, argv + 1);
 }
 
+/* The OpenMP runtime lets idle threads spin. Where other programs want the same cores that makes
+ * training ten times slower and more; waiting asleep costs next to nothing. The runtime reads its
+ * environment before main(), hence the second start. What the user has set stays. */
+static void wait_asleep(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
+        return;
+    if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
+        execv("/proc/self/exe", argv); /* returns only if it fails, and then we go on as we are */
+}
+
 int main(int argc, char **argv)
 {
+    wait_asleep(argv);
     cli_catch_signals();
     int rc = run(argc, argv);
     progress_clear();
