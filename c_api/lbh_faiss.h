@@ -115,11 +115,8 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
 
 /* ---- FAISS's own float indexes, as ground truth and as rivals ------------------------------ */
 
-/* metric of the functions below */
-enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1 };
-
 /* Makes an untrained float index from a FAISS factory string ("Flat", "PQ8", "ITQ64,LSH", ...).
- * The caller owns it. */
+ * metric: LBH_METRIC_L2 or LBH_METRIC_IP. The caller owns it. */
 LBH_API int lbh_float_index_new(FaissIndex **index, int d, const char *factory, int metric);
 LBH_API int lbh_float_index_train(FaissIndex *index, int64_t n, const float *x);
 LBH_API int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x);
