@@ -11,7 +11,10 @@
 #include "encoders/sgh.h"
 
 #include "core/adam.h"
+#include "core/linear.h"
 #include "core/rng.h"
+#include "encoders/sgh_map.h"
+#include "encoders/sgh_rank.h"
 
 #include <math.h>
 #include <string.h>
@@ -53,6 +56,17 @@ static const lbh_param params[] = {
                        "factor on the rows while training; 0: found from the data"},
     [SGH_OPT_REFIT] = {"refit", 1, 0, 1, 1, NULL,
                        "1: at the end, the least-squares decoder of the codes without noise"},
+    [SGH_OPT_METRIC] = {"metric", SGH_METRIC_L2, 0, 1, 1, "l2|ip",
+                        "what neighbours are: Euclidean distance, or inner product"},
+    [SGH_OPT_SCORE] = {"score", SGH_SCORE_HAMMING, 0, 1, 1, "hamming|decoder",
+                       "what ranks the items: distance to the query's code, or the decoder"},
+    [SGH_OPT_REFINE] = {"refine", 200, 0, 1e6, 1, NULL,
+                        "where items' codes are searched for: flips without gain before giving up"},
+    [SGH_OPT_ALTERNATIONS] = {"alternations", 40, 1, 1e6, 1, NULL,
+                              "rounds of searched codes and decoder (score=decoder or metric=ip)"},
+    [SGH_OPT_ALONG] = {"along", -1, -1, 1e6, 0, NULL,
+                       "metric=ip: weight of the error along the item itself; -1: 2 for "
+                       "score=decoder, 0.5 for score=hamming"},
     {0},
 };
 
@@ -66,18 +80,28 @@ static const lbh_preset presets[] = {
     {0},
 };
 
+static int choice(const lbh_encoder *self, int option)
+{
+    return (int)self->value[option];
+}
+
+/* True if the options leave nothing but the linear encoder of the paper. */
+static bool is_linear(const lbh_encoder *self)
+{
+    return choice(self, SGH_OPT_METRIC) == SGH_METRIC_L2 &&
+           choice(self, SGH_OPT_SCORE) == SGH_SCORE_HAMMING;
+}
+
 static int visit(lbh_encoder *self, lbh_visitor *v)
 {
     sgh_model *s = self->state;
     LBH_TRY(v->tensor(v, "W", &s->W, self->nbits, self->d));
     LBH_TRY(v->tensor(v, "b", &s->b, 1, self->nbits));
     LBH_TRY(v->tensor(v, "U", &s->U, self->nbits, self->d));
-    return v->tensor(v, "c", &s->c, 1, self->d);
-}
-
-static int choice(const lbh_encoder *self, int option)
-{
-    return (int)self->value[option];
+    LBH_TRY(v->tensor(v, "c", &s->c, 1, self->d));
+    if (is_linear(self))
+        return LBH_OK;
+    return v->tensor(v, "search", &s->search, 1, 4);
 }
 
 static int check(const lbh_encoder *self)
@@ -204,8 +228,73 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
         for (int i = 0; i < SGH_NPARAMS; i++)
             if (r->learned[i])
                 lbh_adam_step(&adam, lr, r->size[i], r->grad[i], r->m[i], r->v[i], r->theta[i]);
-        LBH_TRY(lbh_report(t, step + 1, steps, rec / r->B));
+        r->done = step + 1;
+        LBH_TRY(lbh_report(t, r->done, r->total, rec / r->B));
     }
+    return LBH_OK;
+}
+
+static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    int64_t step;
+    LBH_TRY(sgh_start(self, t, r));
+    LBH_TRY(lbh_resume(t, &step));
+    r->done = step;
+    LBH_TRY(optimise(self, t, r, step));
+    if (self->value[SGH_OPT_REFIT] != 0)
+        LBH_TRY(sgh_refit_decoder(t, r));
+    sgh_leave_space(r, self->state);
+    return LBH_OK;
+}
+
+/* Packed signs of the values of M t + offset for rows of the space. */
+static int pack_rows(lbh_training *t, const sgh_run *r, int64_t n, const float *T, const float *M,
+                     const float *offset, uint8_t **codes)
+{
+    int L = r->cfg.nbits;
+    lbh_panels *panels;
+    *codes = lbh_scratch(t, n, (size_t)(L + 7) / 8);
+    if (!*codes)
+        return LBH_ENOMEM;
+    LBH_TRY(lbh_panels_new(&panels, L, r->cfg.d, M, offset));
+    lbh_panels_encode(panels, n, T, *codes);
+    lbh_panels_free(panels);
+    return LBH_OK;
+}
+
+/* Recall of the held-out queries: by the searched codes, and by the linear encoder. */
+static int judge(lbh_training *t, sgh_run *r, const sgh_codes *k, const sgh_ranking *q,
+                 double *searched, double *linear)
+{
+    int d = k->d, L = k->L;
+    float *T = lbh_scratch_f(t, q->nheld + 1, d);
+    uint8_t *items = lbh_scratch(t, k->n, (size_t)(L + 7) / 8), *queries, *all;
+    if (!T || !items)
+        return LBH_ENOMEM;
+    lbh_pack_bits(k->n, L, k->B, items);
+    sgh_unit_rows(r, k, 0, q->nheld, q->held_row, T);
+    LBH_TRY(pack_rows(t, r, q->nheld, T, k->W, k->c, &queries));
+    LBH_TRY(sgh_ranking_recall(t, q, k->n, L, items, queries, searched));
+    LBH_TRY(pack_rows(t, r, k->n, r->rows, r->p.W, r->p.b, &all));
+    for (int64_t i = 0; i < q->nheld; i++)
+        memcpy(queries + i * ((L + 7) / 8), all + q->held_row[i] * ((L + 7) / 8),
+               (size_t)(L + 7) / 8);
+    return sgh_ranking_recall(t, q, k->n, L, all, queries, linear);
+}
+
+/* Inner product, ranked by Hamming distance: where norms differ much, searched items' codes and
+ * queries' codes of their own find far more than one linear map; where they do not, less. Both are
+ * learned, and held-out training rows decide. */
+static int train_ip_hamming(lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    sgh_codes k;
+    sgh_ranking q;
+    double searched, linear;
+    LBH_TRY(train_linear(self, t, r));
+    LBH_TRY(sgh_map_train(self, t, r, SGH_MAP_IP_HAMMING, &k, &q));
+    LBH_TRY(judge(t, r, &k, &q, &searched, &linear));
+    if (searched >= linear)
+        sgh_map_leave_space(r, &k, self->state);
     return LBH_OK;
 }
 
@@ -216,17 +305,23 @@ static int train(lbh_encoder *self, lbh_training *t)
                  .B = (int)self->value[SGH_OPT_BATCH],
                  .noise_width = noise_width(self),
                  .seed = (uint64_t)self->common[LBH_OPT_SEED]};
-    int64_t step;
+    bool ip = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP;
+    bool decoder_score = choice(self, SGH_OPT_SCORE) == SGH_SCORE_DECODER;
+    int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
+    r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
+              (ip || decoder_score ? rounds * SGH_MAP_TICK : 0);
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));
-    LBH_TRY(sgh_start(self, t, &r));
-    LBH_TRY(lbh_resume(t, &step));
-    LBH_TRY(optimise(self, t, &r, step));
-    if (self->value[SGH_OPT_REFIT] != 0)
-        LBH_TRY(sgh_refit_decoder(t, &r));
-    sgh_leave_space(&r, self->state);
-    return LBH_OK;
+    if (decoder_score) {
+        sgh_codes k;
+        LBH_TRY(sgh_map_train(self, t, &r, ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2, &k, NULL));
+        sgh_map_leave_space(&r, &k, self->state);
+    } else if (ip)
+        LBH_TRY(train_ip_hamming(self, t, &r));
+    else
+        LBH_TRY(train_linear(self, t, &r));
+    return is_linear(self) ? LBH_OK : lbh_report(t, r.total, r.total, 0);
 }
 
 /* ---- The rest of the contract -------------------------------------------------------------- */
@@ -238,6 +333,17 @@ static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
     memcpy(A, s->W, (size_t)self->nbits * (size_t)self->d * sizeof *A);
     memcpy(b, s->b, (size_t)self->nbits * sizeof *b);
     return LBH_OK;
+}
+
+/* By the trained model: a training for inner products may end in either. */
+static bool is_one_map(const lbh_encoder *self)
+{
+    return sgh_model_mode(self->state) == SGH_LINEAR;
+}
+
+static bool asymmetric(const lbh_encoder *self)
+{
+    return !is_one_map(self);
 }
 
 static int decoder(const lbh_encoder *self, float *U, float *c)
@@ -259,5 +365,10 @@ const lbh_method lbh_method_sgh = {
     .train = train,
     .visit = visit,
     .linear = linear,
+    .is_linear = is_one_map,
+    .project = sgh_project,
+    .asymmetric = asymmetric,
+    .prepare = sgh_prepare,
+    .release = sgh_release,
     .decoder = decoder,
 };

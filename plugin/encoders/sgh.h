@@ -29,15 +29,35 @@ enum sgh_option {
     SGH_OPT_CENTRE,
     SGH_OPT_SCALE,
     SGH_OPT_REFIT,
+    SGH_OPT_METRIC,
+    SGH_OPT_SCORE,
+    SGH_OPT_REFINE,
+    SGH_OPT_ALTERNATIONS,
+    SGH_OPT_ALONG,
 };
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
 
-enum { SGH_NPARAMS = 7 };
+enum { SGH_METRIC_L2, SGH_METRIC_IP };
+enum { SGH_SCORE_HAMMING, SGH_SCORE_DECODER };
 
-/* The learned tensors, in the data's units, for codes {0,1}. */
+enum {
+    SGH_NPARAMS = 7,
+    SGH_MAP_ROWS = 100000, /* rows that searched codes are trained on, at most */
+    SGH_MAP_TICK = 250,    /* what a round of theirs counts as, in steps of progress */
+};
+
+/* How items and queries are encoded; sgh_map.h has the equations. */
+typedef enum { SGH_LINEAR, SGH_MAP_L2, SGH_MAP_IP_DECODER, SGH_MAP_IP_HAMMING } sgh_mode;
+
+/* The learned tensors, in the data's units, for codes {0,1}; and what encoding needs besides. */
 typedef struct sgh_model {
     float *W, *b, *U, *c;
+    float *search; /* 1 x 4: mode, lambda, alpha, 0; all zero for a linear encoder */
+
+    struct lbh_panels *agree, *query; /* p = V (x - m), and W x */
+    float *V, *m;                     /* the decoder for codes {-1,+1}: x^ = m + b V */
+    struct lbh_quadratic *form;
 } sgh_model;
 
 typedef struct sgh_run {
@@ -50,6 +70,9 @@ typedef struct sgh_run {
     float scale;
     int64_t n;   /* training rows that are kept */
     float *rows; /* n x r: all of them in the training space */
+    float *norm; /* n: ||x|| of each */
+
+    int64_t done, total; /* progress */
 
     /* Parameters by name and as arrays: W, b, U, s, c, beta, log_rho. */
     sgh_params p, g;
@@ -75,7 +98,16 @@ int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r);
 /* Replaces the decoder by the least-squares one for the codes that the trained encoder gives. */
 int sgh_refit_decoder(lbh_training *t, sgh_run *r);
 
+/* Maps parameters of the space back: out[rows * d] = M[rows * r] V, or M itself without PCA. */
+void sgh_expand(const sgh_run *r, int rows, const float *M, float *out);
+
 /* Folds the trained parameters into the model, in the data's units. */
 void sgh_leave_space(const sgh_run *r, sgh_model *model);
+
+/* sgh_encode.c: encoding by search, and what it needs prepared. */
+sgh_mode sgh_model_mode(const sgh_model *model);
+int sgh_prepare(lbh_encoder *self);
+void sgh_release(lbh_encoder *self);
+int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
 
 #endif

@@ -72,15 +72,20 @@ static void find_scale(const lbh_encoder *self, int64_t m, const float *S, sgh_r
 
 /* Pulls the rows ids[0..count) and writes them to out[count * r] in the training space. */
 static int bring_rows(lbh_training *t, const sgh_run *r, int64_t count, const int64_t *ids,
-                      float *block, float *out)
+                      float *block, float *norm, float *out)
 {
     int d = r->d;
     float *into = r->V ? block : out;
     LBH_TRY(lbh_pull(t, count, ids, into));
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        for (int j = 0; j < d; j++)
+    for (int64_t i = 0; i < count; i++) {
+        double square = 0;
+        for (int j = 0; j < d; j++) {
+            square += (double)into[i * d + j] * (double)into[i * d + j];
             into[i * d + j] = (into[i * d + j] - r->mean[j]) * r->scale;
+        }
+        norm[i] = (float)sqrt(square);
+    }
     if (r->V)
         lbh_gemm_nt((int)count, r->cfg.d, d, 1, block, r->V, 0, out);
     return LBH_OK;
@@ -93,12 +98,13 @@ static int bring_all_rows(lbh_training *t, sgh_run *r)
     int64_t *ids = lbh_scratch(t, r->n, sizeof *ids);
     float *block = lbh_scratch_f(t, BLOCK, r->d);
     r->rows = lbh_scratch_f(t, r->n, r->cfg.d);
-    if (!ids || !block || !r->rows)
+    r->norm = lbh_scratch_f(t, 1, r->n);
+    if (!ids || !block || !r->rows || !r->norm)
         return LBH_ENOMEM;
     LBH_TRY(lbh_sample_ids(t, r->n, ids));
     for (int64_t i = 0; i < r->n; i += BLOCK) {
         int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
-        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->rows + i * r->cfg.d));
+        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->norm + i, r->rows + i * r->cfg.d));
     }
     return LBH_OK;
 }
@@ -253,8 +259,7 @@ int sgh_refit_decoder(lbh_training *t, sgh_run *r)
     return LBH_OK;
 }
 
-/* out[rows * d] = M[rows * r] V, or M itself without PCA */
-static void expand(const sgh_run *r, int rows, const float *M, float *out)
+void sgh_expand(const sgh_run *r, int rows, const float *M, float *out)
 {
     if (r->V)
         lbh_gemm_nn(rows, r->d, r->cfg.d, 1, M, r->V, 0, out);
@@ -270,9 +275,9 @@ void sgh_leave_space(const sgh_run *r, sgh_model *model)
     if (r->cfg.decoder == SGH_SCALED) /* never with PCA: s goes with the data's own dimensions */
         for (int64_t i = 0; i < (int64_t)L * d; i++)
             r->p.U[i] *= fabsf(r->p.s[i % d]);
-    expand(r, L, r->p.W, model->W);
-    expand(r, L, r->p.U, model->U);
-    expand(r, 1, r->p.c, model->c);
+    sgh_expand(r, L, r->p.W, model->W);
+    sgh_expand(r, L, r->p.U, model->U);
+    sgh_expand(r, 1, r->p.c, model->c);
     for (int j = 0; j < d; j++)
         model->c[j] = model->c[j] / r->scale + r->mean[j];
     for (int k = 0; k < L; k++) {
