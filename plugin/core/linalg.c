@@ -186,6 +186,10 @@ int lbh_solve_spd(int k, int d, double *G, double ridge, double *B)
 {
     for (int i = 0; i < k; i++)
         G[(int64_t)i * k + i] += ridge;
-    int info = LAPACKE_dposv(LAPACK_ROW_MAJOR, 'U', k, d, G, k, B, d);
+    int info = 0;
+/* inside a parallel region OpenBLAS keeps to one thread: the same bits with any number of them */
+#pragma omp parallel
+#pragma omp single
+    info = LAPACKE_dposv(LAPACK_ROW_MAJOR, 'U', k, d, G, k, B, d);
     return info ? lapack_failed("the Cholesky decomposition", info) : LBH_OK;
 }

@@ -6,6 +6,7 @@
  * rectified units between it and the bits. Rows with several labels make the classifier a set of
  * independent ones (sigmoid); rows without labels are left out of the training. */
 #include "encoders/jmlh_train.h"
+#include "encoders/supervised.h"
 
 #include <string.h>
 
@@ -32,16 +33,16 @@ enum {
 };
 
 enum { HEAD_AUTO, HEAD_SOFTMAX, HEAD_SIGMOID };
-enum { MAX_HIDDEN = 8192, MAX_CLASSES = 1000000 };
+enum { MAX_HIDDEN = 8192 };
 
 static const lbh_param params[] = {
     [OPT_HIDDEN1] = {"hidden1", 512, 0, MAX_HIDDEN, 1, NULL,
                      "units of the first hidden layer; 0: none (all three 0: a linear encoder)"},
     [OPT_HIDDEN2] = {"hidden2", 0, 0, MAX_HIDDEN, 1, NULL, "units of the second hidden layer"},
     [OPT_HIDDEN3] = {"hidden3", 0, 0, MAX_HIDDEN, 1, NULL, "units of the third hidden layer"},
-    [OPT_STEPS] = {"steps", 6000, 1, 1e9, 1, NULL, "gradient steps"},
+    [OPT_STEPS] = {"steps", 5000, 1, 1e9, 1, NULL, "gradient steps"},
     [OPT_BATCH] = {"batch", 256, 1, 1e6, 1, NULL, "rows a step"},
-    [OPT_LR] = {"lr", 1e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
+    [OPT_LR] = {"lr", 3e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
     [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
     [OPT_LAMBDA] = {"lambda", 0.1, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
     [OPT_ESTIMATOR] = {"estimator", JMLH_BIASED, 0, 2, 1, "biased|exact|straight_through",
@@ -53,10 +54,11 @@ static const lbh_param params[] = {
     [OPT_PENALTY] = {"qr", 0, 0, 1e6, 0, NULL, "weight of the quantisation penalty (p - h)^2"},
     [OPT_HEAD] = {"head", HEAD_AUTO, 0, 2, 1, "auto|softmax|sigmoid",
                   "one label or several a row; auto: as the labels are (training records which)"},
-    [OPT_CLASSES] = {"classes", 0, 0, MAX_CLASSES, 1, NULL,
+    [OPT_CLASSES] = {"classes", 0, 0, LBH_MAX_CLASSES, 1, NULL,
                      "number of classes; 0: from the labels (training records it)"},
-    [OPT_DECAY] = {"decay", 0, 0, 1e6, 0, NULL, "decoupled weight decay"},
-    [OPT_DROP_IN] = {"drop_in", 0, 0, 0.95, 0, NULL, "share of input entries left out of a step"},
+    [OPT_DECAY] = {"decay", 1, 0, 1e6, 0, NULL,
+                   "decoupled weight decay of the hidden layers (of the linear encoder's one)"},
+    [OPT_DROP_IN] = {"drop_in", 0.2, 0, 0.95, 0, NULL, "share of input entries left out of a step"},
     [OPT_DROP] = {"drop", 0, 0, 0.95, 0, NULL, "share of hidden units left out of a step"},
     [OPT_MIXUP] = {"mixup", 0, 0, 1, 0, NULL,
                    "blend pairs of training rows: the smaller share is uniform in 0 .. mixup / 2"},
@@ -123,35 +125,17 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
 
 /* ---- Training ------------------------------------------------------------------------------ */
 
-/* The rows that have labels, and what the labels say about the head: number of classes and kind. */
+/* Which rows have labels, and what the labels say about the head: number of classes and kind. */
 static int look_at_labels(lbh_encoder *self, lbh_training *t, jmlh_setup *setup)
 {
-    const lbh_lists *labels = t->labels;
-    const char *name = self->method->name;
-    int64_t *rows = lbh_scratch(t, t->n, sizeof *rows), n = 0;
-    bool several = false;
-    if (!rows)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < t->n; i++) {
-        int64_t count = labels->start[i + 1] - labels->start[i];
-        several |= count > 1;
-        if (count > 0)
-            rows[n++] = i;
-    }
-    if (n == 0)
-        return lbh_error(LBH_EINVAL, "%s: none of the %lld training rows has a label", name,
-                         (long long)t->n);
-    int64_t classes = choice(self, OPT_CLASSES) ? choice(self, OPT_CLASSES) : labels->nitems;
-    if (labels->nitems > classes || classes > MAX_CLASSES)
-        return lbh_error(LBH_EINVAL, "%s: the labels are of %lld classes, but classes is %lld",
-                         name, (long long)labels->nitems,
-                         (long long)(classes > MAX_CLASSES ? MAX_CLASSES : classes));
-    self->value[OPT_CLASSES] = (double)classes;
+    lbh_labelled all;
+    LBH_TRY(lbh_find_labelled(t, choice(self, OPT_CLASSES), &all));
+    self->value[OPT_CLASSES] = all.nclasses;
     if (choice(self, OPT_HEAD) == HEAD_AUTO)
-        self->value[OPT_HEAD] = several ? HEAD_SIGMOID : HEAD_SOFTMAX;
-    setup->rows = rows;
-    setup->n = n;
-    setup->labels = labels;
+        self->value[OPT_HEAD] = all.several ? HEAD_SIGMOID : HEAD_SOFTMAX;
+    setup->rows = all.rows;
+    setup->n = all.n;
+    setup->labels = t->labels;
     return LBH_OK;
 }
 

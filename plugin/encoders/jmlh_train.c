@@ -233,8 +233,9 @@ static int optimise(lbh_training *t, run *r, int64_t step)
         double loss = jmlh_gradients(&r->s->cfg, &r->encoder, &r->head, r->B, r->X, r->Y,
                                      r->s->noise ? r->noise : NULL, &r->w, &r->genc, &r->ghead);
         if (r->s->decay > 0) {
-            decay_weights(&r->encoder, (float)(1 - lr * r->s->decay));
-            decay_weights(&r->head, (float)(1 - lr * r->s->decay));
+            lbh_mlp hidden = r->encoder; /* KL holds the logits; the head needs no decay */
+            hidden.nlayers = hidden.nlayers > 1 ? hidden.nlayers - 1 : 1;
+            decay_weights(&hidden, (float)(1 - lr * r->s->decay));
         }
         lbh_adam_step(&adam, lbh_adam_rate(&adam, lr, step + 1), r->nparams, r->grad, r->m, r->v,
                       r->theta);
