@@ -9,7 +9,7 @@ lbh_isa_level lbh_isa(void);
 
 /* Element-wise loops are compiled once per instruction set and picked by the loader. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(LBH_NO_CLONES)
-#define LBH_CLONES __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#define LBH_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define LBH_CLONES
 #endif

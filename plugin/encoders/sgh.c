@@ -346,6 +346,11 @@ static bool asymmetric(const lbh_encoder *self)
     return !is_one_map(self);
 }
 
+static void set_search(lbh_encoder *self, int iterations)
+{
+    self->value[SGH_OPT_REFINE] = iterations;
+}
+
 static int decoder(const lbh_encoder *self, float *U, float *c)
 {
     const sgh_model *s = self->state;
@@ -368,6 +373,7 @@ const lbh_method lbh_method_sgh = {
     .is_linear = is_one_map,
     .project = sgh_project,
     .asymmetric = asymmetric,
+    .set_search = set_search,
     .prepare = sgh_prepare,
     .release = sgh_release,
     .decoder = decoder,

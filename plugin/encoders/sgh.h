@@ -56,7 +56,7 @@ typedef struct sgh_model {
     float *search; /* 1 x 4: mode, lambda, alpha, 0; all zero for a linear encoder */
 
     struct lbh_panels *agree, *query; /* p = V (x - m), and W x */
-    float *V, *m;                     /* the decoder for codes {-1,+1}: x^ = m + b V */
+    float *V, *m, *Vm;                /* the decoder for codes {-1,+1}: x^ = m + b V; V m */
     struct lbh_quadratic *form;
 } sgh_model;
 

@@ -26,8 +26,9 @@ int sgh_prepare(lbh_encoder *self)
     s->V = lbh_alloc((int64_t)L * d, sizeof *s->V);
     s->m = lbh_alloc(d, sizeof *s->m);
     s->form = lbh_alloc(1, sizeof *s->form);
+    s->Vm = lbh_alloc(L, sizeof *s->Vm);
     float *shift = lbh_alloc(L, sizeof *shift);
-    int rc = s->V && s->m && s->form && shift ? LBH_OK : LBH_ENOMEM;
+    int rc = s->V && s->m && s->Vm && s->form && shift ? LBH_OK : LBH_ENOMEM;
     if (!rc) {
         memcpy(s->m, s->c, (size_t)d * sizeof *s->m);
         for (int64_t i = 0; i < (int64_t)L * d; i++) {
@@ -38,7 +39,8 @@ int sgh_prepare(lbh_encoder *self)
             double sum = 0;
             for (int j = 0; j < d; j++)
                 sum += (double)s->V[(int64_t)b * d + j] * (double)s->m[j];
-            shift[b] = (float)-sum;
+            s->Vm[b] = (float)sum;
+            shift[b] = -s->Vm[b];
         }
         rc = lbh_quadratic_new(s->form, L, d, s->V);
     }
@@ -60,9 +62,10 @@ void sgh_release(lbh_encoder *self)
     free(s->form);
     free(s->V);
     free(s->m);
+    free(s->Vm);
     s->agree = s->query = NULL;
     s->form = NULL;
-    s->V = s->m = NULL;
+    s->V = s->m = s->Vm = NULL;
 }
 
 static float length(int d, const float *x)
@@ -97,10 +100,9 @@ static lbh_extra_term extra_term(const lbh_encoder *self, const float *x, const 
         t += (double)x[j] * ((double)x[j] - (double)s->m[j]);
     bool decoder = sgh_model_mode(s) == SGH_MAP_IP_DECODER;
     for (int b = 0; b < L; b++) {
-        double along = p[b]; /* V x = V (x - m) + V m */
+        double along = (double)p[b]; /* V x = V (x - m) + V m */
         if (decoder) {
-            for (int j = 0; j < d; j++)
-                along += (double)s->V[(int64_t)b * d + j] * (double)s->m[j];
+            along += (double)s->Vm[b];
             y[b] = norm > 0 ? (float)(along / (double)norm) : 0;
         } else
             y[b] = y[b] >= 0 ? 1.0f : -1.0f;

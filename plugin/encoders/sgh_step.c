@@ -1,6 +1,6 @@
 /* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The passes
- * go over blocks of 16 columns (a cache line), so that every column sum has one order whatever the
- * number of threads. */
+ * that sum columns go over blocks of 16 columns (a cache line), so that every sum has one order
+ * whatever the number of threads. */
 #include "encoders/sgh_step.h"
 
 #include "core/blas.h"
@@ -24,23 +24,45 @@ static double softplus(double a)
     return fmax(a, 0) + log1p(exp(-fabs(a)));
 }
 
-/* A += b, P = sigma(A), H = code, for columns j0 .. j1-1 */
+/* One row: A += b, P = sigma(A), H = hi where P > noise. */
 LBH_CLONES
-static void neurons(int B, int L, int j0, int j1, float lo, const float *restrict b,
-                    const float *restrict noise, float *restrict A, float *restrict P,
-                    float *restrict H)
+static void noisy_neurons(int L, float lo, const float *restrict b, const float *restrict noise,
+                          float *restrict A, float *restrict P, float *restrict H)
 {
-    for (int i = 0; i < B; i++)
-        for (int j = j0; j < j1; j++) {
-            ptrdiff_t k = (ptrdiff_t)i * L + j;
-            float a = A[k] + b[j];
-            float p = lbh_sigmoid(a);
-            A[k] = a;
-            P[k] = p;
-            /* xi = 1/2 is decided on the logit: sigma rounds to 1/2 around 0 */
-            int on = noise ? p > noise[k] : a > 0;
-            H[k] = on ? 1.0f : lo;
-        }
+    for (int j = 0; j < L; j++) {
+        float a = A[j] + b[j], p = lbh_sigmoid(a);
+        A[j] = a;
+        P[j] = p;
+        H[j] = p > noise[j] ? 1.0f : lo;
+    }
+}
+
+/* Threshold 1/2, decided on the logit: sigma rounds to 1/2 around 0. */
+LBH_CLONES
+static void plain_neurons(int L, float lo, const float *restrict b, float *restrict A,
+                          float *restrict P, float *restrict H)
+{
+    for (int j = 0; j < L; j++) {
+        float a = A[j] + b[j];
+        A[j] = a;
+        P[j] = lbh_sigmoid(a);
+        H[j] = a > 0 ? 1.0f : lo;
+    }
+}
+
+static void all_neurons(const sgh_config *cfg, const sgh_params *p, int B, const float *noise,
+                        const sgh_batch *w)
+{
+    int L = cfg->nbits;
+    float lo = code_lo(cfg);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < B; i++) {
+        ptrdiff_t at = (ptrdiff_t)i * L;
+        if (noise)
+            noisy_neurons(L, lo, p->b, noise + at, w->A + at, w->P + at, w->H + at);
+        else
+            plain_neurons(L, lo, p->b, w->A + at, w->P + at, w->H + at);
+    }
 }
 
 /* T <- (T o |s| + c - X) o |s|, with the sums that dc and ds need; returns sum r^2 / 2. */
@@ -184,12 +206,10 @@ void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const floa
     int d = cfg->d, L = cfg->nbits;
     bool paper = cfg->objective == SGH_PAPER;
     double rho = paper ? exp((double)p->log_rho[0]) : 1;
-    float inv_rho2 = (float)(1 / (rho * rho)), lo = code_lo(cfg);
+    float inv_rho2 = (float)(1 / (rho * rho));
 
     lbh_gemm_nt(B, L, d, 1, X, p->W, 0, w->A); /* A = X W^T */
-#pragma omp parallel for schedule(static)
-    for (int j0 = 0; j0 < L; j0 += COLUMNS)
-        neurons(B, L, j0, j0 + COLUMNS < L ? j0 + COLUMNS : L, lo, p->b, noise, w->A, w->P, w->H);
+    all_neurons(cfg, p, B, noise, w);
 
     lbh_gemm_nn(B, d, L, 1, w->H, p->U, 0, w->T); /* T = H U */
     *rec = all_residuals(cfg, p, B, X, w, g);     /* T = R o |s| */
