@@ -6,7 +6,6 @@
  * rectified units between it and the bits. Rows with several labels make the classifier a set of
  * independent ones (sigmoid); rows without labels are left out of the training. */
 #include "encoders/jmlh_train.h"
-#include "encoders/supervised.h"
 
 #include <string.h>
 
@@ -126,22 +125,19 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
 /* ---- Training ------------------------------------------------------------------------------ */
 
 /* Which rows have labels, and what the labels say about the head: number of classes and kind. */
-static int look_at_labels(lbh_encoder *self, lbh_training *t, jmlh_setup *setup)
+static int look_at_labels(lbh_encoder *self, lbh_training *t, lbh_labelled *all)
 {
-    lbh_labelled all;
-    LBH_TRY(lbh_find_labelled(t, choice(self, OPT_CLASSES), &all));
-    self->value[OPT_CLASSES] = all.nclasses;
+    LBH_TRY(lbh_find_labelled(t, choice(self, OPT_CLASSES), all));
+    self->value[OPT_CLASSES] = all->nclasses;
     if (choice(self, OPT_HEAD) == HEAD_AUTO)
-        self->value[OPT_HEAD] = all.several ? HEAD_SIGMOID : HEAD_SOFTMAX;
-    setup->rows = all.rows;
-    setup->n = all.n;
-    setup->labels = t->labels;
+        self->value[OPT_HEAD] = all->several ? HEAD_SIGMOID : HEAD_SOFTMAX;
     return LBH_OK;
 }
 
 static int learn(lbh_encoder *self, lbh_training *t)
 {
     const double *o = self->value;
+    lbh_labelled all;
     jmlh_setup setup = {.cfg = {.estimator = (jmlh_estimator)choice(self, OPT_ESTIMATOR),
                                 .relaxed = choice(self, OPT_RELAXATION) != 0,
                                 .lambda = (float)o[OPT_LAMBDA],
@@ -155,8 +151,9 @@ static int learn(lbh_encoder *self, lbh_training *t)
                         .drop_in = o[OPT_DROP_IN],
                         .drop = o[OPT_DROP],
                         .mixup = o[OPT_MIXUP],
-                        .scale = o[OPT_SCALE]};
-    LBH_TRY(look_at_labels(self, t, &setup));
+                        .scale = o[OPT_SCALE],
+                        .labelled = &all};
+    LBH_TRY(look_at_labels(self, t, &all));
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the classifier's size is known now */
     setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
     setup.encoder = encoder_of(self);

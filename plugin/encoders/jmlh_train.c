@@ -30,6 +30,8 @@ enum {
 typedef struct run {
     const jmlh_setup *s;
     int B, d, L, K;
+    int64_t n; /* rows to learn from */
+    const lbh_lists *labels;
     uint64_t seed;
     lbh_mlp encoder, head, genc, ghead;
     int64_t nparams;
@@ -90,19 +92,22 @@ static int take_batch(lbh_training *t, run *r)
     r->uniform = lbh_scratch_f(t, r->s->drop_in > 0 ? B : 0, d);
     r->mean = lbh_scratch_f(t, 1, d);
     r->ids = lbh_scratch(t, B, sizeof *r->ids);
-    r->order = lbh_scratch(t, r->s->n, sizeof *r->order);
+    r->order = lbh_scratch(t, r->n, sizeof *r->order);
     bool ok = r->w.P && r->w.H && r->w.G && r->w.Vt && r->w.other && r->w.loss && r->X && r->Y &&
               r->noise && r->uniform && r->mean && r->ids && r->order;
     return ok ? LBH_OK : LBH_ENOMEM;
 }
 
-/* Mean and scale of (a sample of) all rows, labelled or not. */
+/* Mean and scale of (a sample of) the rows that are learned from. */
 static int look_at_data(lbh_training *t, run *r)
 {
-    int64_t m;
+    int64_t m, *ids;
     float *S;
     double total = 0;
-    LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
+    if (r->s->labelled)
+        LBH_TRY(lbh_sample_labelled(t, r->s->labelled, STATISTICS_ROWS, &m, &ids, &S));
+    else
+        LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
     lbh_centre(m, r->d, S, r->mean);
     for (int64_t i = 0; i < m * r->d; i++)
         total += (double)S[i] * (double)S[i];
@@ -114,7 +119,7 @@ static int look_at_data(lbh_training *t, run *r)
 /* Ids of the batch: positions step * B .. of the concatenated epochs. */
 static int choose_rows(run *r, int64_t step)
 {
-    int64_t n = r->s->n;
+    int64_t n = r->n;
     for (int i = 0; i < r->B; i++) {
         int64_t at = step * r->B + i, epoch = at / n;
         if (epoch != r->epoch) {
@@ -122,7 +127,7 @@ static int choose_rows(run *r, int64_t step)
             r->epoch = epoch;
         }
         int64_t row = r->order[at % n];
-        r->ids[i] = r->s->rows ? r->s->rows[row] : row;
+        r->ids[i] = r->s->labelled ? r->s->labelled->rows[row] : row;
     }
     return LBH_OK;
 }
@@ -137,8 +142,8 @@ static void standardise(int d, const float *restrict mean, float scale, float *r
 /* 0/1 per label; under softmax the labels of a row share 1. */
 static void set_targets(run *r)
 {
-    const lbh_lists *labels = r->s->labels;
-    if (!labels) {
+    const lbh_lists *labels = r->labels;
+    if (!r->s->labelled) {
         memcpy(r->Y, r->X, (size_t)r->B * (size_t)r->d * sizeof *r->Y);
         return;
     }
@@ -248,6 +253,8 @@ int jmlh_learn(lbh_encoder *self, lbh_training *t, const jmlh_setup *setup, lbh_
                lbh_mlp *head)
 {
     run r = {.s = setup,
+             .n = setup->labelled ? setup->labelled->n : t->n,
+             .labels = t->labels,
              .B = (int)setup->batch,
              .d = self->d,
              .L = self->nbits,

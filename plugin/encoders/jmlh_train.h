@@ -4,7 +4,7 @@
 #define LBH_ENCODERS_JMLH_TRAIN_H
 
 #include "encoders/jmlh_step.h"
-#include "method.h"
+#include "encoders/supervised.h"
 
 typedef struct jmlh_setup {
     jmlh_config cfg;
@@ -16,9 +16,7 @@ typedef struct jmlh_setup {
     double drop_in, drop;     /* dropout of inputs and of hidden units */
     double mixup;             /* largest share of a second row in a training row, times 2 */
     double scale;             /* factor on the rows; 0: root mean square entry 1 */
-    int64_t n;                /* rows to learn from */
-    const int64_t *rows;      /* their ids; NULL = 0 .. n-1 */
-    const lbh_lists *labels;  /* targets; NULL: the rows themselves */
+    const lbh_labelled *labelled; /* learn these rows' labels; NULL: learn to rebuild all rows */
 } jmlh_setup;
 
 /* *encoder and *head are what was learned, in scratch memory of t; the encoder takes rows in the
