@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, TENURE = 8, TENURE_SPREAD = 5 };
+/* A flipped bit is barred for L / 5 flips, 8 at most, and 0 to 4 more at random. */
+enum { LANES = 16, TENURE_SHARE = 5, TENURE_MAX = 8, TENURE_SPREAD = 5 };
 
 int lbh_quadratic_new(lbh_quadratic *q, int L, int d, const float *V)
 {
@@ -143,6 +144,7 @@ void lbh_map_search(const lbh_quadratic *q, const float *p, const lbh_extra_term
     const lbh_extra_term *x = extra && extra->lambda > 0 ? extra : NULL;
     float weight = x ? 4 * x->lambda * x->alpha * x->alpha : 0;
     float energy = start(q, p, x, b, &s), best = energy;
+    int tenure = q->L / TENURE_SHARE < TENURE_MAX ? q->L / TENURE_SHARE : TENURE_MAX;
     uint32_t random = 12345; /* the same numbers for every row */
     size_t bytes = (size_t)q->L * sizeof *b;
     memcpy(s.best, s.b, bytes);
@@ -164,7 +166,7 @@ void lbh_map_search(const lbh_quadratic *q, const float *p, const lbh_extra_term
         s.b[k] = -s.b[k];
         energy += cost;
         random = random * 1664525u + 1013904223u;
-        s.barred[k] = it + 1 + TENURE + (int32_t)((random >> 16) % TENURE_SPREAD);
+        s.barred[k] = it + 1 + tenure + (int32_t)((random >> 16) % TENURE_SPREAD);
         bool better = energy < best - 1e-6f * fabsf(best);
         if (better) {
             best = energy;
