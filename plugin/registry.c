@@ -4,13 +4,14 @@
 #include <string.h>
 
 extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh, lbh_method_jmlh;
-extern const lbh_method lbh_method_itq_cca, lbh_method_sdh, lbh_method_ksh;
+extern const lbh_method lbh_method_jmlh_vae, lbh_method_itq_cca, lbh_method_sdh, lbh_method_ksh;
 
 const lbh_method *const lbh_methods[] = {
     &lbh_method_lsh,
     &lbh_method_itq,
     &lbh_method_sgh,
     &lbh_method_jmlh,
+    &lbh_method_jmlh_vae,
     &lbh_method_itq_cca,
     &lbh_method_sdh,
     &lbh_method_ksh,
