@@ -7,6 +7,7 @@ typedef struct build_args {
     common common;
     const char *model, *base, *factory, *output;
     char *set;
+    int64_t refine;
 } build_args;
 
 static int fill(const build_args *a, const lbh_encoder *enc, const vectors *base,
@@ -15,7 +16,7 @@ static int fill(const build_args *a, const lbh_encoder *enc, const vectors *base
     size_t code_size = lbh_encoder_code_size(enc);
     uint8_t *codes;
     double began = cli_now();
-    int rc = encode_all(enc, base, false, &codes);
+    int rc = encode_all(enc, base, a->refine, &codes);
     if (rc)
         return rc;
     report_seconds(doc, "encode_seconds", cli_now() - began);
@@ -87,6 +88,8 @@ static int run(const command *self, int argc, char **argv)
          0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
          "search parameter kept in the file: nprobe, nflip, efSearch", 0},
+        {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
+         "flips that refine each code towards the decoder (0)", 0},
         {OPT_TEXT, 'o', "output", "INDEX", &a.output, 0, 0, "file to write", 1},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,

@@ -9,8 +9,8 @@
 typedef struct compare_args {
     common common;
     const char *base, *query, *train, *query_ids, *labels, *base_labels, *query_labels, *methods;
-    int metric;
-    int64_t nbits, seed, seeds, map_k;
+    int metric, score;
+    int64_t nbits, seed, seeds, map_k, refine;
 } compare_args;
 
 /* ---- Set-up -------------------------------------------------------------------------------- */
@@ -54,6 +54,8 @@ static int open_train(contest *c, const compare_args *a)
 static int contest_open(contest *c, const compare_args *a)
 {
     c->nbits = (int)a->nbits;
+    c->score = a->score;
+    c->refine = a->refine;
     int rc = vectors_open(&c->base, a->base);
     if (rc == EXIT_OK)
         rc = query_open(&c->query, a->query, a->base);
@@ -116,12 +118,26 @@ static int run_rival(contest *c, const compare_args *a, const rival *r, result *
     return rc;
 }
 
+/* The name of a row says it where the decoder ranks: "sgh@decoder:steps=500". */
+static void add_name(cJSON *o, const rival *r, bool by_decoder)
+{
+    char name[512];
+    size_t len = r->method ? strlen(r->method) : strlen(r->name);
+    bool add = by_decoder && r->name[len] != '@';
+    snprintf(name, sizeof name, "%.*s%s%s", (int)len, r->name, add ? "@decoder" : "",
+             r->name + len);
+    report_text(o, "method", name);
+}
+
 static void add_row(cJSON *rows, const rival *r, const result *x, const char *error)
 {
     cJSON *o = cJSON_CreateObject();
-    report_text(o, "method", r->name);
+    bool by_decoder = !error && x->decoder != 0;
+    add_name(o, r, by_decoder);
     report_text(o, "engine", r->method ? "lbh" : "faiss");
-    report_text(o, "ranking", r->method || r->hamming ? "hamming" : "float");
+    report_text(o, "ranking", by_decoder                ? "decoder"
+                              : r->method || r->hamming ? "hamming"
+                                                        : "float");
     if (error)
         report_text(o, "error", error);
     else {
@@ -139,7 +155,7 @@ static void add_row(cJSON *rows, const rival *r, const result *x, const char *er
 
 /* ---- The table ----------------------------------------------------------------------------- */
 
-enum { COLUMNS = 11, CELL = 48 };
+enum { COLUMNS = 11, CELL = 128 };
 
 static void number(char *cell, const cJSON *value, const char *format)
 {
@@ -289,6 +305,10 @@ static int run(const command *self, int argc, char **argv)
         {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code (64)", 0},
         {OPT_TEXT, 'm', "methods", "LIST", &a.methods, 0, 0, "rows of the table", 0},
         {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
+         "what ranks the codes of rows that do not say so themselves (auto)", 0},
+        {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
+         "flips that refine each base code where there is a decoder (0)", 0},
         {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "labels of the training rows", 0},
         {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
         {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
@@ -314,6 +334,9 @@ const command command_compare = {
     "LIST: names of methods (lsh,itq,sgh), each with options if wanted (sgh:steps=500:seed=7), and\n"
     "FAISS factory strings (PQ8, OPQ8,PQ8, ITQ64,LSH). ITQ, LSH and PQ stand for FAISS's at the same\n"
     "number of bits. Without --methods: all methods that need no labels, and these three.\n"
+    "NAME@decoder:refine=N ranks by the decoder's scores, after a search for better codes (N flips);\n"
+    "auto does so for methods that were trained for it (sgh:score=decoder). --metric ip also sets\n"
+    "the option metric=ip of methods that have it, unless LIST says otherwise.\n"
     "Columns: recall K@N; mAP and precision at 100 over the full ranking; seconds to train, to encode\n"
     "the base, and to answer all queries with 1000 neighbours; bytes an item. '~': of a sample of\n"
     "the queries, where FAISS would have to sort more than a thousand million distances.\n",

@@ -7,6 +7,7 @@ typedef struct encode_args {
     common common;
     const char *model, *input, *output;
     int queries;
+    int64_t refine;
 } encode_args;
 
 static int to_file(void *ctx, int64_t count, const uint8_t *codes)
@@ -22,7 +23,7 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
     if (rc)
         return rc;
     double began = cli_now();
-    rc = encode_each(enc, v, a->queries, to_file, &out);
+    rc = encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine, to_file, &out);
     if (rc == EXIT_OK && cli_interrupted())
         rc = fail_cancelled();
     if (rc) {
@@ -44,7 +45,9 @@ static int encode(const encode_args *a)
 {
     vectors v;
     lbh_encoder *enc = NULL;
-    int rc = array_check(a->output, ARRAY_CODES);
+    int rc = a->queries && a->refine
+                 ? fail_usage("encode: --refine is for rows that are searched, not for --queries")
+                 : array_check(a->output, ARRAY_CODES);
     if (rc == EXIT_OK)
         rc = outfile_check(a->output, false);
     if (rc == EXIT_OK)
@@ -68,6 +71,8 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 'o', "output", "CODES", &a.output, 0, 0, "file to write", 1},
         {OPT_FLAG, 0, "queries", 0, &a.queries, 0, 0,
          "encode as queries (differs for inner-product models)", 0},
+        {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
+         "flips that refine each code towards the decoder (0)", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
@@ -80,5 +85,7 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_encode = {
     "encode", "Turn vectors into codes", "--model MODEL --input FILE -o CODES [OPTIONS]",
-    "CODES: .bvecs, .u8bin or .npy (uint8); least significant bit first, as FAISS has them.\n",
+    "CODES: .bvecs, .u8bin or .npy (uint8); least significant bit first, as FAISS has them.\n"
+    "--refine N searches for codes that the decoder rebuilds the rows from better: for rows that are\n"
+    "ranked by the decoder.\n",
     run};

@@ -1,6 +1,7 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
 #include "common.h"
-#include "metrics.h"
+#include "float_rank.h"
+#include "rebuild.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@ typedef struct eval_args {
     common common;
     const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory;
     char *set;
-    int metric;
-    int64_t map_k, map_r;
+    int metric, score;
+    int64_t map_k, map_r, refine;
 } eval_args;
 
 typedef struct eval_job {
@@ -25,6 +26,7 @@ typedef struct eval_job {
     truth near;
     relevance rel;
     uint8_t *base_codes, *query_codes;
+    bool by_decoder; /* the decoder ranks, not the distances of codes */
     FaissIndexBinary *index;
 } eval_job;
 
@@ -40,6 +42,11 @@ static int open_inputs(eval_job *j)
         rc = model_fits(j->enc, &j->query);
     if (rc == EXIT_OK && a->query_ids)
         rc = read_row_ids(a->query_ids, j->query.n, j->base.n, &j->own);
+    if (rc == EXIT_OK)
+        rc = choose_score(j->enc, a->score, true, &j->by_decoder);
+    if (rc == EXIT_OK && j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
+        rc = fail_usage("eval: the decoder's scores are of all codes, without an index; "
+                        "--score hamming measures --index and --set");
     if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
         int code = lbh_index_new(&j->index, lbh_encoder_code_size(j->enc), a->factory);
         rc = code == LBH_OK ? EXIT_OK : fail_library(code);
@@ -71,9 +78,9 @@ static int open_relevance(eval_job *j)
 static int make_codes(eval_job *j, cJSON *doc)
 {
     double began = cli_now();
-    int rc = encode_all(j->enc, &j->base, false, &j->base_codes);
+    int rc = encode_all(j->enc, &j->base, j->a->refine, &j->base_codes);
     report_seconds(doc, "encode_seconds", cli_now() - began);
-    if (rc)
+    if (rc || j->by_decoder)
         return rc;
     began = cli_now();
     progress_note("building %s ...", j->a->factory);
@@ -88,19 +95,28 @@ static int make_codes(eval_job *j, cJSON *doc)
     return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
 
-/* Searches the index, for time and for recall. */
-static int measure_search(eval_job *j, cJSON *doc)
+/* The first k answers of the index, timed with the encoding of the queries. */
+static int search_index(eval_job *j, int64_t k, int64_t **ids, double *seconds)
 {
-    size_t code_size = lbh_encoder_code_size(j->enc);
-    int64_t rows = j->base.n - (j->own ? 1 : 0), *ids = NULL;
-    int64_t k = rows < ANSWERS ? rows : ANSWERS;
     int32_t *distances = NULL;
     double began = cli_now();
-    int rc = encode_all(j->enc, &j->query, true, &j->query_codes);
+    int rc = encode_all(j->enc, &j->query, ENCODE_QUERIES, &j->query_codes);
     if (rc == EXIT_OK)
-        rc = search_all(j->index, code_size, j->query.n, j->query_codes, k, j->own, &distances,
-                        &ids);
-    double seconds = cli_now() - began;
+        rc = search_all(j->index, lbh_encoder_code_size(j->enc), j->query.n, j->query_codes, k,
+                        j->own, &distances, ids);
+    *seconds = cli_now() - began;
+    free(distances);
+    return rc;
+}
+
+/* Searches, for time and for recall. */
+static int measure_search(eval_job *j, const ranker *decoder, cJSON *doc)
+{
+    int64_t rows = j->base.n - (j->own ? 1 : 0), *ids = NULL;
+    int64_t k = rows < ANSWERS ? rows : ANSWERS;
+    double seconds = 0;
+    int rc = j->by_decoder ? ranker_answers(decoder, k, &ids, &seconds)
+                           : search_index(j, k, &ids, &seconds);
     if (rc)
         return rc;
     report_seconds(doc, "search_seconds", seconds);
@@ -112,16 +128,16 @@ static int measure_search(eval_job *j, cJSON *doc)
         report_recall(doc, recall);
     }
     free(ids);
-    free(distances);
     return EXIT_OK;
 }
 
-static int measure_ranking(eval_job *j, cJSON *doc)
+static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
 {
     map_scores s;
     int64_t r = j->a->map_r < j->base.n ? j->a->map_r : j->base.n;
-    int rc = score_codes(&s, &j->rel, j->base.n, j->base_codes, j->query_codes,
-                         lbh_encoder_code_size(j->enc), r);
+    int rc = j->by_decoder ? ranker_scores(decoder, &j->rel, r, &s)
+                           : score_codes(&s, &j->rel, j->base.n, j->base_codes, j->query_codes,
+                                         lbh_encoder_code_size(j->enc), r);
     if (rc)
         return rc;
     bool by_label = j->a->metric == METRIC_LABEL;
@@ -136,8 +152,22 @@ static int measure_ranking(eval_job *j, cJSON *doc)
         report_number(doc, "queries_without_relevant_rows", (double)s.skipped);
     }
     report_number(doc, "precision_100", s.precision);
-    report_number(doc, "precision_h2", s.precision_h2);
+    if (!j->by_decoder)
+        report_number(doc, "precision_h2", s.precision_h2);
+    report_number(doc, "map_queries", (double)s.queries);
     return EXIT_OK;
+}
+
+static int measure(eval_job *j, cJSON *doc)
+{
+    decoded_codes codes = {j->enc, decoder_metric(j->enc, j->a->metric), j->base.n, j->base_codes};
+    ranker decoder = decoded_ranker(&codes, &j->query, j->own);
+    int rc = measure_search(j, &decoder, doc);
+    if (rc == EXIT_OK)
+        rc = measure_ranking(j, &decoder, doc);
+    if (rc == EXIT_OK && has_decoder(j->enc))
+        rc = report_rebuilding(doc, j->enc, &j->base, j->base_codes);
+    return rc;
 }
 
 static void describe(const eval_job *j, cJSON *doc)
@@ -152,7 +182,11 @@ static void describe(const eval_job *j, cJSON *doc)
     report_number(doc, "n", (double)j->base.n);
     report_number(doc, "queries", (double)j->query.n);
     report_text(doc, "metric", metrics[j->a->metric]);
-    report_text(doc, "index", j->a->factory);
+    report_text(doc, "ranking", j->by_decoder ? "decoder" : "hamming");
+    if (!j->by_decoder)
+        report_text(doc, "index", j->a->factory);
+    if (j->a->refine > 0)
+        report_number(doc, "refine", (double)j->a->refine);
 }
 
 static int eval(const eval_args *a)
@@ -167,9 +201,7 @@ static int eval(const eval_args *a)
     if (rc == EXIT_OK)
         rc = make_codes(&j, doc);
     if (rc == EXIT_OK)
-        rc = measure_search(&j, doc);
-    if (rc == EXIT_OK)
-        rc = measure_ranking(&j, doc);
+        rc = measure(&j, doc);
     lbh_index_free(j.index);
     free(j.base_codes);
     free(j.query_codes);
@@ -194,6 +226,10 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
         {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
+         "what ranks the codes (auto: as the model was trained for)", 0},
+        {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
+         "flips that refine each base code towards the decoder (0)", 0},
         {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
         {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
         {OPT_TEXT, 0, "index", "FACTORY", &a.factory, 0, 0, "FAISS binary factory string (BFlat)",
@@ -221,6 +257,9 @@ const command command_eval = {
     "eval", "Measure a model: recall, mAP, precision, time",
     "--model MODEL --base FILE --query FILE [OPTIONS]",
     "recall K@N: share of the K true neighbours among the first N answers of the index.\n"
-    "mAP, precision: over the full Hamming ranking (distance, then id), whatever the index.\n"
+    "mAP, precision: over the full ranking by (distance, id), whatever the index.\n"
+    "--score decoder ranks all rows by ||q - x^||^2 or q.x^, x^ being what the decoder makes of a\n"
+    "code. rebuild_error is the mean of ||x - x^||^2 / 2 over the base, and variance_left its share\n"
+    "of the error that the mean of the base makes.\n"
     "With a synthetic base, --query and the label files may be left out.\n",
     run};

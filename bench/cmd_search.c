@@ -93,7 +93,7 @@ static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndex
     int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
     double began = cli_now();
     if (rc == EXIT_OK)
-        rc = encode_all(enc, query, true, &codes);
+        rc = encode_all(enc, query, ENCODE_QUERIES, &codes);
     if (rc == EXIT_OK)
         rc = search_all(index, lbh_encoder_code_size(enc), query->n, codes, a->k, own,
                         &r.distances, &r.ids);

@@ -1,33 +1,60 @@
 /* cmd_train.c: `lbh train`: learns a model from rows, and labels where the method uses them. */
+#define _POSIX_C_SOURCE 200809L
 #include "common.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct train_args {
     common common;
-    const char *method, *base, *labels, *output, *checkpoint;
+    const char *method, *base, *labels, *neighbours, *output, *checkpoint;
     char *set;
+    int metric;
     int64_t nbits, seed;
+    double time_limit, checkpoint_every;
 } train_args;
 
-static int train_rows(const train_args *a, lbh_encoder *enc, const vectors *base, const labels *l)
+/* What there is to learn from. */
+typedef struct lesson {
+    vectors base;
+    labels labels, neighbours;
+} lesson;
+
+static bool checkpoint_exists(const train_args *a)
 {
-    lbh_rows rows = vectors_rows(base);
-    lbh_lists lists = labels_lists(l);
-    int rc = LBH_OK;
-    if (a->checkpoint)
-        rc = lbh_encoder_checkpoint(enc, a->checkpoint, 60);
-    if (rc == LBH_OK)
-        rc = lbh_encoder_train_rows(enc, &rows, l->start ? &lists : NULL, NULL);
-    progress_clear();
-    return rc ? fail_library(rc) : EXIT_OK;
+    return a->checkpoint && access(a->checkpoint, F_OK) == 0;
 }
 
+/* Raises the error of a training that ended with this library code. */
+static int stopped(const train_args *a, int code)
+{
+    int rc = fail_library(code);
+    if (rc == EXIT_CANCELLED && checkpoint_exists(a))
+        fail("interrupted; the state of training is kept in '%s': the same command goes on from it",
+             a->checkpoint);
+    return rc;
+}
+
+static int train_rows(const train_args *a, lbh_encoder *enc, const lesson *l)
+{
+    lbh_rows rows = vectors_rows(&l->base);
+    lbh_lists lists = labels_lists(&l->labels), near = labels_lists(&l->neighbours);
+    int rc = LBH_OK;
+    if (checkpoint_exists(a))
+        progress_note("going on from %s", a->checkpoint);
+    if (a->checkpoint)
+        rc = lbh_encoder_checkpoint(enc, a->checkpoint, a->checkpoint_every);
+    if (rc == LBH_OK)
+        rc = lbh_encoder_train_rows(enc, &rows, lists.start ? &lists : NULL,
+                                    near.start ? &near : NULL);
+    progress_clear();
+    return rc ? stopped(a, rc) : EXIT_OK;
+}
+
+/* A Ctrl-C that comes after the last step does not throw the model away. */
 static int save(const train_args *a, const lbh_encoder *enc, double seconds)
 {
-    if (cli_interrupted())
-        return fail_cancelled();
     int rc = lbh_encoder_save(enc, a->output);
     if (rc)
         return fail_library(rc);
@@ -56,43 +83,66 @@ static int open_labels(const train_args *a, const vectors *base, labels *l)
     return rc == EXIT_OK ? labels_dense(l, NULL) : rc;
 }
 
+static int make(const train_args *a, int d, lbh_encoder **enc)
+{
+    int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric == LBH_METRIC_IP, a->set,
+                          a->seed);
+    if (rc == EXIT_OK && a->time_limit > 0) {
+        int code = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
+        rc = code ? fail_library(code) : EXIT_OK;
+    }
+    return rc;
+}
+
 static int train(const train_args *a)
 {
-    vectors base;
-    labels l = {0};
+    lesson l = {0};
     lbh_encoder *enc = NULL;
     int rc = outfile_check(a->output, true);
+    if (rc == EXIT_OK && a->checkpoint)
+        rc = outfile_check(a->checkpoint, true);
     if (rc == EXIT_OK)
-        rc = vectors_open(&base, a->base);
+        rc = vectors_open(&l.base, a->base);
     if (rc)
         return rc;
-    rc = encoder_make(&enc, a->method, base.d, (int)a->nbits, a->set, a->seed);
+    rc = make(a, l.base.d, &enc);
     if (rc == EXIT_OK)
-        rc = open_labels(a, &base, &l);
+        rc = open_labels(a, &l.base, &l.labels);
+    if (rc == EXIT_OK && a->neighbours)
+        rc = neighbours_open(&l.neighbours, a->neighbours, &l.base);
     double began = cli_now();
     if (rc == EXIT_OK)
-        rc = train_rows(a, enc, &base, &l);
+        rc = train_rows(a, enc, &l);
     if (rc == EXIT_OK)
         rc = save(a, enc, cli_now() - began);
     lbh_encoder_free(enc);
-    labels_close(&l);
-    vectors_close(&base);
+    labels_close(&l.labels);
+    labels_close(&l.neighbours);
+    vectors_close(&l.base);
     return rc;
 }
 
 static int run(const command *self, int argc, char **argv)
 {
-    train_args a = {.seed = -1};
+    train_args a = {.seed = -1, .checkpoint_every = 60};
     const option_def defs[] = {
         {OPT_TEXT, 'm', "method", "NAME", &a.method, 0, 0, "method, see 'lbh methods'", 1},
         {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "rows to learn from", 1},
         {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "class labels of the rows", 0},
+        {OPT_TEXT, 0, "neighbours", "FILE", &a.neighbours, 0, 0,
+         "rows that ought to be near each row, for methods that use them", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip", &a.metric, 0, 0,
+         "what neighbours are: sets the option 'metric' of methods that have it (l2)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0, "option of the method; may repeat", 0},
         {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "the option 'seed'", 0},
         {OPT_TEXT, 'o', "output", "MODEL", &a.output, 0, 0, "file to write", 1},
         {OPT_TEXT, 0, "checkpoint", "FILE", &a.checkpoint, 0, 0,
-         "state of training, to go on after a stop", 0},
+         "keeps the state of training, to go on after a stop", 0},
+        {OPT_NUMBER, 0, "checkpoint-every", "S", &a.checkpoint_every, 0, 1000000000,
+         "seconds between two states (60)", 0},
+        {OPT_NUMBER, 0, "time-limit", "S", &a.time_limit, 0, 1000000000,
+         "finish with what there is after S seconds (no limit)", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
@@ -110,5 +160,8 @@ const command command_train = {
     "--method NAME --nbits N --base FILE -o MODEL [OPTIONS]",
     "FILE: .fvecs .bvecs .fbin .u8bin .npy, FILE@FROM:TO for a part of its rows, or\n"
     "synthetic:n=100000,d=128,clusters=100,decay=0.5,seed=1 for the built-in data set.\n"
-    "Labels: one column of class numbers, .ivecs padded with -1, or a 0/1 matrix.\n",
+    "Labels: one column of class numbers, .ivecs padded with -1, or a 0/1 matrix.\n"
+    "Neighbours: .ivecs, .ibin or .npy, row numbers padded with -1, one list a row of the base.\n"
+    "After Ctrl-C or a crash the same command with --checkpoint goes on where it was, and ends with\n"
+    "the same model, bit for bit, as if it had not been stopped.\n",
     run};

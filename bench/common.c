@@ -25,11 +25,22 @@ static int refused(int code)
     return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
 
-int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, const char *assignments,
-                 int64_t seed)
+bool method_has(const char *method, const char *option)
+{
+    lbh_param p;
+    for (int i = 0; lbh_method_param(&p, method, i) == LBH_OK; i++)
+        if (strcmp(p.name, option) == 0)
+            return true;
+    return false;
+}
+
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, bool ip,
+                 const char *assignments, int64_t seed)
 {
     *enc = NULL;
     int rc = lbh_encoder_new(enc, method, d, nbits);
+    if (rc == LBH_OK && ip && method_has(method, "metric"))
+        rc = lbh_encoder_set(*enc, "metric=ip");
     if (rc == LBH_OK && assignments)
         rc = lbh_encoder_set(*enc, assignments);
     if (rc == LBH_OK && seed >= 0)

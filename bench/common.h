@@ -10,7 +10,7 @@
 #include "report.h"
 
 extern const command command_methods, command_train, command_info, command_encode, command_build,
-    command_search, command_eval, command_compare;
+    command_decode, command_search, command_eval, command_compare;
 
 typedef struct common {
     int64_t threads; /* 0: as the OpenMP runtime has it */
@@ -20,10 +20,14 @@ typedef struct common {
 /* Applies --threads and --quiet. */
 void common_begin(const common *c);
 
-/* An untrained encoder with its options: assignments (may be NULL), seed (-1: the default).
- * EXIT_USAGE if the library does not like them. */
-int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, const char *assignments,
-                 int64_t seed);
+/* Whether a method has an option of that name. */
+bool method_has(const char *method, const char *option);
+
+/* An untrained encoder with its options: metric=ip if `ip` and the method has that option, then the
+ * assignments (may be NULL), then the seed (-1: the default). EXIT_USAGE if the library does not
+ * like them. */
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, bool ip,
+                 const char *assignments, int64_t seed);
 
 /* Opens --query, or the query part of a synthetic --base when `query` is NULL; query_check() has
  * seen to it that there is one. */

@@ -14,11 +14,14 @@ typedef struct rival {
     char *settings; /* "a=1,b=2" of a method, or NULL */
     char *factory;  /* FAISS float factory string, or NULL */
     bool hamming;   /* FAISS codes compared by Hamming distance ("...,LSH") */
+    int score;      /* of a method: SCORE_*; SCORE_AUTO: as the command says */
+    int64_t refine; /* of a method: flips that refine the codes; 0: as the command says */
     char *skip;     /* why it cannot take part, or NULL */
 } rival;
 
-/* Makes the list from "lsh,itq,sgh:steps=500,PQ,ITQ64,LSH" (NULL: all methods that can train, and
- * FAISS's ITQ, LSH and PQ at the same bytes). Checks each: EXIT_USAGE for an unknown name. */
+/* Makes the list from "lsh,itq,sgh:steps=500,sgh@decoder:refine=50,PQ,ITQ64,LSH" (NULL: all methods
+ * that can train, and FAISS's ITQ, LSH and PQ at the same bytes). Checks each: EXIT_USAGE for an
+ * unknown name. */
 int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int metric,
                bool labelled);
 void rivals_free(rival *list, int count);
@@ -31,7 +34,8 @@ typedef struct contest {
     labels train_labels, base_labels, query_labels;
     truth near;
     relevance rel;
-    int metric, nbits;
+    int metric, nbits, score;
+    int64_t refine;
     int64_t answers; /* k of the search */
     float *train_x;  /* training rows as FAISS wants them; made when first needed */
 } contest;
@@ -40,6 +44,7 @@ typedef struct result {
     double train, encode, search; /* seconds */
     double recall[RECALLS], map, precision, bytes;
     double map_queries; /* queries that mAP was measured on */
+    double decoder;     /* 1: ranked by the decoder */
 } result;
 enum { RESULT_FIELDS = sizeof(result) / sizeof(double) };
 

@@ -67,21 +67,52 @@ static int expand(rival *r, int d, int nbits)
     return r->name ? EXIT_OK : fail_memory();
 }
 
-/* "sgh:steps=500:noise=0" is a method with options. */
+/* Takes "refine=N" out of the settings. A method that has an option of that name keeps it too. */
+static int take_refine(rival *r)
+{
+    static const char key[] = "refine=";
+    char *kept = r->settings, *rest = NULL;
+    bool own = method_has(r->method, "refine");
+    if (!r->settings || (own && r->score != SCORE_DECODER))
+        return EXIT_OK;
+    char *copy = strdup(r->settings);
+    int rc = copy ? EXIT_OK : fail_memory();
+    *kept = '\0';
+    for (char *p = copy ? strtok_r(copy, ",", &rest) : NULL; p; p = strtok_r(NULL, ",", &rest)) {
+        bool refine = strncmp(p, key, sizeof key - 1) == 0;
+        if (refine && rc == EXIT_OK)
+            rc = parse_int(p + sizeof key - 1, 0, MAX_REFINE, "compare: refine", &r->refine);
+        if (!refine || own)
+            kept += sprintf(kept, "%s%s", kept > r->settings ? "," : "", p);
+    }
+    free(copy);
+    return rc;
+}
+
+/* "sgh@decoder:steps=500:noise=0" is a method with what ranks its codes, and options. */
 static int split_settings(rival *r)
 {
-    size_t len = strcspn(r->name, ":");
-    r->method = strndup(r->name, len);
+    static const char *const scores[] = {NULL, "@hamming", "@decoder"}; /* as SCORE_* */
+    size_t len = strcspn(r->name, ":"), end = strcspn(r->name, "@:");
+    r->method = strndup(r->name, end);
     r->settings = r->name[len] ? strdup(r->name + len + 1) : NULL;
+    if (!r->method || (r->name[len] && !r->settings))
+        return fail_memory();
+    for (int i = SCORE_HAMMING; end < len && i <= SCORE_DECODER; i++)
+        if (strlen(scores[i]) == len - end && strncmp(r->name + end, scores[i], len - end) == 0)
+            r->score = i;
+    if (end < len && r->score == SCORE_AUTO)
+        return fail_usage("compare: '%.*s' in '%s' is neither @hamming nor @decoder",
+                          (int)(len - end), r->name + end, r->name);
     for (char *p = r->settings; p && *p; p++)
         if (*p == ':')
             *p = ',';
-    return r->method && (r->settings || !r->name[len]) ? EXIT_OK : fail_memory();
+    return take_refine(r);
 }
 
 static bool is_method(const char *name)
 {
-    size_t len = strcspn(name, ":");
+    size_t len = strcspn(name, "@:");
     for (int i = 0; i < lbh_method_count(); i++) {
         const char *m = lbh_method_name(i);
         if (strlen(m) == len && strncmp(m, name, len) == 0)
@@ -95,7 +126,7 @@ static int probe(const rival *r, int d, int nbits, int metric)
 {
     if (r->method) {
         lbh_encoder *enc;
-        int rc = encoder_make(&enc, r->method, d, nbits, r->settings, -1);
+        int rc = encoder_make(&enc, r->method, d, nbits, metric == METRIC_IP, r->settings, -1);
         lbh_encoder_free(enc);
         return rc;
     }

@@ -30,23 +30,60 @@ int model_load(lbh_encoder **enc, const char *path, const vectors *v)
     return v ? model_fits(*enc, v) : EXIT_OK;
 }
 
-int encode_each(const lbh_encoder *enc, const vectors *v, bool queries, code_sink sink, void *ctx)
+bool has_decoder(const lbh_encoder *enc)
 {
+    return lbh_encoder_decode(enc, 0, NULL, NULL) == LBH_OK;
+}
+
+static bool option_is(const lbh_encoder *enc, const char *name, double value)
+{
+    double is;
+    return lbh_encoder_get_value(enc, name, &is) == LBH_OK && is == value;
+}
+
+int choose_score(const lbh_encoder *enc, int score, bool strict, bool *by_decoder)
+{
+    bool able = has_decoder(enc);
+    if (score == SCORE_DECODER && strict && !able)
+        return fail("%s has no decoder to score by", lbh_encoder_method(enc));
+    *by_decoder = able && (score == SCORE_DECODER ||
+                           (score == SCORE_AUTO && option_is(enc, "score", 1)));
+    return EXIT_OK;
+}
+
+int decoder_metric(const lbh_encoder *enc, int metric)
+{
+    bool known = metric == LBH_METRIC_L2 || metric == LBH_METRIC_IP;
+    return known ? metric : option_is(enc, "metric", 1) ? LBH_METRIC_IP : LBH_METRIC_L2;
+}
+
+static int encode_block(const lbh_encoder *enc, int64_t how, int64_t n, const float *x,
+                        uint8_t *codes)
+{
+    if (how == ENCODE_QUERIES)
+        return lbh_encoder_encode_queries(enc, n, x, codes);
+    if (how == ENCODE_BASE)
+        return lbh_encoder_encode(enc, n, x, codes);
+    return lbh_encoder_encode_refined(enc, n, x, (int)how, codes);
+}
+
+int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx)
+{
+    enum { SLOW_ROWS = 2048 }; /* where codes are searched for: the grain of Ctrl-C and progress */
     int64_t block = block_rows(v->d);
-    if (block > v->n)
-        block = v->n;
+    block = how > 0 && block > SLOW_ROWS ? SLOW_ROWS : block;
+    block = block > v->n ? v->n : block;
     float *x = cli_alloc(block * v->d, sizeof *x);
     uint8_t *codes = cli_alloc(block, lbh_encoder_code_size(enc));
     int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
     for (int64_t first = 0; first < v->n && rc == EXIT_OK; first += block) {
         int64_t count = v->n - first < block ? v->n - first : block;
-        rc = progress_tick(queries ? "encode queries" : "encode", first, v->n);
+        rc = progress_tick(how == ENCODE_QUERIES ? "encode queries" : "encode", first, v->n);
         if (rc == EXIT_OK)
             rc = vectors_floats(v, first, count, x);
         if (rc)
             break;
-        int code = queries ? lbh_encoder_encode_queries(enc, count, x, codes)
-                           : lbh_encoder_encode(enc, count, x, codes);
+        int code = encode_block(enc, how, count, x, codes);
         rc = code ? fail_library(code) : sink(ctx, count, codes);
     }
     progress_clear();
@@ -68,14 +105,14 @@ static int to_memory(void *ctx, int64_t count, const uint8_t *codes)
     return EXIT_OK;
 }
 
-int encode_all(const lbh_encoder *enc, const vectors *v, bool queries, uint8_t **codes)
+int encode_all(const lbh_encoder *enc, const vectors *v, int64_t how, uint8_t **codes)
 {
     size_t code_size = lbh_encoder_code_size(enc);
     *codes = cli_alloc(v->n, code_size);
     if (!*codes)
         return EXIT_RUNTIME;
     memory_sink m = {*codes, code_size};
-    int rc = encode_each(enc, v, queries, to_memory, &m);
+    int rc = encode_each(enc, v, how, to_memory, &m);
     if (rc) {
         free(*codes);
         *codes = NULL;

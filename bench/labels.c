@@ -162,6 +162,52 @@ lbh_lists labels_lists(const labels *l)
     return (lbh_lists){.n = l->n, .nitems = l->classes, .start = l->start, .item = l->item};
 }
 
+static int read_neighbours(labels *l, const vectors *v)
+{
+    int64_t kept = 0;
+    l->start = cli_alloc(v->n + 1, sizeof *l->start);
+    l->item = cli_alloc(v->n * v->d, sizeof *l->item);
+    if (!l->start || !l->item)
+        return EXIT_RUNTIME;
+    l->n = l->classes = v->n;
+    for (int64_t i = 0; i < v->n; i++) {
+        int rc = vectors_check_row(v, i);
+        l->start[i] = kept;
+        for (int j = 0; rc == EXIT_OK && j < v->d; j++) {
+            int64_t id = vectors_int(v, i, j);
+            if (id < -1 || id >= v->n)
+                rc = fail("'%s': row %lld names row %lld; there are rows 0 to %lld", v->name,
+                          (long long)(v->first + i), (long long)id, (long long)v->n - 1);
+            else if (id >= 0 && id != i)
+                l->item[kept++] = id;
+        }
+        if (rc)
+            return rc;
+    }
+    l->start[v->n] = kept;
+    return EXIT_OK;
+}
+
+int neighbours_open(labels *l, const char *spec, const vectors *rows)
+{
+    *l = (labels){0};
+    vectors v;
+    int rc = vectors_open(&v, spec);
+    if (rc)
+        return rc;
+    if (v.made || !vectors_is_int(&v))
+        rc = fail("'%s': neighbours are integers, this file holds floats", spec);
+    else if (v.n != rows->n)
+        rc = fail("'%s' has neighbours of %lld rows, '%s' has %lld rows", spec, (long long)v.n,
+                  rows->name, (long long)rows->n);
+    if (rc == EXIT_OK)
+        rc = read_neighbours(l, &v);
+    vectors_close(&v);
+    if (rc)
+        labels_close(l);
+    return rc;
+}
+
 int read_row_ids(const char *spec, int64_t count, int64_t limit, int64_t **ids)
 {
     vectors v;

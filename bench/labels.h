@@ -31,6 +31,10 @@ int labels_fit(const labels *l, const char *spec, const vectors *rows);
 /* The labels as the library wants them. Valid while *l is. */
 lbh_lists labels_lists(const labels *l);
 
+/* For each of `rows` the rows that ought to be near it: integers, -1 = no more, in their order.
+ * Each must be a row; a row's own number is dropped. classes = rows. */
+int neighbours_open(labels *l, const char *spec, const vectors *rows);
+
 /* Ids of rows, one a query: a file of one integer column, each in [0, limit). The caller frees. */
 int read_row_ids(const char *spec, int64_t count, int64_t limit, int64_t **ids);
 

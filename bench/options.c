@@ -79,6 +79,8 @@ static int store(const command *self, const option_def *def, const char *text)
         return *text ? join(def->target, text) : fail_usage("%s: the argument is empty", what);
     case OPT_INT:
         return parse_int(text, def->min, def->max, what, def->target);
+    case OPT_NUMBER:
+        return parse_double(text, (double)def->min, (double)def->max, what, def->target);
     case OPT_CHOICE:
         return choose(def, text, what);
     case OPT_FLAG:

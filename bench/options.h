@@ -9,6 +9,7 @@ typedef enum {
     OPT_TEXT,   /* const char **: the argument */
     OPT_JOIN,   /* char **: arguments of all occurrences, joined with commas; free it */
     OPT_INT,    /* int64_t *: a whole number in [min, max] */
+    OPT_NUMBER, /* double *: a number in [min, max] */
     OPT_FLAG,   /* int *: set to 1 */
     OPT_CHOICE, /* int *: position in `arg`, which reads "l2|ip" */
 } option_kind;

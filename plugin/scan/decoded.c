@@ -7,8 +7,8 @@
  *     squared L2      ||q - x^||^2   = ||q - m||^2 - 2 sum_k s_k (q - m) . U_k + ||y||^2
  *
  * The centre m keeps the terms of one size: with the origin in its place the distance would be a
- * small difference of large numbers. ||y||^2 is computed once per code and call. All scores are made
- * smaller-is-better, computed in one order of additions, and compared with their ids: the answers
+ * small difference of large numbers. ||y||^2 is computed once per code and call. All scores are
+ * made smaller-is-better, computed in one order of additions, and compared with their ids: answers
  * depend neither on threads nor on blocks nor on the instruction set. */
 #include "scan/decoded.h"
 

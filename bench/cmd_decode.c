@@ -1,0 +1,124 @@
+/* cmd_decode.c: `lbh decode`: vectors from a file of codes, block by block. */
+#include "common.h"
+
+#include <stdlib.h>
+
+typedef struct decode_args {
+    common common;
+    const char *model, *codes, *output;
+} decode_args;
+
+/* Refuses a file that cannot hold codes of this model. */
+static int check_codes(const lbh_encoder *enc, const vectors *v)
+{
+    int64_t code_size = (int64_t)lbh_encoder_code_size(enc);
+    if (!has_decoder(enc))
+        return fail("%s has no decoder: its codes do not say what the vectors were",
+                    lbh_encoder_method(enc));
+    if (v->made || v->type != VEC_U8)
+        return fail("'%s' holds no codes: they are bytes, in .bvecs, .u8bin or .npy", v->name);
+    if (v->d != code_size)
+        return fail("'%s' has codes of %d bytes, the model makes codes of %lld", v->name, v->d,
+                    (long long)code_size);
+    return EXIT_OK;
+}
+
+/* Bytes as vectors.c hands them out, back to bytes. */
+static int read_codes(const vectors *v, int64_t first, int64_t count, float *wide, uint8_t *codes)
+{
+    int rc = vectors_floats(v, first, count, wide);
+    for (int64_t i = 0; rc == EXIT_OK && i < count * v->d; i++)
+        codes[i] = (uint8_t)wide[i];
+    return rc;
+}
+
+static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v)
+{
+    int d = lbh_encoder_d(enc);
+    int64_t block = block_rows(d > v->d ? d : v->d);
+    block = block > v->n ? v->n : block;
+    float *wide = cli_alloc(block * v->d, sizeof *wide), *x = cli_alloc(block * d, sizeof *x);
+    uint8_t *codes = cli_alloc(block, (size_t)v->d);
+    int rc = wide && x && codes ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+        int64_t count = v->n - i < block ? v->n - i : block;
+        rc = progress_tick("decode", i, v->n);
+        if (rc == EXIT_OK)
+            rc = read_codes(v, i, count, wide, codes);
+        int code = rc ? LBH_OK : lbh_encoder_decode(enc, count, codes, x);
+        if (code)
+            rc = fail_library(code);
+        if (rc == EXIT_OK)
+            rc = array_write(out, count, x);
+    }
+    progress_clear();
+    free(wide);
+    free(x);
+    free(codes);
+    return rc;
+}
+
+static int write_file(const decode_args *a, const lbh_encoder *enc, const vectors *v)
+{
+    array_out out;
+    int rc = array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc));
+    if (rc)
+        return rc;
+    rc = write_rows(&out, enc, v);
+    if (rc == EXIT_OK && cli_interrupted())
+        rc = fail_cancelled();
+    if (rc) {
+        array_abort(&out);
+        return rc;
+    }
+    rc = array_commit(&out);
+    if (rc)
+        return rc;
+    cJSON *doc = report_new("decode");
+    report_text(doc, "vectors", a->output);
+    report_number(doc, "n", (double)v->n);
+    report_number(doc, "d", lbh_encoder_d(enc));
+    return report_print(doc, a->common.json);
+}
+
+static int decode(const decode_args *a)
+{
+    vectors v;
+    lbh_encoder *enc = NULL;
+    int rc = array_check(a->output, ARRAY_FLOATS);
+    if (rc == EXIT_OK)
+        rc = outfile_check(a->output, false);
+    if (rc == EXIT_OK)
+        rc = vectors_open(&v, a->codes);
+    if (rc)
+        return rc;
+    rc = model_load(&enc, a->model, NULL);
+    if (rc == EXIT_OK)
+        rc = check_codes(enc, &v);
+    if (rc == EXIT_OK)
+        rc = write_file(a, enc, &v);
+    lbh_encoder_free(enc);
+    vectors_close(&v);
+    return rc;
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    decode_args a = {0};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 0, "codes", "CODES", &a.codes, 0, 0, "codes of 'lbh encode'", 1},
+        {OPT_TEXT, 'o', "output", "FILE", &a.output, 0, 0, "file to write", 1},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc)
+        return rc;
+    common_begin(&a.common);
+    return decode(&a);
+}
+
+const command command_decode = {
+    "decode", "Rebuild vectors from codes", "--model MODEL --codes CODES -o FILE [OPTIONS]",
+    "FILE: .fvecs, .fbin or .npy (float32). Only models with a decoder can do it (sgh).\n", run};

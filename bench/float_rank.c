@@ -1,0 +1,224 @@
+/* float_rank.c: answers and full rankings by float scores. See float_rank.h. */
+#include "float_rank.h"
+
+#include "progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A full ranking is n answers a query. Beyond this many (query, row) pairs it is made for evenly
+ * spaced queries only; beyond this many rows for none. */
+static const double RANKED_PAIRS = 1e9, RANKED_ROWS = 1e7;
+
+typedef struct answer {
+    float key; /* rising = nearer first */
+    int64_t id;
+} answer;
+
+static int compare_answers(const void *a, const void *b)
+{
+    const answer *x = a, *y = b;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Drops the missing answers and the own row of one query, and puts the others in the order of
+ * (distance, id). Answers come best first, so that only runs of equal ones are left to sort: a full
+ * sort would take as long as the search. */
+static int64_t tidy(const ranker *r, int64_t q, int64_t k, const float *distances,
+                    const int64_t *ids, answer *out)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < k; i++)
+        if (ids[i] >= 0 && !(r->own && r->own[q] == ids[i]))
+            out[count++] = (answer){r->falling ? -distances[i] : distances[i], ids[i]};
+    for (int64_t start = 0, i = 1; i <= count; i++) {
+        if (i < count && out[i].key < out[i - 1].key) { /* not as promised */
+            qsort(out, (size_t)count, sizeof *out, compare_answers);
+            return count;
+        }
+        if (i < count && out[i].key == out[start].key)
+            continue;
+        if (i - start > 1)
+            qsort(out + start, (size_t)(i - start), sizeof *out, compare_answers);
+        start = i;
+    }
+    return count;
+}
+
+/* Scratch of a search with k answers for `block` queries. */
+typedef struct scratch {
+    int64_t block, k;
+    float *x, *distances;
+    int64_t *ids;
+    answer *sorted;
+} scratch;
+
+static int scratch_new(scratch *f, const ranker *r, int64_t block, int64_t k)
+{
+    *f = (scratch){.block = block, .k = k};
+    f->x = cli_alloc(block * r->query->d, sizeof *f->x);
+    f->distances = cli_alloc(block * k, sizeof *f->distances);
+    f->ids = cli_alloc(block * k, sizeof *f->ids);
+    f->sorted = cli_alloc(block * k, sizeof *f->sorted);
+    return f->x && f->distances && f->ids && f->sorted ? EXIT_OK : EXIT_RUNTIME;
+}
+
+static void scratch_free(scratch *f)
+{
+    free(f->x);
+    free(f->distances);
+    free(f->ids);
+    free(f->sorted);
+}
+
+static int search_rows(const ranker *r, int64_t count, const int64_t *queries, scratch *f)
+{
+    int rc = vectors_gather(r->query, count, queries, f->x);
+    if (rc)
+        return rc;
+    int code = r->search(r->ctx, count, f->x, f->k, f->distances, f->ids);
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------- */
+
+int ranker_answers(const ranker *r, int64_t k, int64_t **ids, double *seconds)
+{
+    enum { BLOCK = 1024 };
+    scratch f;
+    int64_t nq = r->query->n, queries[BLOCK];
+    *ids = cli_alloc(nq * k, sizeof **ids);
+    int rc = scratch_new(&f, r, BLOCK, k + (r->own ? 1 : 0));
+    rc = *ids ? rc : EXIT_RUNTIME;
+    for (int64_t q0 = 0; q0 < nq && rc == EXIT_OK; q0 += BLOCK) {
+        int64_t count = nq - q0 < BLOCK ? nq - q0 : BLOCK;
+        for (int64_t i = 0; i < count; i++)
+            queries[i] = q0 + i;
+        rc = progress_tick("search", q0, nq);
+        double began = cli_now();
+        if (rc == EXIT_OK)
+            rc = search_rows(r, count, queries, &f);
+        *seconds += cli_now() - began;
+        for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+            int64_t found = tidy(r, q0 + i, f.k, f.distances + i * f.k, f.ids + i * f.k, f.sorted);
+            for (int64_t j = 0; j < k; j++)
+                (*ids)[(q0 + i) * k + j] = j < found ? f.sorted[j].id : -1;
+        }
+    }
+    progress_clear();
+    scratch_free(&f);
+    if (rc) {
+        free(*ids);
+        *ids = NULL;
+    }
+    return rc;
+}
+
+/* ---- Full rankings ------------------------------------------------------------------------- */
+
+/* Scratch of a thread: relevant rows, marks (zero between queries), ranks and hits. */
+typedef struct worker {
+    int64_t *items, *rank, *hit;
+    uint8_t *mark;
+} worker;
+
+/* Scores one query from its full ranking. */
+static void score_query(const relevance *rel, int64_t q, int64_t count, const answer *sorted,
+                        int64_t r_cut, worker *w, ap_sums *out)
+{
+    int64_t relevant = relevance_of(rel, q, w->items, w->mark), hits = 0;
+    for (int64_t i = 0; i < relevant; i++)
+        w->mark[w->items[i]] = 1;
+    for (int64_t i = 0; i < count; i++)
+        if (w->mark[sorted[i].id]) {
+            w->rank[hits] = i + 1;
+            w->hit[hits] = hits + 1;
+            hits++;
+        }
+    for (int64_t i = 0; i < relevant; i++)
+        w->mark[w->items[i]] = 0;
+    score_ranks(out, hits, w->rank, w->hit, r_cut);
+}
+
+static int score_block(const ranker *r, const relevance *rel, int64_t count, const int64_t *queries,
+                       const scratch *f, int64_t r_cut, ap_sums *sums)
+{
+    int failed = 0;
+#pragma omp parallel
+    {
+        worker w = {.items = malloc((size_t)rel->most * sizeof(int64_t) + 1),
+                    .rank = malloc((size_t)rel->most * sizeof(int64_t) + 1),
+                    .hit = malloc((size_t)rel->most * sizeof(int64_t) + 1),
+                    .mark = calloc((size_t)r->n + 1, 1)};
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t i = 0; i < count; i++) {
+            if (!w.items || !w.rank || !w.hit || !w.mark) {
+#pragma omp atomic write
+                failed = 1;
+                continue;
+            }
+            answer *sorted = f->sorted + i * f->k;
+            int64_t found =
+                tidy(r, queries[i], f->k, f->distances + i * f->k, f->ids + i * f->k, sorted);
+            score_query(rel, queries[i], found, sorted, r_cut, &w, &sums[i]);
+        }
+        free(w.items);
+        free(w.rank);
+        free(w.hit);
+        free(w.mark);
+    }
+    return failed ? fail_memory() : EXIT_OK;
+}
+
+int ranker_scores(const ranker *r, const relevance *rel, int64_t r_cut, map_scores *scores)
+{
+    double affordable = floor(RANKED_PAIRS / (double)r->n);
+    int64_t nq = r->query->n, block = (1 << 26) / r->n + 1, queries[64];
+    int64_t sample = affordable < (double)nq ? (int64_t)affordable : nq;
+    *scores = (map_scores){.map = NAN, .map_r = NAN, .map_r_zero = NAN, .precision = NAN,
+                           .precision_h2 = NAN};
+    if ((double)r->n > RANKED_ROWS)
+        return EXIT_OK;
+    block = block > 64 ? 64 : block;
+    scratch f;
+    ap_sums *sums = cli_alloc(sample, sizeof *sums);
+    int rc = scratch_new(&f, r, block, r->n);
+    rc = sums ? rc : EXIT_RUNTIME;
+    for (int64_t s = 0; s < sample && rc == EXIT_OK; s += block) {
+        int64_t count = sample - s < block ? sample - s : block;
+        for (int64_t i = 0; i < count; i++)
+            queries[i] = (int64_t)((double)(s + i) * (double)nq / (double)sample);
+        rc = progress_tick("full rankings", s, sample);
+        if (rc == EXIT_OK)
+            rc = search_rows(r, count, queries, &f);
+        if (rc == EXIT_OK)
+            rc = score_block(r, rel, count, queries, &f, r_cut, sums + s);
+    }
+    progress_clear();
+    if (rc == EXIT_OK)
+        score_mean(scores, sample, sums);
+    scratch_free(&f);
+    free(sums);
+    return rc;
+}
+
+/* ---- Our codes by the decoder -------------------------------------------------------------- */
+
+static int search_decoded(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
+                          int64_t *ids)
+{
+    const decoded_codes *c = ctx;
+    return lbh_encoder_search_decoded(c->enc, c->metric, c->n, c->codes, n, x, k, distances, ids);
+}
+
+ranker decoded_ranker(const decoded_codes *codes, const vectors *query, const int64_t *own)
+{
+    return (ranker){.search = search_decoded,
+                    .ctx = codes,
+                    .falling = codes->metric == LBH_METRIC_IP,
+                    .query = query,
+                    .n = codes->n,
+                    .own = own};
+}
