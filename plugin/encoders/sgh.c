@@ -13,6 +13,7 @@
 #include "core/adam.h"
 #include "core/linear.h"
 #include "core/rng.h"
+#include "encoders/sgh_augment.h"
 #include "encoders/sgh_map.h"
 #include "encoders/sgh_rank.h"
 
@@ -67,6 +68,9 @@ static const lbh_param params[] = {
     [SGH_OPT_ALONG] = {"along", -1, -1, 1e6, 0, NULL,
                        "metric=ip: weight of the error along the item itself; -1: 2 for "
                        "score=decoder, 0.5 for score=hamming"},
+    [SGH_OPT_MIPS] = {"mips", SGH_MIPS_AUTO, 0, 3, 1, "auto|linear|searched|augmented",
+                      "metric=ip, score=hamming: how; auto: linear or searched, by held-out rows"},
+    [SGH_OPT_RANGES] = {"ranges", 1, 1, 1024, 1, NULL, "mips=augmented: ranges of norms"},
     {0},
 };
 
@@ -101,7 +105,11 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
     LBH_TRY(v->tensor(v, "c", &s->c, 1, self->d));
     if (is_linear(self))
         return LBH_OK;
-    return v->tensor(v, "search", &s->search, 1, 4);
+    LBH_TRY(v->tensor(v, "search", &s->search, 1, 4));
+    if (choice(self, SGH_OPT_MIPS) != SGH_MIPS_AUGMENTED)
+        return LBH_OK;
+    LBH_TRY(v->tensor(v, "extra", &s->extra, 1, self->nbits));
+    return v->tensor(v, "ranges", &s->ranges, 1, (int64_t)self->value[SGH_OPT_RANGES]);
 }
 
 static int check(const lbh_encoder *self)
@@ -289,16 +297,21 @@ static int train_ip_hamming(lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
     sgh_codes k;
     sgh_ranking q;
-    double searched, linear;
-    LBH_TRY(train_linear(self, t, r));
+    double searched = 1, linear = 0;
+    int how = choice(self, SGH_OPT_MIPS);
+    if (how != SGH_MIPS_SEARCHED)
+        LBH_TRY(train_linear(self, t, r));
+    if (how == SGH_MIPS_LINEAR)
+        return LBH_OK;
     LBH_TRY(sgh_map_train(self, t, r, SGH_MAP_IP_HAMMING, &k, &q));
-    LBH_TRY(judge(t, r, &k, &q, &searched, &linear));
+    if (how == SGH_MIPS_AUTO)
+        LBH_TRY(judge(t, r, &k, &q, &searched, &linear));
     if (searched >= linear)
         sgh_map_leave_space(r, &k, self->state);
     return LBH_OK;
 }
 
-static int train(lbh_encoder *self, lbh_training *t)
+static int train_in_space(lbh_encoder *self, lbh_training *t)
 {
     sgh_run r = {.cfg = configure(self),
                  .d = self->d,
@@ -307,9 +320,11 @@ static int train(lbh_encoder *self, lbh_training *t)
                  .seed = (uint64_t)self->common[LBH_OPT_SEED]};
     bool ip = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP;
     bool decoder_score = choice(self, SGH_OPT_SCORE) == SGH_SCORE_DECODER;
+    bool searched = decoder_score || (ip && choice(self, SGH_OPT_MIPS) != SGH_MIPS_LINEAR &&
+                                      choice(self, SGH_OPT_MIPS) != SGH_MIPS_AUGMENTED);
     int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
     r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
-              (ip || decoder_score ? rounds * SGH_MAP_TICK : 0);
+              (searched ? rounds * SGH_MAP_TICK : 0);
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));
@@ -317,11 +332,40 @@ static int train(lbh_encoder *self, lbh_training *t)
         sgh_codes k;
         LBH_TRY(sgh_map_train(self, t, &r, ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2, &k, NULL));
         sgh_map_leave_space(&r, &k, self->state);
-    } else if (ip)
+    } else if (searched)
         LBH_TRY(train_ip_hamming(self, t, &r));
     else
         LBH_TRY(train_linear(self, t, &r));
-    return is_linear(self) ? LBH_OK : lbh_report(t, r.total, r.total, 0);
+    return searched ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
+}
+
+/* Trains the linear encoder of one more dimension, then takes it apart. */
+static int train_augmented(lbh_encoder *self, lbh_training *t)
+{
+    sgh_model *model = self->state, wide = {0};
+    int64_t d = self->d + 1, L = self->nbits;
+    lbh_encoder wide_self = *self;
+    lbh_training wide_t = *t;
+    LBH_TRY(sgh_augment_rows(t, choice(self, SGH_OPT_RANGES), model, &wide_t.rows));
+    wide.W = lbh_scratch_f(t, L, d);
+    wide.b = lbh_scratch_f(t, 1, L);
+    wide.U = lbh_scratch_f(t, L, d);
+    wide.c = lbh_scratch_f(t, 1, d);
+    if (!wide.W || !wide.b || !wide.U || !wide.c)
+        return LBH_ENOMEM;
+    wide_self.d = (int)d;
+    wide_self.state = &wide;
+    LBH_TRY(train_in_space(&wide_self, &wide_t));
+    sgh_split_augmented(self->d, self->nbits, &wide, model);
+    return LBH_OK;
+}
+
+static int train(lbh_encoder *self, lbh_training *t)
+{
+    bool augmented = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP &&
+                     choice(self, SGH_OPT_SCORE) == SGH_SCORE_HAMMING &&
+                     choice(self, SGH_OPT_MIPS) == SGH_MIPS_AUGMENTED;
+    return augmented ? train_augmented(self, t) : train_in_space(self, t);
 }
 
 /* ---- The rest of the contract -------------------------------------------------------------- */
