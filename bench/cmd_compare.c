@@ -215,6 +215,8 @@ static void print_head(const contest *c, const compare_args *a)
            (long long)a->nbits, relevant[a->metric]);
     if (a->metric != METRIC_LABEL)
         printf(", mAP and P@100 with %lld true neighbours", (long long)c->rel.k);
+    if (a->refine > 0)
+        printf(", codes refined by %lld flips", (long long)a->refine);
     if (a->seeds > 1)
         printf(", medians of %lld seeds", (long long)a->seeds);
     printf("\n\n");
@@ -234,6 +236,7 @@ static void describe(cJSON *doc, const contest *c, const compare_args *a)
     report_text(doc, "metric", metrics[a->metric]);
     report_number(doc, "map_k", a->metric == METRIC_LABEL ? NAN : (double)c->rel.k);
     report_number(doc, "seeds", (double)a->seeds);
+    report_number(doc, "refine", (double)a->refine);
 }
 
 /* Runs all rows. One that fails does not take the others with it, but the exit code tells. */

@@ -69,7 +69,7 @@ static int encode_block(const lbh_encoder *enc, int64_t how, int64_t n, const fl
 
 int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx)
 {
-    enum { SLOW_ROWS = 2048 }; /* where codes are searched for: the grain of Ctrl-C and progress */
+    enum { SLOW_ROWS = 8192 }; /* where codes are searched for: the grain of Ctrl-C and progress */
     int64_t block = block_rows(v->d);
     block = how > 0 && block > SLOW_ROWS ? SLOW_ROWS : block;
     block = block > v->n ? v->n : block;

@@ -13,6 +13,7 @@
 static bool shown, dirty;
 static char current[64];
 static double began, drawn;
+static int64_t first; /* done when the job was first seen: a training may go on half-way */
 
 void progress_init(int quiet)
 {
@@ -48,6 +49,7 @@ static void draw(const char *what, int64_t done, int64_t total, double loss)
         snprintf(current, sizeof current, "%s", what);
         began = now;
         drawn = 0;
+        first = done;
     }
     if (now - drawn < 0.1 && done < total)
         return;
@@ -55,8 +57,9 @@ static void draw(const char *what, int64_t done, int64_t total, double loss)
     char text[64] = "", left[64] = "";
     if (!isnan(loss))
         snprintf(text, sizeof text, "  loss %.6g", loss);
-    double seconds = done > 0 ? (now - began) * (double)(total - done) / (double)done : 0;
-    if (done > 0 && now - began > 1)
+    double fresh = (double)(done - first);
+    double seconds = fresh > 0 ? (now - began) * (double)(total - done) / fresh : 0;
+    if (fresh > 0 && now - began > 1)
         snprintf(left, sizeof left, seconds < 100 ? "  %.0f s left" : "  %.0f min left",
                  seconds < 100 ? seconds : seconds / 60);
     fprintf(stderr, "\r\033[K%s  %.0f %%%s%s", what,

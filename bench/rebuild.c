@@ -19,12 +19,13 @@ typedef struct sums {
 
 static void add_block(sums *s, int64_t count, int d, const float *x, const float *rebuilt)
 {
-    for (int64_t i = 0; i < count * d; i++) {
-        double t = (double)x[i] - (double)s->origin[i % d], e = (double)x[i] - (double)rebuilt[i];
-        s->column[i % d] += t;
-        s->squares += t * t;
-        s->error += e * e;
-    }
+    for (int64_t i = 0; i < count; i++)
+        for (int j = 0; j < d; j++) {
+            double v = x[i * d + j], t = v - (double)s->origin[j], e = v - (double)rebuilt[i * d + j];
+            s->column[j] += t;
+            s->squares += t * t;
+            s->error += e * e;
+        }
 }
 
 static void report(cJSON *doc, const sums *s, const vectors *v)
