@@ -7,6 +7,7 @@
  * independent ones (sigmoid); rows without labels are left out of the training. */
 #include "encoders/jmlh_train.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -39,9 +40,10 @@ static const lbh_param params[] = {
                      "units of the first hidden layer; 0: none (all three 0: a linear encoder)"},
     [OPT_HIDDEN2] = {"hidden2", 0, 0, MAX_HIDDEN, 1, NULL, "units of the second hidden layer"},
     [OPT_HIDDEN3] = {"hidden3", 0, 0, MAX_HIDDEN, 1, NULL, "units of the third hidden layer"},
-    [OPT_STEPS] = {"steps", 5000, 1, 1e9, 1, NULL, "gradient steps"},
+    [OPT_STEPS] = {"steps", 0, 0, 1e9, 1, NULL,
+                   "gradient steps; 0: 40 passes over the rows, but 4000 to 20000 steps"},
     [OPT_BATCH] = {"batch", 256, 1, 1e6, 1, NULL, "rows a step"},
-    [OPT_LR] = {"lr", 3e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
+    [OPT_LR] = {"lr", 2e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
     [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
     [OPT_LAMBDA] = {"lambda", 0.1, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
     [OPT_ESTIMATOR] = {"estimator", JMLH_BIASED, 0, 2, 1, "biased|exact|straight_through",
@@ -55,8 +57,9 @@ static const lbh_param params[] = {
                   "one label or several a row; auto: as the labels are (training records which)"},
     [OPT_CLASSES] = {"classes", 0, 0, LBH_MAX_CLASSES, 1, NULL,
                      "number of classes; 0: from the labels (training records it)"},
-    [OPT_DECAY] = {"decay", 1, 0, 1e6, 0, NULL,
-                   "decoupled weight decay of the hidden layers (of the linear encoder's one)"},
+    [OPT_DECAY] = {"decay", 2, 0, 1e6, 0, NULL,
+                   "decoupled weight decay of hidden layers, for 10000 rows: others get it times "
+                   "sqrt(10000 / rows), at most 2"},
     [OPT_DROP_IN] = {"drop_in", 0.2, 0, 0.95, 0, NULL, "share of input entries left out of a step"},
     [OPT_DROP] = {"drop", 0, 0, 0.95, 0, NULL, "share of hidden units left out of a step"},
     [OPT_MIXUP] = {"mixup", 0, 0, 1, 0, NULL,
@@ -134,6 +137,17 @@ static int look_at_labels(lbh_encoder *self, lbh_training *t, lbh_labelled *all)
     return LBH_OK;
 }
 
+/* Small sets overfit in long trainings, large ones gain by them. */
+static int64_t choose_steps(const lbh_encoder *self, int64_t n)
+{
+    enum { PASSES = 40, FEWEST = 4000, MOST = 20000 };
+    int64_t steps = (int64_t)self->value[OPT_STEPS], batch = (int64_t)self->value[OPT_BATCH];
+    if (steps > 0)
+        return steps;
+    steps = n > (int64_t)MOST * batch ? MOST : PASSES * n / batch;
+    return steps < FEWEST ? FEWEST : steps > MOST ? MOST : steps;
+}
+
 static int learn(lbh_encoder *self, lbh_training *t)
 {
     const double *o = self->value;
@@ -142,10 +156,8 @@ static int learn(lbh_encoder *self, lbh_training *t)
                                 .relaxed = choice(self, OPT_RELAXATION) != 0,
                                 .lambda = (float)o[OPT_LAMBDA],
                                 .penalty = (float)o[OPT_PENALTY]},
-                        .steps = (int64_t)o[OPT_STEPS],
                         .batch = (int64_t)o[OPT_BATCH],
                         .lr = o[OPT_LR],
-                        .decay = o[OPT_DECAY],
                         .cosine = choice(self, OPT_SCHEDULE) == 1,
                         .noise = choice(self, OPT_NOISE) == 1,
                         .drop_in = o[OPT_DROP_IN],
@@ -154,6 +166,8 @@ static int learn(lbh_encoder *self, lbh_training *t)
                         .scale = o[OPT_SCALE],
                         .labelled = &all};
     LBH_TRY(look_at_labels(self, t, &all));
+    setup.steps = choose_steps(self, all.n);
+    setup.decay = o[OPT_DECAY] * fmin(2, sqrt(1e4 / (double)all.n));
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the classifier's size is known now */
     setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
     setup.encoder = encoder_of(self);

@@ -239,7 +239,7 @@ static int optimise(lbh_training *t, run *r, int64_t step)
                                      r->s->noise ? r->noise : NULL, &r->w, &r->genc, &r->ghead);
         if (r->s->decay > 0) {
             lbh_mlp hidden = r->encoder; /* KL holds the logits; the head needs no decay */
-            hidden.nlayers = hidden.nlayers > 1 ? hidden.nlayers - 1 : 1;
+            hidden.nlayers--;
             decay_weights(&hidden, (float)(1 - lr * r->s->decay));
         }
         lbh_adam_step(&adam, lbh_adam_rate(&adam, lr, step + 1), r->nparams, r->grad, r->m, r->v,

@@ -10,7 +10,7 @@ typedef struct jmlh_setup {
     jmlh_config cfg;
     lbh_mlp encoder, head;    /* shapes */
     int64_t steps, batch;
-    double lr, decay;         /* Adam's rate; decoupled weight decay (AdamW) */
+    double lr, decay;         /* Adam's rate; decoupled weight decay of hidden layers (AdamW) */
     bool cosine;              /* the rate falls to 0 along half a cosine */
     bool noise;               /* xi ~ U(0,1) rather than 1/2 */
     double drop_in, drop;     /* dropout of inputs and of hidden units */

@@ -39,7 +39,7 @@ static const lbh_param params[] = {
     [OPT_ESTIMATOR] = {"estimator", 0, 0, 1, 1, "biased|straight_through",
                        "gradient through the neurons: derivative (eq. 6), or passed on"},
     [OPT_NOISE] = {"noise", 1, 0, 1, 1, "none|uniform", "neurons thresholded at 1/2 or at random"},
-    [OPT_DECAY] = {"decay", 0, 0, 1e6, 0, NULL, "decoupled weight decay of the encoder's layers"},
+    [OPT_DECAY] = {"decay", 0, 0, 1e6, 0, NULL, "decoupled weight decay of the encoder's hidden layer"},
     [OPT_SCALE] = {"scale", 0, 0, 1e30, 0, NULL,
                    "factor on the rows while training; 0: root mean square entry 1"},
     {0},
