@@ -42,7 +42,7 @@ need_package() {
 
 if ! have_command apt-get || ! have_command dpkg-query; then
     echo "setup.sh: no apt here; needed: a C and a C++ compiler, cmake, ninja or make, pkg-config," \
-         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, FAISS with its C API; for the tests Criterion" >&2
+         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, FAISS with its C API; for the tests Criterion" >&2
     exit 0
 fi
 
@@ -57,6 +57,7 @@ need_package libopenblas-openmp-dev
 need_package liblapacke-dev
 need_package libxxhash-dev
 need_package librandom123-dev
+need_package libcjson-dev
 [ -n "${FAISS_ROOT:-}" ] || need_package libfaiss-dev
 if [ $want_source = 1 ]; then
     need_tool dpkg-source dpkg-dev
