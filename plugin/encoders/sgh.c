@@ -71,6 +71,14 @@ static const lbh_param params[] = {
     [SGH_OPT_MIPS] = {"mips", SGH_MIPS_AUTO, 0, 3, 1, "auto|linear|searched|augmented",
                       "metric=ip, score=hamming: how; auto: linear or searched, by held-out rows"},
     [SGH_OPT_RANGES] = {"ranges", 1, 1, 1024, 1, NULL, "mips=augmented: ranges of norms"},
+    [SGH_OPT_LATENT_SCALE] = {"latent_scale", 0, 0, 1, 1, NULL,
+                              "1: a latent factor on each bit's template takes up each row's scale"},
+    [SGH_OPT_SCALE_PENALTY] = {"scale_penalty", 1e-3, 0, 1e6, 0, NULL,
+                               "latent_scale=1: weight of the factors' distance from 1"},
+    [SGH_OPT_PAIRS] = {"pairs", SGH_PAIRS_NONE, 0, 3, 1, "none|neighbours|labels|knn",
+                       "rows that ought to have near codes: given, of one label, or found"},
+    [SGH_OPT_PAIRS_K] = {"pairs_k", 10, 1, 1000, 1, NULL, "pairs=knn: neighbours a row"},
+    [SGH_OPT_LAMBDA_PAIRS] = {"lambda_pairs", 10, 0, 1e6, 0, NULL, "weight of the pairs"},
     {0},
 };
 
@@ -120,7 +128,7 @@ static int check(const lbh_encoder *self)
     if (self->value[SGH_OPT_NOISE] < 0 && self->value[SGH_OPT_NOISE] != -1)
         return lbh_error(LBH_EINVAL, "sgh: noise (%g) must be -1 or at least 0",
                          self->value[SGH_OPT_NOISE]);
-    return LBH_OK;
+    return sgh_extend_check(self);
 }
 
 /* ---- Training ------------------------------------------------------------------------------ */
@@ -200,9 +208,11 @@ static int take_batch(lbh_training *t, sgh_run *r)
 static void draw_batch(sgh_run *r, int64_t step)
 {
     int d = r->cfg.d;
+    const int64_t *rows = sgh_extend_draw(r, step);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->B; i++) {
-        int64_t row = lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
+        int64_t row = rows ? rows[i]
+                           : lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
         memcpy(r->X + (int64_t)i * d, r->rows + row * d, (size_t)d * sizeof *r->X);
     }
     if (!r->noise)
@@ -236,6 +246,7 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
         for (int i = 0; i < SGH_NPARAMS; i++)
             if (r->learned[i])
                 lbh_adam_step(&adam, lr, r->size[i], r->grad[i], r->m[i], r->v[i], r->theta[i]);
+        sgh_extend_step(r, &adam, lr);
         r->done = step + 1;
         LBH_TRY(lbh_report(t, r->done, r->total, rec / r->B));
     }
@@ -246,6 +257,7 @@ static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
     int64_t step;
     LBH_TRY(sgh_start(self, t, r));
+    LBH_TRY(sgh_extend(self, t, r));
     LBH_TRY(lbh_resume(t, &step));
     r->done = step;
     LBH_TRY(optimise(self, t, r, step));
@@ -325,6 +337,7 @@ static int train_in_space(lbh_encoder *self, lbh_training *t)
     int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
     r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
               (searched ? rounds * SGH_MAP_TICK : 0);
+    LBH_TRY(sgh_near_check(self, t));
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));

@@ -3,6 +3,7 @@
 #ifndef LBH_ENCODERS_SGH_H
 #define LBH_ENCODERS_SGH_H
 
+#include "core/adam.h"
 #include "encoders/sgh_step.h"
 #include "method.h"
 
@@ -36,12 +37,18 @@ enum sgh_option {
     SGH_OPT_ALONG,
     SGH_OPT_MIPS,
     SGH_OPT_RANGES,
+    SGH_OPT_LATENT_SCALE,
+    SGH_OPT_SCALE_PENALTY,
+    SGH_OPT_PAIRS,
+    SGH_OPT_PAIRS_K,
+    SGH_OPT_LAMBDA_PAIRS,
 };
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
 
 enum { SGH_METRIC_L2, SGH_METRIC_IP };
 enum { SGH_SCORE_HAMMING, SGH_SCORE_DECODER };
+enum { SGH_PAIRS_NONE, SGH_PAIRS_NEIGHBOURS, SGH_PAIRS_LABELS, SGH_PAIRS_KNN };
 enum { SGH_MIPS_AUTO, SGH_MIPS_LINEAR, SGH_MIPS_SEARCHED, SGH_MIPS_AUGMENTED };
 
 enum {
@@ -113,6 +120,17 @@ void sgh_expand(const sgh_run *r, int rows, const float *M, float *out);
 
 /* Folds the trained parameters into the model, in the data's units. */
 void sgh_leave_space(const sgh_run *r, sgh_model *model);
+
+/* sgh_extend.c: the extensions. What options go together; memory and start; the rows of a batch, or
+ * NULL where they are drawn as ever, and the latents' noise; their parameters' step. */
+int sgh_extend_check(const lbh_encoder *self);
+int sgh_extend(const lbh_encoder *self, lbh_training *t, sgh_run *r);
+const int64_t *sgh_extend_draw(const sgh_run *r, int64_t step);
+void sgh_extend_step(const sgh_run *r, const lbh_adam *adam, float rate);
+
+/* sgh_near.c: whether there is what `pairs` asks for; the lists of near rows. */
+int sgh_near_check(const lbh_encoder *self, const lbh_training *t);
+int sgh_near_find(const lbh_encoder *self, lbh_training *t, const sgh_run *r, struct sgh_pairs *p);
 
 /* sgh_encode.c: encoding by search, and what it needs prepared. */
 sgh_mode sgh_model_mode(const sgh_model *model);

@@ -6,6 +6,8 @@
 #include "core/blas.h"
 #include "core/cpu.h"
 #include "core/vmath.h"
+#include "encoders/sgh_pairs.h"
+#include "encoders/sgh_scale.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -180,20 +182,34 @@ static double all_residuals(const sgh_config *cfg, const sgh_params *p, int B, c
     return rec;
 }
 
+/* The extensions: G, as it comes from the decoder, becomes the gradient by the code. Returns what
+ * the neurons still have to add: the templates' squared norms, or NULL. */
+static const float *extend(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
+                           const sgh_batch *w, double rho2)
+{
+    const float *nu = cfg->estimator == SGH_UNBIASED ? w->sums : NULL;
+    if (nu)
+        template_norms(cfg, p, w->sums);
+    if (cfg->latent) {
+        sgh_scale_gradients(cfg, cfg->latent, B, X, w->H, (float)(1 / rho2), nu, w->G);
+        nu = NULL;
+    }
+    if (cfg->pairs)
+        sgh_pairs_gradients(cfg, cfg->pairs, B, w->H, rho2, w->G);
+    return nu;
+}
+
 static void all_logits(const sgh_config *cfg, const sgh_params *p, int B, const sgh_batch *w,
-                       float inv_rho2, const sgh_params *g)
+                       float inv_rho2, const float *nu, const sgh_params *g)
 {
     int L = cfg->nbits;
-    float *nu = w->sums;
     bool paper = cfg->objective == SGH_PAPER;
-    if (cfg->estimator == SGH_UNBIASED)
-        template_norms(cfg, p, nu);
     logit_terms terms = {.lo = code_lo(cfg),
                          .step = 1.0f - code_lo(cfg),
                          .inv_rho2 = inv_rho2,
                          .kl = paper ? cfg->kl : 0,
                          .alpha = paper ? 0 : cfg->alpha,
-                         .nu = cfg->estimator == SGH_UNBIASED ? nu : NULL,
+                         .nu = nu,
                          .beta = p->beta};
 #pragma omp parallel for schedule(static)
     for (int j0 = 0; j0 < L; j0 += COLUMNS)
@@ -211,15 +227,19 @@ void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const floa
     lbh_gemm_nt(B, L, d, 1, X, p->W, 0, w->A); /* A = X W^T */
     all_neurons(cfg, p, B, noise, w);
 
-    lbh_gemm_nn(B, d, L, 1, w->H, p->U, 0, w->T); /* T = H U */
+    const float *M = cfg->latent ? cfg->latent->M : w->H;
+    if (cfg->latent)
+        sgh_scale_codes(cfg, cfg->latent, B, X, w->H);
+    lbh_gemm_nn(B, d, L, 1, M, p->U, 0, w->T);    /* T = M U */
     *rec = all_residuals(cfg, p, B, X, w, g);     /* T = R o |s| */
     lbh_gemm_nt(B, L, d, 1, w->T, p->U, 0, w->G); /* G = T U^T */
-    all_logits(cfg, p, B, w, inv_rho2, g);        /* G = dA */
+    const float *nu = extend(cfg, p, B, X, w, rho * rho);
+    all_logits(cfg, p, B, w, inv_rho2, nu, g); /* G = dA */
 
     memcpy(g->W, p->W, (size_t)L * (size_t)d * sizeof *g->W);
     memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
     lbh_gemm_tn(L, d, B, 1, w->G, X, cfg->decay_w, g->W);           /* dW = dA^T X + decay W */
-    lbh_gemm_tn(L, d, B, inv_rho2, w->H, w->T, cfg->decay_u, g->U); /* dU = H^T Q / rho^2 + ... */
+    lbh_gemm_tn(L, d, B, inv_rho2, M, w->T, cfg->decay_u, g->U);    /* dU = M^T Q / rho^2 + ... */
     for (int j = 0; j < d; j++) {
         if (g->c && cfg->decoder != SGH_BASIC)
             g->c[j] *= inv_rho2;
@@ -236,7 +256,8 @@ double sgh_loss(const sgh_config *cfg, const sgh_params *p, int B, const sgh_bat
 {
     int L = cfg->nbits;
     bool pm1 = cfg->coding == SGH_CODING_PM1;
-    double sum = 0;
+    double sum = (cfg->latent ? sgh_scale_loss(cfg, cfg->latent, B) : 0) +
+                 (cfg->pairs ? sgh_pairs_loss(cfg->pairs, B) : 0);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)B * L; i++) {
         double a = w->A[i], q = w->P[i], beta = p->beta[i % L];
         bool on = w->H[i] > code_lo(cfg);

@@ -32,6 +32,10 @@ typedef struct sgh_config {
     float kl;              /* weight of KL (paper) */
     float alpha;           /* weight of CE (official) */
     float decay_u, decay_w; /* L2 decay, on the batch's sum */
+
+    /* Extensions, with their parameters and scratch; NULL where they are off. */
+    struct sgh_scale *latent; /* sgh_scale.h */
+    struct sgh_pairs *pairs;  /* sgh_pairs.h */
 } sgh_config;
 
 /* Parameters, and gradients of the same shapes (summed over the batch). */
