@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct train_args {
@@ -83,10 +84,19 @@ static int open_labels(const train_args *a, const vectors *base, labels *l)
     return rc == EXIT_OK ? labels_dense(l, NULL) : rc;
 }
 
+/* Who gives neighbours wants them used: that is an option, and --set comes after it. */
 static int make(const train_args *a, int d, lbh_encoder **enc)
 {
-    int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric == LBH_METRIC_IP, a->set,
-                          a->seed);
+    static const char pairs[] = "pairs=neighbours";
+    bool use = a->neighbours && method_has(a->method, "pairs");
+    size_t room = sizeof pairs + 1 + (a->set ? strlen(a->set) : 0);
+    char *set = cli_alloc((int64_t)room, 1);
+    if (!set)
+        return EXIT_RUNTIME;
+    snprintf(set, room, "%s%s%s", use ? pairs : "", use && a->set ? "," : "", a->set ? a->set : "");
+    int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric == LBH_METRIC_IP,
+                          *set ? set : NULL, a->seed);
+    free(set);
     if (rc == EXIT_OK && a->time_limit > 0) {
         int code = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
         rc = code ? fail_library(code) : EXIT_OK;
@@ -131,7 +141,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "rows to learn from", 1},
         {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "class labels of the rows", 0},
         {OPT_TEXT, 0, "neighbours", "FILE", &a.neighbours, 0, 0,
-         "rows that ought to be near each row, for methods that use them", 0},
+         "rows that ought to be near each row; sets pairs=neighbours where there is that option", 0},
         {OPT_CHOICE, 0, "metric", "l2|ip", &a.metric, 0, 0,
          "what neighbours are: sets the option 'metric' of methods that have it (l2)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0, "option of the method; may repeat", 0},

@@ -172,6 +172,11 @@ assert open("r.u8bin", "rb").read()[8:] in open("r.faiss", "rb").read()
 write_vecs("near.ivecs", [[(i + 1) % N, (i + 2) % N, -1] for i in range(N)], "i")
 run("train", "-m", "sgh", "-b", BITS, "--base", "base.fvecs", *options, "--neighbours", "near.ivecs",
     "-o", "n.lbh")
+assert document("info", "n.lbh")["options"]["pairs"] != document("info", "m.lbh")["options"]["pairs"]
+assert open("n.lbh", "rb").read() != open("m.lbh", "rb").read()
+run("train", "-m", "sgh", "-b", BITS, "--base", "base.fvecs", *options, "--neighbours", "near.ivecs",
+    "--set", "pairs=none", "-o", "n.lbh")
+assert document("info", "n.lbh")["digest"] == document("info", "m.lbh")["digest"]
 write_vecs("bad.ivecs", [[N] for _ in range(N)], "i")
 bad = ("train", "-m", "sgh", "-b", BITS, "--base", "base.fvecs", "-o", "y.lbh", "--neighbours")
 assert "row 0 names row 500" in run(*bad, "bad.ivecs", code=1)
