@@ -31,3 +31,12 @@ flags=$(PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig" pkg-config \
 # shellcheck disable=SC2086
 cc -std=c11 "$here/user.c" -o "$work/by_pkgconfig" $flags -Wl,-rpath,"$prefix/$libdir"
 "$work/by_pkgconfig"
+
+# The README's example, as it stands there.
+awk '/^```c$/ { on = !done; next } /^```$/ { if (on) done = 1; on = 0 } on' "$here/../../README.md" \
+    >"$work/example.c"
+grep -q 'int main' "$work/example.c" || { echo "README.md has no C example"; exit 1; }
+# shellcheck disable=SC2086
+cc -std=c11 "$work/example.c" -o "$work/example" $flags -Wl,-rpath,"$prefix/$libdir"
+(cd "$work" && ./example)
+[ -s "$work/sgh.lbh" ] && [ -s "$work/base.faiss" ]
