@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 /* ---- Writing ------------------------------------------------------------------------------- */
@@ -75,6 +76,8 @@ int lbh_encoder_save(const lbh_encoder *enc, const char *path)
     if (!rc)
         rc = lbh_document_write(&doc, path);
     lbh_document_clear(&doc);
+    if (!rc && enc->checkpoint && strcmp(enc->checkpoint, path) != 0)
+        unlink(enc->checkpoint); /* what the finished training no longer needs */
     return rc;
 }
 

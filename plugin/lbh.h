@@ -129,7 +129,7 @@ LBH_API void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void 
 /* Keeps the state of training in a file: written every `seconds` (and when the progress callback
  * cancels), whole or not at all. If the file is there when training starts and is of the same
  * method, options, seed and data, training goes on from it, and ends with the bit-identical model.
- * A finished training removes it. path is copied; NULL turns this off. LBH_ENOMEM. */
+ * lbh_encoder_save removes it once the finished model is safe. path is copied; NULL turns this off. LBH_ENOMEM. */
 LBH_API int lbh_encoder_checkpoint(lbh_encoder *enc, const char *path, double seconds);
 
 /* Training rows that are pulled when they are needed, so that they need not fit in memory. */
@@ -183,8 +183,8 @@ LBH_API int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x
 LBH_API int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x,
                                        uint8_t *codes);
 
-/* Encodes n database rows and then improves each code, by at most `iterations` flips of single bits,
- * towards the code from which the decoder rebuilds the row best (the most probable code under the
+/* Encodes n database rows and then improves each code, by flips of single bits until `iterations` of
+ * them in a row gained nothing (0: until no flip gains), towards the code from which the decoder rebuilds the row best (the most probable code under the
  * generative model, argmin_h ||x - x^(h)||^2; tabu search over the quadratic form of the decoder's
  * Gram matrix). Pays where items are scored by the decoder. LBH_EINVAL if there is no decoder. */
 LBH_API int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x,

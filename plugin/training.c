@@ -370,8 +370,6 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
     }
     enc->n_train = rows->n;
     snprintf(enc->library, sizeof enc->library, "%s", LBH_VERSION);
-    if (enc->checkpoint && run.fingerprint[0])
-        unlink(enc->checkpoint);
     return LBH_OK;
 }
 

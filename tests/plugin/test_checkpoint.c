@@ -68,6 +68,8 @@ Test(checkpoint, a_cut_training_ends_with_the_same_model, .init = make_data)
         lbh_encoder *resumed = fresh(m, path);
         OK(train(resumed));
         cr_assert_eq(lbh_encoder_digest(whole), lbh_encoder_digest(resumed), "%s", m);
+        cr_assert(access(path, F_OK) == 0, "%s: gone before the model was saved", m);
+        OK(lbh_encoder_save(resumed, test_tmp("saved.lbh")));
         cr_assert(access(path, F_OK) != 0, "%s: the checkpoint is left", m);
         tried++;
         lbh_encoder_free(whole), lbh_encoder_free(cut), lbh_encoder_free(resumed);
