@@ -311,3 +311,29 @@ size_t lbh_gap_float_code_size(const FaissIndex *index)
         return 0;
     }
 }
+
+#ifdef LBH_OWN_FAISS_ERROR_SLOT
+/* FAISS's static C API may be built for executables only: the thread-local slot of the last error in
+ * Debian 13's libfaiss_c.a (error_impl.o) cannot go into a shared library. Defined here, that object
+ * is never taken from the archive. CMake sets the macro where a trial link fails; delete when no
+ * supported libfaiss_c needs it. */
+#include <exception>
+
+extern thread_local std::exception_ptr faiss_last_exception;
+thread_local std::exception_ptr faiss_last_exception;
+
+extern "C" const char *faiss_get_last_error()
+{
+    if (!faiss_last_exception)
+        return nullptr;
+    try {
+        std::rethrow_exception(faiss_last_exception);
+    } catch (const std::exception &e) {
+        static thread_local std::string words;
+        words = e.what();
+        return words.c_str();
+    } catch (...) {
+        return "an unknown C++ exception";
+    }
+}
+#endif
