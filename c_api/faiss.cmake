@@ -55,18 +55,15 @@ target_include_directories(faiss_c_api SYSTEM INTERFACE ${FAISS_INCLUDE_DIR})
 target_link_libraries(faiss_c_api INTERFACE ${FAISS_C_LIBRARY} ${FAISS_LIBRARY}
                       PkgConfig::LBH_OPENBLAS OpenMP::OpenMP_CXX)
 
-# Can the C API's error slot go into a shared library? See the end of faiss_gap.cpp.
+# Can libfaiss_c go into a shared library? If not, ours has its own copy of the functions that it
+# calls: see the end of faiss_gap.cpp.
 if(NOT "${LBH_FAISS_C_PROBED}" STREQUAL "${FAISS_C_LIBRARY}")
     set(probe ${CMAKE_CURRENT_BINARY_DIR}/probe)
-    file(WRITE ${probe}.cpp "extern \"C\" const char *faiss_get_last_error();\n"
-         "extern \"C\" const char *probe() { return faiss_get_last_error(); }\n")
+    file(WRITE ${probe}.cpp "extern \"C\" int faiss_IndexBinary_free();\n"
+         "extern \"C\" int probe() { return faiss_IndexBinary_free(); }\n")
     execute_process(COMMAND ${CMAKE_CXX_COMPILER} -shared -fPIC ${probe}.cpp ${FAISS_C_LIBRARY}
                             -o ${probe}.so
                     RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
     set(LBH_FAISS_C_PROBED ${FAISS_C_LIBRARY} CACHE INTERNAL "")
     set(LBH_FAISS_C_IN_SHARED ${result} CACHE INTERNAL "0 = yes")
-endif()
-if(NOT LBH_FAISS_C_IN_SHARED EQUAL 0)
-    message(STATUS "This libfaiss_c is not position-independent throughout: using our own error slot")
-    target_compile_definitions(faiss_c_api INTERFACE LBH_OWN_FAISS_ERROR_SLOT)
 endif()

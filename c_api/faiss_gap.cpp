@@ -312,28 +312,141 @@ size_t lbh_gap_float_code_size(const FaissIndex *index)
     }
 }
 
-#ifdef LBH_OWN_FAISS_ERROR_SLOT
-/* FAISS's static C API may be built for executables only: the thread-local slot of the last error in
- * Debian 13's libfaiss_c.a (error_impl.o) cannot go into a shared library. Defined here, that object
- * is never taken from the archive. CMake sets the macro where a trial link fails; delete when no
+#ifdef LBH_OWN_FAISS_C
+/* A static libfaiss_c may be built for executables only: Debian 13's cannot go into a shared library
+ * (its objects are not position-independent, those of libfaiss are). There, our shared library has
+ * the few functions of FAISS's C API that it calls from here, and hides them; the static library
+ * leaves them to libfaiss_c. CMake defines the macro where a trial link fails; delete when no
  * supported libfaiss_c needs it. */
-#include <exception>
+#include <faiss/c_api/IndexBinary_c.h>
+#include <faiss/c_api/Index_c.h>
+#include <faiss/c_api/error_c.h>
+#include <faiss/c_api/impl/AuxIndexStructures_c.h>
+#include <faiss/impl/AuxIndexStructures.h>
 
-extern thread_local std::exception_ptr faiss_last_exception;
-thread_local std::exception_ptr faiss_last_exception;
+namespace {
 
-extern "C" const char *faiss_get_last_error()
+thread_local std::string last_words;
+
+template <typename Call> int caught(Call call)
 {
-    if (!faiss_last_exception)
-        return nullptr;
     try {
-        std::rethrow_exception(faiss_last_exception);
+        call();
+        return 0;
     } catch (const std::exception &e) {
-        static thread_local std::string words;
-        words = e.what();
-        return words.c_str();
+        last_words = e.what();
     } catch (...) {
-        return "an unknown C++ exception";
+        last_words = "an unknown C++ exception";
     }
+    return -1;
 }
+
+faiss::RangeSearchResult *cpp(FaissRangeSearchResult *result)
+{
+    return reinterpret_cast<faiss::RangeSearchResult *>(result);
+}
+
+} // namespace
+
+extern "C" {
+
+const char *faiss_get_last_error()
+{
+    return last_words.empty() ? nullptr : last_words.c_str();
+}
+
+int faiss_IndexBinary_d(const FaissIndexBinary *index)
+{
+    return cpp(index)->d;
+}
+
+int faiss_IndexBinary_is_trained(const FaissIndexBinary *index)
+{
+    return cpp(index)->is_trained;
+}
+
+faiss_idx_t faiss_IndexBinary_ntotal(const FaissIndexBinary *index)
+{
+    return cpp(index)->ntotal;
+}
+
+void faiss_IndexBinary_free(FaissIndexBinary *index)
+{
+    delete cpp(index);
+}
+
+int faiss_IndexBinary_add(FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x)
+{
+    return caught([&] { cpp(index)->add(n, x); });
+}
+
+int faiss_IndexBinary_add_with_ids(FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
+                                   const faiss_idx_t *ids)
+{
+    return caught([&] { cpp(index)->add_with_ids(n, x, ids); });
+}
+
+int faiss_IndexBinary_search(const FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
+                             faiss_idx_t k, int32_t *distances, faiss_idx_t *labels)
+{
+    return caught([&] { cpp(index)->search(n, x, k, distances, labels); });
+}
+
+int faiss_IndexBinary_range_search(const FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
+                                   int radius, FaissRangeSearchResult *result)
+{
+    return caught([&] { cpp(index)->range_search(n, x, radius, cpp(result)); });
+}
+
+int faiss_RangeSearchResult_new(FaissRangeSearchResult **result, faiss_idx_t nq)
+{
+    return caught([&] {
+        *result = reinterpret_cast<FaissRangeSearchResult *>(
+            new faiss::RangeSearchResult(static_cast<size_t>(nq)));
+    });
+}
+
+void faiss_RangeSearchResult_free(FaissRangeSearchResult *result)
+{
+    delete cpp(result);
+}
+
+void faiss_RangeSearchResult_lims(FaissRangeSearchResult *result, size_t **lims)
+{
+    *lims = cpp(result)->lims;
+}
+
+void faiss_RangeSearchResult_labels(FaissRangeSearchResult *result, faiss_idx_t **labels,
+                                    float **distances)
+{
+    *labels = cpp(result)->labels;
+    *distances = cpp(result)->distances;
+}
+
+int faiss_Index_d(const FaissIndex *index)
+{
+    return cpp(index)->d;
+}
+
+int faiss_Index_is_trained(const FaissIndex *index)
+{
+    return cpp(index)->is_trained;
+}
+
+faiss_idx_t faiss_Index_ntotal(const FaissIndex *index)
+{
+    return cpp(index)->ntotal;
+}
+
+FaissMetricType faiss_Index_metric_type(const FaissIndex *index)
+{
+    return static_cast<FaissMetricType>(cpp(index)->metric_type);
+}
+
+void faiss_Index_free(FaissIndex *index)
+{
+    delete cpp(index);
+}
+
+} // extern "C"
 #endif
