@@ -121,4 +121,4 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_decode = {
     "decode", "Rebuild vectors from codes", "--model MODEL --codes CODES -o FILE [OPTIONS]",
-    "FILE: .fvecs, .fbin or .npy (float32). Only models with a decoder can do it (sgh).\n", run};
+    "FILE: .fvecs, .fbin or .npy (float32). Only models with a decoder can do it (sgh, itq).\n", run};

@@ -1,0 +1,219 @@
+/* cmd_curve.c: `lbh curve`: the error of rebuilt vectors against the samples that training has
+ * seen, as in figure 4 of the SGH paper: its arguments, its table and its figure. */
+#define _POSIX_C_SOURCE 200809L
+#include "curve.h"
+#include "svg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct curve_args {
+    common common;
+    const char *base, *methods, *bits, *output;
+    int64_t samples, points, seed;
+    double scale;
+} curve_args;
+
+/* ---- Arguments ----------------------------------------------------------------------------- */
+
+static int parse_bits(experiment *e, const char *text)
+{
+    for (const char *p = text;; p++) {
+        char one[32];
+        int64_t value;
+        size_t len = strcspn(p, ",");
+        if (e->nbits == CURVE_BITS)
+            return fail_usage("curve: --bits has more than %d numbers", CURVE_BITS);
+        snprintf(one, sizeof one, "%.*s", (int)len, p);
+        int rc = parse_int(one, 1, 4096, "curve: --bits", &value);
+        if (rc)
+            return rc;
+        e->bits[e->nbits++] = (int)value;
+        p += len;
+        if (!*p)
+            return EXIT_OK;
+    }
+}
+
+static int parse_method(contender *c, const char *text, size_t len)
+{
+    c->name = strndup(text, len);
+    size_t head = c->name ? strcspn(c->name, ":") : 0;
+    c->method = c->name ? strndup(c->name, head) : NULL;
+    c->settings = c->name && c->name[head] ? strdup(c->name + head + 1) : NULL;
+    if (!c->name || !c->method || (c->name[head] && !c->settings))
+        return fail_memory();
+    for (char *p = c->settings; p && *p; p++)
+        if (*p == ':')
+            *p = ',';
+    return EXIT_OK;
+}
+
+static int parse_methods(experiment *e, const char *text)
+{
+    for (const char *p = text;; p++) {
+        size_t len = strcspn(p, ",");
+        if (len == 0)
+            return fail_usage("curve: --methods has an empty name in '%s'", text);
+        if (e->nmethods == CURVE_METHODS)
+            return fail_usage("curve: --methods has more than %d names", CURVE_METHODS);
+        int rc = parse_method(&e->list[e->nmethods++], p, len);
+        if (rc)
+            return rc;
+        p += len;
+        if (!*p)
+            return EXIT_OK;
+    }
+}
+
+/* ---- Results ------------------------------------------------------------------------------- */
+
+static int write_figure(const experiment *e, const char *path)
+{
+    svg_series series[CURVE_METHODS * CURVE_BITS];
+    const char *legend[CURVE_METHODS];
+    char subtitle[512];
+    for (int i = 0; i < e->nmethods; i++)
+        legend[i] = e->list[i].name;
+    for (int i = 0; i < e->nmethods * e->nbits; i++) {
+        const curve *v = &e->curves[i];
+        series[i] = (svg_series){v->contender, v->label, v->n, v->x, v->y};
+    }
+    const char *slash = strrchr(e->base.name, '/');
+    snprintf(subtitle, sizeof subtitle, "%s, %lld x %d; mean over %lld rows",
+             slash ? slash + 1 : e->base.name, (long long)e->base.n, e->base.d, (long long)e->m);
+    svg_chart chart = {.title = "Reconstruction error against samples seen", .subtitle = subtitle,
+                       .x_title = "samples seen in training",
+                       .y_title = "reconstruction error, ||x \xE2\x88\x92 x\xCC\x82||\xC2\xB2 / 2",
+                       .nlegend = e->nmethods, .legend = legend,
+                       .nseries = e->nmethods * e->nbits, .series = series, .log_x = true};
+    outfile *file;
+    char *text = svg_chart_text(&chart);
+    int rc = text ? outfile_open(&file, path) : EXIT_RUNTIME;
+    if (rc == EXIT_OK) {
+        rc = outfile_write(file, text, strlen(text));
+        if (rc)
+            outfile_abort(file);
+        else
+            rc = outfile_commit(file);
+    }
+    free(text);
+    return rc;
+}
+
+enum { COLUMNS = 7, CELL = 160 };
+
+static int print_table(const experiment *e)
+{
+    static const char *const heads[COLUMNS] = {"method",       "bits",    "steps", "samples",
+                                               "error", "of variance", "train s"};
+    static const char *const names[COLUMNS] = {"method",        "nbits",         "steps",
+                                               "samples",       "rebuild_error", "variance_left",
+                                               "train_seconds"};
+    static const char *const formats[COLUMNS] = {NULL,   "%.0f", "%.0f", "%.0f",
+                                                 "%.6g", "%.4f", "%.2f"};
+    int rows = cJSON_GetArraySize(e->out) + 1;
+    char (*cells)[CELL] = cli_alloc((int64_t)rows * COLUMNS, CELL);
+    const char **pointers = cli_alloc((int64_t)rows * COLUMNS, sizeof *pointers);
+    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
+    for (int i = 0; rc == EXIT_OK && i < rows * COLUMNS; i++) {
+        const char *name = names[i % COLUMNS], *head = heads[i % COLUMNS];
+        const cJSON *row = i < COLUMNS ? NULL : cJSON_GetArrayItem(e->out, i / COLUMNS - 1);
+        const cJSON *v = cJSON_GetObjectItem(row, name);
+        pointers[i] = cells[i];
+        if (cJSON_IsNumber(v))
+            snprintf(cells[i], CELL, formats[i % COLUMNS], v->valuedouble);
+        else
+            snprintf(cells[i], CELL, "%s", !row ? head : cJSON_IsString(v) ? v->valuestring : "-");
+    }
+    if (rc == EXIT_OK) {
+        printf("%s: %lld x %d, mean of ||x - x^||^2 / 2 over %lld rows\n\n", e->base.name,
+               (long long)e->base.n, e->base.d, (long long)e->m);
+        table_print(COLUMNS, rows, pointers);
+    }
+    free(pointers);
+    free(cells);
+    return rc;
+}
+
+static cJSON *describe(const experiment *e, const char *figure)
+{
+    cJSON *doc = report_new("curve");
+    report_text(doc, "base", e->base.name);
+    report_number(doc, "n", (double)e->base.n);
+    report_number(doc, "d", e->base.d);
+    report_number(doc, "scale", e->scale);
+    if (figure)
+        report_text(doc, "figure", figure);
+    return doc;
+}
+
+static int draw_curves(experiment *e, const curve_args *a)
+{
+    cJSON *doc = NULL;
+    int rc = parse_methods(e, a->methods);
+    if (rc == EXIT_OK)
+        rc = parse_bits(e, a->bits);
+    if (rc == EXIT_OK && a->output)
+        rc = outfile_check(a->output, false);
+    if (rc == EXIT_OK)
+        rc = vectors_open(&e->base, a->base);
+    if (rc == EXIT_OK) {
+        doc = describe(e, a->output);
+        e->out = cJSON_AddArrayToObject(doc, "rows");
+        rc = e->out ? curve_run(e) : fail_memory();
+    }
+    if (rc == EXIT_OK)
+        report_number(doc, "measured_rows", (double)e->m);
+    if (rc == EXIT_OK && a->output)
+        rc = write_figure(e, a->output);
+    if (rc == EXIT_OK && !a->common.json) {
+        rc = print_table(e);
+        cJSON_Delete(doc);
+        return rc;
+    }
+    return common_end(doc, a->common.json, rc);
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    curve_args a = {.methods = "sgh,itq", .bits = "8,16,32,64", .points = 6, .samples = 2500000,
+                    .seed = -1, .scale = 1};
+    const option_def defs[] = {
+        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to learn from and to rebuild", 1},
+        {OPT_TEXT, 'o', "output", "FILE", &a.output, 0, 0, "figure to write, SVG", 0},
+        {OPT_TEXT, 'm', "methods", "LIST", &a.methods, 0, 0, "methods (sgh,itq)", 0},
+        {OPT_TEXT, 'b', "bits", "LIST", &a.bits, 0, 0, "bits a code (8,16,32,64)", 0},
+        {OPT_INT, 0, "points", "N", &a.points, 2, CURVE_POINTS, "points a line (6)", 0},
+        {OPT_INT, 0, "samples", "N", &a.samples, 1, (int64_t)1 << 40,
+         "samples seen at the last point (2500000)", 0},
+        {OPT_NUMBER, 0, "scale", "F", &a.scale, 0, (int64_t)1 << 40,
+         "factor on the vectors, before all else (1)", 0},
+        {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "seed of the trainings", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK && a.scale <= 0)
+        rc = fail_usage("curve: --scale must be above 0");
+    if (rc)
+        return rc;
+    common_begin(&a.common);
+    experiment e = {.scale = a.scale, .samples = a.samples, .points = a.points, .seed = a.seed};
+    rc = draw_curves(&e, &a);
+    curve_free(&e);
+    return rc;
+}
+
+const command command_curve = {
+    "curve", "Draw the error of rebuilding against samples seen",
+    "--base FILE [-o FIGURE.svg] [--methods LIST] [--bits LIST] [OPTIONS]",
+    "LIST of --methods: names, each with options if wanted (sgh,sgh:preset=official,itq). Methods\n"
+    "with a decoder that learn in steps of a batch, or in iterations over all rows, can take\n"
+    "part. Each point is a training of its own with that many steps, from a thousandth of\n"
+    "--samples on; the error is the mean of ||x - x^||^2 / 2 over at most 2000 evenly spaced rows\n"
+    "of the base. What a method sees before its first step (means, principal components, a start\n"
+    "from ITQ) is not counted. For images of bytes, --scale 0.00392157 gives the error on pixels\n"
+    "in [0,1].\n",
+    run};
