@@ -73,12 +73,12 @@ static const lbh_param params[] = {
     [SGH_OPT_RANGES] = {"ranges", 1, 1, 1024, 1, NULL, "mips=augmented: ranges of norms"},
     [SGH_OPT_LATENT_SCALE] = {"latent_scale", 0, 0, 1, 1, NULL,
                               "1: a latent factor on each bit's template takes up each row's scale"},
-    [SGH_OPT_SCALE_PENALTY] = {"scale_penalty", 1e-3, 0, 1e6, 0, NULL,
+    [SGH_OPT_SCALE_PENALTY] = {"scale_penalty", 0.3, 0, 1e6, 0, NULL,
                                "latent_scale=1: weight of the factors' distance from 1"},
     [SGH_OPT_PAIRS] = {"pairs", SGH_PAIRS_NONE, 0, 3, 1, "none|neighbours|labels|knn",
                        "rows that ought to have near codes: given, of one label, or found"},
     [SGH_OPT_PAIRS_K] = {"pairs_k", 10, 1, 1000, 1, NULL, "pairs=knn: neighbours a row"},
-    [SGH_OPT_LAMBDA_PAIRS] = {"lambda_pairs", 10, 0, 1e6, 0, NULL, "weight of the pairs"},
+    [SGH_OPT_LAMBDA_PAIRS] = {"lambda_pairs", 30, 0, 1e6, 0, NULL, "weight of the pairs"},
     {0},
 };
 

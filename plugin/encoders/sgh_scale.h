@@ -7,8 +7,11 @@
  *   F = ||x - x^||^2 / (2 rho^2) + kl (KL of h - sum t) + penalty / 2 sum (z - 1)^2 + ...
  *
  * The paper leaves q(z|x) and the prior of z open. W_z = 0, b_z = 1 at the start: training begins as
- * the basic model. The penalty keeps z where it says nothing; without it h and z are exchangeable.
- * -sum t is the entropy of q(z|x) and counts as much as that of q(h|x) does, by `kl`.
+ * the basic model. -sum t is the entropy of q(z|x) and counts as much as that of q(h|x) does, by
+ * `kl`. The penalty must not be weak: with constant bits and a large U the z alone, L real numbers,
+ * would rebuild the data better than any bits. How strong it has to be depends on the data and on L
+ * (fewer bits need more, and codes {0,1} more than {-1,+1}); training only stays away from that
+ * optimum because it starts far from it. README.md has measurements.
  *
  * Gradients, R = (x^ - x) o |s|, G = R U^T, mid = (lo + hi) / 2, nu_k the squared norms of the
  * templates; per 1/rho^2, and `step` = hi - lo times the bit gradient goes to the logit:
