@@ -1,0 +1,109 @@
+/* test_svg.c: charts of awkward numbers: every coordinate is a number, labels do not collide. */
+#define _POSIX_C_SOURCE 200809L
+#include "support.h"
+
+#include "cli.h"
+#include "svg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static svg_chart chart_of(int n, const svg_series *series, bool log_x)
+{
+    static const char *const legend[] = {"one", "two"};
+    return (svg_chart){.title = "t", .subtitle = "s", .x_title = "x", .y_title = "y", .nlegend = 2,
+                       .legend = legend, .nseries = n, .series = series, .log_x = log_x};
+}
+
+static char *drawn(int n, const svg_series *series, bool log_x)
+{
+    svg_chart c = chart_of(n, series, log_x);
+    char *text = svg_chart_text(&c);
+    cr_assert_not_null(text, "%s", cli_error());
+    cr_assert(!strstr(text, "nan") && !strstr(text, "inf"), "%s", text);
+    cr_assert_str_eq(text + strlen(text) - 7, "</svg>\n");
+    return text;
+}
+
+/* The points of polyline i. */
+static int points(const char *text, int i, double x[], double y[])
+{
+    const char *p = text;
+    int n = 0, used;
+    for (int k = 0; k <= i; k++)
+        p = strstr(p + 1, "points=\"");
+    for (p += 8; sscanf(p, "%lf,%lf%n", &x[n], &y[n], &used) == 2; n++)
+        p += used;
+    return n;
+}
+
+Test(svg, nothing_to_draw)
+{
+    svg_series none = {.label = "none"};
+    svg_chart c = chart_of(1, &none, true);
+    cli_clear_error();
+    cr_assert_null(svg_chart_text(&c));
+    cr_assert(*cli_error());
+    c.nseries = 0;
+    cr_assert_null(svg_chart_text(&c));
+}
+
+Test(svg, awkward_numbers)
+{
+    static const double zero[] = {0, 0, 0}, one[] = {7}, large[] = {1, 1e9, 1e15},
+                        small[] = {1e-12, 2e-12, 3e-12};
+    const svg_series cases[] = {{0, "a", 1, one, one},     {0, "a", 1, one, zero},
+                                {0, "a", 1, zero, one},    {0, "a", 3, large, small},
+                                {9, "a", 3, small, large}, {0, "a", 2, zero, zero}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int log_x = 0; log_x <= 1; log_x++) {
+            char *text = drawn(1, &cases[i], log_x);
+            double x[4], y[4];
+            cr_assert_eq(points(text, 0, x, y), cases[i].n);
+            for (int k = 0; k < cases[i].n; k++)
+                cr_assert(x[k] >= 0 && x[k] <= 860 && y[k] >= 0 && y[k] <= 560, "%g %g", x[k],
+                          y[k]);
+            free(text);
+        }
+}
+
+/* Even steps are even on a linear axis, even ratios on a logarithmic one. */
+Test(svg, axes)
+{
+    static const double even[] = {2, 4, 6, 8}, ratio[] = {2, 20, 200, 2000}, up[] = {1, 2, 3, 4};
+    const svg_series s[] = {{0, "a", 4, even, up}, {1, "b", 4, ratio, up}};
+    for (int i = 0; i < 2; i++) {
+        char *text = drawn(1, &s[i], i == 1);
+        double x[4], y[4];
+        cr_assert_eq(points(text, 0, x, y), 4);
+        for (int k = 1; k < 4; k++) {
+            cr_assert(fabs(x[k] - x[k - 1] - (x[1] - x[0])) < 0.3 && x[k] > x[k - 1] + 50);
+            cr_assert(fabs(y[k] - y[k - 1] - (y[1] - y[0])) < 0.3 && y[k] < y[k - 1] - 50);
+        }
+        free(text);
+    }
+}
+
+Test(svg, labels_keep_apart)
+{
+    static const double x[] = {1, 2};
+    static const double y[][2] = {{9, 0}, {9, 0.01}, {9, 5}, {9, 5}, {9, 4.99}, {9, 8}};
+    svg_series s[6];
+    for (int i = 0; i < 6; i++)
+        s[i] = (svg_series){i % 2, "label", 2, x, y[i]};
+    char *text = drawn(6, s, false);
+    double last = -100, at;
+    int seen = 0;
+    for (const char *p = text; (p = strstr(p, ">label</text>")) != NULL; p++, seen++) {
+        const char *from = p;
+        while (strncmp(from, " y=\"", 4) != 0)
+            from--;
+        cr_assert_eq(sscanf(from, " y=\"%lf", &at), 1);
+        cr_assert(at - last > 13, "%g after %g", at, last);
+        last = at;
+    }
+    cr_assert_eq(seen, 6);
+    free(text);
+}
