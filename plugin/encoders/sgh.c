@@ -79,6 +79,9 @@ static const lbh_param params[] = {
                        "rows that ought to have near codes: given, of one label, or found"},
     [SGH_OPT_PAIRS_K] = {"pairs_k", 10, 1, 1000, 1, NULL, "pairs=knn: neighbours a row"},
     [SGH_OPT_LAMBDA_PAIRS] = {"lambda_pairs", 30, 0, 1e6, 0, NULL, "weight of the pairs"},
+    [SGH_OPT_EARLY_STOP] = {"early_stop", 0, 0, 1e6, 1, NULL,
+                            "end after so many checks (one in 250 steps) of the error on held-out "
+                            "rows without gain; 0: never"},
     {0},
 };
 
@@ -213,6 +216,7 @@ static void draw_batch(sgh_run *r, int64_t step)
     for (int i = 0; i < r->B; i++) {
         int64_t row = rows ? rows[i]
                            : lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
+        row = sgh_early_row(r, row);
         memcpy(r->X + (int64_t)i * d, r->rows + row * d, (size_t)d * sizeof *r->X);
     }
     if (!r->noise)
@@ -238,7 +242,7 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
 {
     const lbh_adam adam = {0.9f, 0.999f, 1e-8f};
     int64_t steps = (int64_t)self->value[SGH_OPT_STEPS];
-    for (; step < steps && !t->stop; step++) {
+    for (; step < steps && !t->stop && !sgh_early_over(r); step++) {
         double rec;
         draw_batch(r, step);
         sgh_gradients(&r->cfg, &r->p, r->B, r->X, r->noise, &r->batch, &r->g, &rec);
@@ -248,8 +252,10 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
                 lbh_adam_step(&adam, lr, r->size[i], r->grad[i], r->m[i], r->v[i], r->theta[i]);
         sgh_extend_step(r, &adam, lr);
         r->done = step + 1;
+        sgh_early_check(r, r->done, steps);
         LBH_TRY(lbh_report(t, r->done, r->total, rec / r->B));
     }
+    sgh_early_finish(r);
     return LBH_OK;
 }
 
@@ -258,6 +264,7 @@ static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
     int64_t step;
     LBH_TRY(sgh_start(self, t, r));
     LBH_TRY(sgh_extend(self, t, r));
+    LBH_TRY(sgh_early_start(self, t, r));
     LBH_TRY(lbh_resume(t, &step));
     r->done = step;
     LBH_TRY(optimise(self, t, r, step));
@@ -349,7 +356,7 @@ static int train_in_space(lbh_encoder *self, lbh_training *t)
         LBH_TRY(train_ip_hamming(self, t, &r));
     else
         LBH_TRY(train_linear(self, t, &r));
-    return searched ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
+    return r.done < r.total || searched ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
 }
 
 /* Trains the linear encoder of one more dimension, then takes it apart. */

@@ -42,6 +42,7 @@ enum sgh_option {
     SGH_OPT_PAIRS,
     SGH_OPT_PAIRS_K,
     SGH_OPT_LAMBDA_PAIRS,
+    SGH_OPT_EARLY_STOP,
 };
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
@@ -77,6 +78,17 @@ typedef struct sgh_model {
     struct lbh_quadratic *form;
 } sgh_model;
 
+enum { SGH_EARLY_PARAMS = 5 }; /* W, b, U, s, c */
+
+/* Early stopping; patience 0 = off. */
+typedef struct sgh_early {
+    int patience; /* checks without gain before the end */
+    int held;     /* held-out rows: 0, stride, 2 stride ... */
+    int64_t stride;
+    float *T, *H, *R; /* held x d, held x nbits, held x d */
+    float *best[SGH_EARLY_PARAMS], *progress; /* least error so far, checks since */
+} sgh_early;
+
 typedef struct sgh_run {
     sgh_config cfg; /* cfg.d is the dimension r of the training space */
     int d;          /* of the data */
@@ -97,6 +109,7 @@ typedef struct sgh_run {
     int64_t size[SGH_NPARAMS];
     bool learned[SGH_NPARAMS];
 
+    sgh_early early;
     sgh_batch batch;
     int B;
     float *X, *noise; /* of a batch; noise NULL = thresholds at 1/2 */
@@ -131,6 +144,14 @@ void sgh_extend_step(const sgh_run *r, const lbh_adam *adam, float rate);
 /* sgh_near.c: whether there is what `pairs` asks for; the lists of near rows. */
 int sgh_near_check(const lbh_encoder *self, const lbh_training *t);
 int sgh_near_find(const lbh_encoder *self, lbh_training *t, const sgh_run *r, struct sgh_pairs *p);
+
+/* sgh_early.c: memory; the row to take where `row` may be held out; a look at the error when one is
+ * due; whether training should end; back to the best parameters. */
+int sgh_early_start(const lbh_encoder *self, lbh_training *t, sgh_run *r);
+int64_t sgh_early_row(const sgh_run *r, int64_t row);
+void sgh_early_check(sgh_run *r, int64_t step, int64_t steps);
+bool sgh_early_over(const sgh_run *r);
+void sgh_early_finish(sgh_run *r);
 
 /* sgh_encode.c: encoding by search, and what it needs prepared. */
 sgh_mode sgh_model_mode(const sgh_model *model);

@@ -1,8 +1,8 @@
 #!/bin/sh
-# test_package.sh BUILD_DIR HERE LIBDIR FAISS_ROOT: installs into a scratch prefix, then builds and
+# test_package.sh BUILD_DIR HERE LIBDIR FAISS_ROOT GENERATOR: installs into a scratch prefix, then builds and
 # runs a small program against it, by find_package (shared and static) and by pkg-config.
 set -eu
-build=$1 here=$2 libdir=$3 faiss=$4
+build=$1 here=$2 libdir=$3 faiss=$4 generator=$5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 prefix=$work/prefix
@@ -18,7 +18,7 @@ done
 mkdir "$work/user"
 cp "$here/user.c" "$work/user/user.c"
 cp "$here/user.cmake" "$work/user/CMakeLists.txt"
-cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$prefix" -DFAISS_ROOT="$faiss" \
+cmake -S "$work/user" -B "$work/user/build" -G "$generator" -DCMAKE_PREFIX_PATH="$prefix" -DFAISS_ROOT="$faiss" \
     -DCMAKE_BUILD_TYPE=Release
 cmake --build "$work/user/build"
 "$work/user/build/user_shared"

@@ -331,3 +331,60 @@ Test(sgh, official_mode_reproduces_the_published_loss_log, .timeout = 600)
     free(x);
     lbh_encoder_free(enc);
 }
+
+/* ---- Early stopping ------------------------------------------------------------------------ */
+
+/* step[0]: the last report, [1]: of how many, [2]: the report before it */
+static int follow(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    int64_t *seen = ctx;
+    (void)method, (void)loss;
+    seen[2] = seen[0];
+    seen[0] = step;
+    seen[1] = steps;
+    return 0;
+}
+
+/* Error on fresh rows after a training; *end is about the step where it ended. */
+static double error_after(const char *options, int64_t n, const float *x, int64_t m,
+                          const float *fresh, int d, int64_t *end)
+{
+    lbh_encoder *enc;
+    int64_t seen[3] = {0};
+    uint8_t *codes = malloc((size_t)m * 4);
+    float *back = malloc((size_t)(m * d) * sizeof *back);
+    double sum = 0;
+    OK(lbh_encoder_new(&enc, "sgh", d, 32));
+    OK(lbh_encoder_set(enc, options));
+    lbh_encoder_on_progress(enc, follow, seen);
+    OK(lbh_encoder_train(enc, n, x));
+    cr_assert_eq(seen[0], seen[1], "the last report was of step %lld", (long long)seen[0]);
+    OK(lbh_encoder_encode(enc, m, fresh, codes));
+    OK(lbh_encoder_decode(enc, m, codes, back));
+    for (int64_t i = 0; i < m * d; i++)
+        sum += (double)(fresh[i] - back[i]) * (double)(fresh[i] - back[i]);
+    *end = seen[2];
+    lbh_encoder_free(enc);
+    free(codes), free(back);
+    return sum / (double)m;
+}
+
+Test(sgh, early_stopping_keeps_the_best_and_ends_sooner)
+{
+    enum { N = 300, M = 500, DIM = 40 };
+    float *x = test_mixture(N, DIM, 3, NULL), *fresh = test_mixture(M, DIM, 9, NULL);
+    int64_t end;
+    const char *whole = "steps=20000,schedule=constant,refit=0,batch=50";
+    const char *early = "steps=20000,schedule=constant,refit=0,batch=50,early_stop=8";
+    double without = error_after(whole, N, x, M, fresh, DIM, &end);
+    double with = error_after(early, N, x, M, fresh, DIM, &end);
+    cr_assert(with < 1.1 * without, "%g with, %g without", with, without);
+    cr_assert(end < 15000, "it went on to step %lld", (long long)end);
+    lbh_encoder *enc;
+    OK(lbh_encoder_new(&enc, "sgh", DIM, 32));
+    OK(lbh_encoder_set(enc, "early_stop=3"));
+    int rc = lbh_encoder_train(enc, 5, x); /* no rows to hold out */
+    cr_assert_eq(rc, LBH_EINVAL, "%d: %s", rc, lbh_last_error());
+    lbh_encoder_free(enc);
+    free(x), free(fresh);
+}
