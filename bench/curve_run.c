@@ -101,10 +101,10 @@ static int find_pace(const experiment *e, const contender *c, const lbh_encoder 
             out->rows = fmin(out->rows, max_train);
     } else
         return fail_usage("curve: %s does not learn in steps", c->method);
-    static const char *const besides[] = {"score", "metric", "time_limit"};
-    for (int i = 0; i < 3; i++)
+    static const char *const besides[] = {"score", "metric", "time_limit", "early_stop"};
+    for (int i = 0; i < 4; i++)
         if (lbh_encoder_get_value(enc, besides[i], &other) == LBH_OK && other != 0)
-            return fail_usage("curve: '%s' learns in other ways than in steps (option %s)",
+            return fail_usage("curve: '%s' does not learn in a given number of steps (option %s)",
                               c->name, besides[i]);
     out->last = fmin(fmax(floor((double)e->samples / out->rows), 1), p.max);
     out->first = p.min > 0 ? fmax(p.min, floor(out->last / 1000)) : 0;
