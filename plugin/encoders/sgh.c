@@ -268,6 +268,7 @@ static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
     LBH_TRY(lbh_resume(t, &step));
     r->done = step;
     LBH_TRY(optimise(self, t, r, step));
+    LBH_TRY(sgh_extend_finish(self, t, r));
     if (self->value[SGH_OPT_REFIT] != 0)
         LBH_TRY(sgh_refit_decoder(t, r));
     sgh_leave_space(r, self->state);

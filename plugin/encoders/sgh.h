@@ -135,11 +135,13 @@ void sgh_expand(const sgh_run *r, int rows, const float *M, float *out);
 void sgh_leave_space(const sgh_run *r, sgh_model *model);
 
 /* sgh_extend.c: the extensions. What options go together; memory and start; the rows of a batch, or
- * NULL where they are drawn as ever, and the latents' noise; their parameters' step. */
+ * NULL where they are drawn as ever, and the latents' noise; their parameters' step; a look at what
+ * came out. */
 int sgh_extend_check(const lbh_encoder *self);
 int sgh_extend(const lbh_encoder *self, lbh_training *t, sgh_run *r);
 const int64_t *sgh_extend_draw(const sgh_run *r, int64_t step);
 void sgh_extend_step(const sgh_run *r, const lbh_adam *adam, float rate);
+int sgh_extend_finish(const lbh_encoder *self, lbh_training *t, const sgh_run *r);
 
 /* sgh_near.c: whether there is what `pairs` asks for; the lists of near rows. */
 int sgh_near_check(const lbh_encoder *self, const lbh_training *t);

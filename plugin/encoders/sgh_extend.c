@@ -1,5 +1,6 @@
 /* sgh_extend.c: the extensions of SGH (sgh_scale.h, sgh_pairs.h) in a training: memory, what they
  * start from, and their part of a step. */
+#include "core/blas.h"
 #include "core/rng.h"
 #include "encoders/sgh.h"
 #include "encoders/sgh_pairs.h"
@@ -7,7 +8,7 @@
 
 #include <math.h>
 
-enum { STREAM_LATENT = 96 };
+enum { STREAM_LATENT = 96, CHECK_ROWS = 1000, CHECK_ROWS_LEAST = 100 };
 
 static const float START_TAU = 0.1f;
 
@@ -28,6 +29,9 @@ int sgh_extend_check(const lbh_encoder *self)
                                      "made from the decoder alone", what);
     if (latent && self->value[SGH_OPT_OBJECTIVE] != SGH_PAPER)
         return lbh_error(LBH_EINVAL, "sgh: latent_scale=1 needs objective=paper");
+    if (self->value[SGH_OPT_EARLY_STOP] != 0)
+        return lbh_error(LBH_EINVAL, "sgh: %s needs early_stop=0: the error on held-out rows is "
+                                     "that of the basic model", what);
     double batch = self->value[SGH_OPT_BATCH];
     if (pairs && (batch < 2 || batch > SGH_PAIRS_MAX_BATCH))
         return lbh_error(LBH_EINVAL, "sgh: batch (%g) must be 2 to %d with pairs", batch,
@@ -149,4 +153,30 @@ void sgh_extend_step(const sgh_run *r, const lbh_adam *adam, float rate)
 {
     if (r->cfg.latent)
         step_latent(r, adam, rate);
+}
+
+/* A penalty that is too weak lets the latents carry the data, and the bits stand still. */
+int sgh_extend_finish(const lbh_encoder *self, lbh_training *t, const sgh_run *r)
+{
+    int m = r->n < CHECK_ROWS ? (int)r->n : CHECK_ROWS, L = r->cfg.nbits, constant = 0;
+    double variance = 0;
+    for (int j = 0; j < r->cfg.d; j++)
+        variance += (double)r->variance[j];
+    if (!r->cfg.latent || m < CHECK_ROWS_LEAST || !(variance > 0))
+        return LBH_OK;
+    float *A = lbh_scratch_f(t, m, L);
+    if (!A)
+        return LBH_ENOMEM;
+    lbh_gemm_nt(m, L, r->cfg.d, 1, r->rows, r->p.W, 0, A);
+    for (int k = 0; k < L; k++) {
+        int on = 0;
+        for (int64_t i = 0; i < m; i++)
+            on += A[i * L + k] + r->p.b[k] >= 0;
+        constant += on == 0 || on == m;
+    }
+    if (2 * constant <= L)
+        return LBH_OK;
+    return lbh_error(LBH_ENUMERIC, "sgh: latent_scale=1: %d of the %d bits are the same for all "
+                                   "rows; a stronger scale_penalty than %g helps",
+                     constant, L, self->value[SGH_OPT_SCALE_PENALTY]);
 }

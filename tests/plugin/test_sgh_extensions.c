@@ -10,6 +10,7 @@
 #include "lbh.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -269,6 +270,7 @@ typedef struct pair_bench {
 
 static void prepare_pairs(pair_bench *w, float weight)
 {
+    omp_set_num_threads(1); /* thousands of tiny batches */
     memset(w, 0, sizeof *w);
     w->p = (sgh_pairs){.weight = weight, .start = w->start, .key = w->key, .row = w->row,
                        .mid = w->mid, .half = w->half, .loss = w->loss, .relation = w->relation,
@@ -570,6 +572,7 @@ Test(extensions, take_what_they_need_and_refuse_the_rest)
                    {"pairs=knn,score=decoder", "pairs needs score=hamming"},
                    {"latent_scale=1,score=decoder", "latent_scale=1 needs score=hamming"},
                    {"pairs=knn,metric=ip", "pairs needs metric=l2"},
+                   {"pairs=knn,early_stop=4", "pairs needs early_stop=0"},
                    {"latent_scale=1,objective=official", "needs objective=paper"}};
     OK(try("pairs=none", s, &labels, &near, &plain));
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
@@ -627,6 +630,16 @@ Test(extensions, found_neighbours_are_the_true_ones)
     OK(try("pairs=knn,pairs_k=3", s, NULL, NULL, &found));
     cr_assert_eq(given, found);
     free(start), free(near);
+    free_data(s);
+}
+
+/* With L real numbers for free the bits are not needed. */
+Test(extensions, bits_that_stand_still_are_an_error)
+{
+    data *s = make_data();
+    cr_assert_eq(try("latent_scale=1,scale_penalty=0,coding=01,steps=3000,lr=0.05", s, NULL, NULL,
+                     NULL), LBH_ENUMERIC);
+    cr_assert(strstr(lbh_last_error(), "a stronger scale_penalty than 0"), "%s", lbh_last_error());
     free_data(s);
 }
 
