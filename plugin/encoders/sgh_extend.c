@@ -22,8 +22,8 @@ int sgh_extend_check(const lbh_encoder *self)
     if (!latent && !pairs)
         return LBH_OK;
     if (self->value[SGH_OPT_SCORE] != SGH_SCORE_HAMMING)
-        return lbh_error(LBH_EINVAL, "sgh: %s needs score=hamming: searched codes are made from the "
-                                     "decoder alone", what);
+        return lbh_error(LBH_EINVAL, "sgh: %s needs score=hamming: searched codes are made from "
+                                     "the decoder alone", what);
     if (!linear)
         return lbh_error(LBH_EINVAL, "sgh: %s needs metric=l2, or mips=linear: searched codes are "
                                      "made from the decoder alone", what);

@@ -9,12 +9,13 @@
  * to be apart; sqrt(L) keeps the slope of sigma alive; near pairs are rare and weigh as much in sum
  * as the others do.
  *
- * Who is near: every row has a list of keys. By labels, two rows are near that share a key (a label),
- * and a pair is known if both have some. By neighbours, the keys are rows, two rows are near if
- * either lists the other, and a pair is known if either has a list. Two draws of one row are no pair.
+ * Who is near: every row has a list of keys. By labels, two rows are near that share a key (a
+ * label), and a pair is known if both have some. By neighbours, the keys are rows, two rows are
+ * near if either lists the other, and a pair is known if either has a list. Two draws of one row are
+ * no pair.
  *
- * Batches: half of the rows are drawn uniformly, a quarter among the rows with a list, a quarter are
- * partners of those: a near row for each. All of them are rebuilt as well.
+ * Batches: half of the rows are drawn uniformly, a quarter among the rows with a list, a quarter
+ * are partners of those: a near row for each. All of them are rebuilt as well.
  *
  * Gradients: a pair's loss depends on the bits through S alone, which has L + 1 values, so that
  * derivatives and differences are tables over the Hamming distance. Flipping bit k of row i changes

@@ -1,4 +1,4 @@
-/* sgh_scale.c: see sgh_scale.h. Sums over the batch go by blocks of 16 columns, as in sgh_step.c. */
+/* sgh_scale.c: see sgh_scale.h. Sums over the batch go by blocks of columns, as in sgh_step.c. */
 #include "encoders/sgh_scale.h"
 
 #include "core/blas.h"

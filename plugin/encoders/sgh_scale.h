@@ -1,13 +1,14 @@
-/* sgh_scale.h: the translation- and scale-invariant extension of SGH (paper, supplement E.1): a real
- * latent z in R^L per row takes up how strongly each bit's template is present, so that the codes
- * need not.
+/* sgh_scale.h: the translation- and scale-invariant extension of SGH (paper, supplement E.1): a
+ * real latent z in R^L per row takes up how strongly each bit's template is present, so that the
+ * codes need not.
  *
  *   x^ = ((h o z) U) o |s| + c        c stands for the paper's alpha
- *   q(z|x) = N(mu, diag tau^2),  mu = X W_z^T + b_z,  tau = exp(t);  z = mu + tau o eps, eps ~ N(0, 1)
+ *   q(z|x) = N(mu, diag tau^2),  mu = X W_z^T + b_z,  tau = exp(t)
+ *   z = mu + tau o eps,  eps ~ N(0, 1)
  *   F = ||x - x^||^2 / (2 rho^2) + kl (KL of h - sum t) + penalty / 2 sum (z - 1)^2 + ...
  *
- * The paper leaves q(z|x) and the prior of z open. W_z = 0, b_z = 1 at the start: training begins as
- * the basic model. -sum t is the entropy of q(z|x) and counts as much as that of q(h|x) does, by
+ * The paper leaves q(z|x) and the prior of z open. W_z = 0, b_z = 1 at the start: training begins
+ * as the basic model. -sum t is the entropy of q(z|x) and counts as much as that of q(h|x) does, by
  * `kl`. The penalty must not be weak: with constant bits and a large U the z alone, L real numbers,
  * would rebuild the data better than any bits. How strong it has to be depends on the data and on L
  * (fewer bits need more, and codes {0,1} more than {-1,+1}); training only stays away from that
