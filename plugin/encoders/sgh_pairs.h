@@ -11,8 +11,8 @@
  *
  * Who is near: every row has a list of keys. By labels, two rows are near that share a key (a
  * label), and a pair is known if both have some. By neighbours, the keys are rows, two rows are
- * near if either lists the other, and a pair is known if either has a list. Two draws of one row are
- * no pair.
+ * near if either lists the other, and a pair is known if either has a list. Two draws of one row
+ * are no pair.
  *
  * Batches: half of the rows are drawn uniformly, a quarter among the rows with a list, a quarter
  * are partners of those: a near row for each. All of them are rebuilt as well.
