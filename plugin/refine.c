@@ -24,16 +24,9 @@ static int make_refiner(const lbh_encoder *enc, lbh_arena *arena, refiner *r)
     if (!V || !m || !shift)
         return LBH_ENOMEM;
     LBH_TRY(lbh_encoder_decoder(enc, V, m));
-    for (int64_t i = 0; i < (int64_t)L * d; i++) {
-        V[i] *= 0.5f;
-        m[i % d] += V[i];
-    }
-    for (int k = 0; k < L; k++) {
-        double sum = 0;
-        for (int j = 0; j < d; j++)
-            sum += (double)V[(int64_t)k * d + j] * (double)m[j];
-        shift[k] = (float)-sum;
-    }
+    lbh_signed_decoder(L, d, V, m, V, m, shift);
+    for (int k = 0; k < L; k++)
+        shift[k] = -shift[k];
     LBH_TRY(lbh_quadratic_new(&r->form, L, d, V));
     return lbh_panels_new(&r->agree, L, d, V, shift);
 }

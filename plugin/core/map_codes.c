@@ -40,6 +40,21 @@ void lbh_quadratic_free(lbh_quadratic *q)
     q->G4 = NULL;
 }
 
+void lbh_signed_decoder(int L, int d, const float *U, const float *c, float *V, float *m, float *Vm)
+{
+    memmove(m, c, (size_t)d * sizeof *m);
+    for (int64_t i = 0; i < (int64_t)L * d; i++) {
+        V[i] = 0.5f * U[i];
+        m[i % d] += V[i];
+    }
+    for (int k = 0; k < L; k++) {
+        double sum = 0;
+        for (int j = 0; j < d; j++)
+            sum += (double)V[(int64_t)k * d + j] * (double)m[j];
+        Vm[k] = (float)sum;
+    }
+}
+
 /* The search's arrays, each of `stride` entries. */
 typedef struct search {
     int stride;

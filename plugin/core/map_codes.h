@@ -22,6 +22,10 @@ typedef struct lbh_quadratic {
 int lbh_quadratic_new(lbh_quadratic *q, int L, int d, const float *V);
 void lbh_quadratic_free(lbh_quadratic *q);
 
+/* A decoder x^ = c + h U for h in {0,1} as one for b in {-1,+1}, x^ = m + b V: V[L * d] = U / 2,
+ * m[d] = c + sum of U / 2; and Vm[L] = V m. V may be U itself and m may be c. */
+void lbh_signed_decoder(int L, int d, const float *U, const float *c, float *V, float *m, float *Vm);
+
 /* The extra term; y[L]. */
 typedef struct lbh_extra_term {
     float lambda, alpha, t;

@@ -34,18 +34,9 @@ int sgh_prepare(lbh_encoder *self)
     float *shift = lbh_alloc(L, sizeof *shift);
     int rc = s->V && s->m && s->Vm && s->form && shift ? LBH_OK : LBH_ENOMEM;
     if (!rc) {
-        memcpy(s->m, s->c, (size_t)d * sizeof *s->m);
-        for (int64_t i = 0; i < (int64_t)L * d; i++) {
-            s->V[i] = 0.5f * s->U[i];
-            s->m[i % d] += s->V[i];
-        }
-        for (int b = 0; b < L; b++) {
-            double sum = 0;
-            for (int j = 0; j < d; j++)
-                sum += (double)s->V[(int64_t)b * d + j] * (double)s->m[j];
-            s->Vm[b] = (float)sum;
+        lbh_signed_decoder(L, d, s->U, s->c, s->V, s->m, s->Vm);
+        for (int b = 0; b < L; b++)
             shift[b] = -s->Vm[b];
-        }
         rc = lbh_quadratic_new(s->form, L, d, s->V);
     }
     if (!rc)
