@@ -5,16 +5,14 @@
  * The paper's backbone is any matrix of features; the options hidden1 .. hidden3 put layers of
  * rectified units between it and the bits. Rows with several labels make the classifier a set of
  * independent ones (sigmoid); rows without labels are left out of the training. */
+#include "encoders/jmlh_net.h"
 #include "encoders/jmlh_train.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
-    OPT_HIDDEN1,
-    OPT_HIDDEN2,
-    OPT_HIDDEN3,
-    OPT_STEPS,
+    OPT_STEPS = JMLH_OPTIONS,
     OPT_BATCH,
     OPT_LR,
     OPT_SCHEDULE,
@@ -33,13 +31,8 @@ enum {
 };
 
 enum { HEAD_AUTO, HEAD_SOFTMAX, HEAD_SIGMOID };
-enum { MAX_HIDDEN = 8192 };
-
 static const lbh_param params[] = {
-    [OPT_HIDDEN1] = {"hidden1", 512, 0, MAX_HIDDEN, 1, NULL,
-                     "units of the first hidden layer; 0: none (all three 0: a linear encoder)"},
-    [OPT_HIDDEN2] = {"hidden2", 0, 0, MAX_HIDDEN, 1, NULL, "units of the second hidden layer"},
-    [OPT_HIDDEN3] = {"hidden3", 0, 0, MAX_HIDDEN, 1, NULL, "units of the third hidden layer"},
+    JMLH_HIDDEN_PARAMS(512),
     [OPT_STEPS] = {"steps", 0, 0, 1e9, 1, NULL,
                    "gradient steps; 0: 40 passes over the rows, but 4000 to 20000 steps"},
     [OPT_BATCH] = {"batch", 256, 1, 1e6, 1, NULL, "rows a step"},
@@ -81,25 +74,13 @@ static const lbh_preset presets[] = {
 };
 
 typedef struct jmlh {
-    float *W[LBH_MLP_MAX], *b[LBH_MLP_MAX]; /* the encoder, in the data's units */
-    float *V, *v;                           /* the classifier: classes x nbits, classes */
-    lbh_mlp_packed packed;
+    jmlh_net encoder;
+    float *V, *v; /* the classifier: classes x nbits, classes */
 } jmlh;
 
 static int choice(const lbh_encoder *self, int option)
 {
     return (int)self->value[option];
-}
-
-static lbh_mlp encoder_of(const lbh_encoder *self)
-{
-    const jmlh *s = self->state;
-    const int hidden[] = {choice(self, OPT_HIDDEN1), choice(self, OPT_HIDDEN2),
-                          choice(self, OPT_HIDDEN3)};
-    lbh_mlp m = lbh_mlp_shape(self->d, 3, hidden, self->nbits);
-    memcpy(m.W, s->W, sizeof m.W);
-    memcpy(m.b, s->b, sizeof m.b);
-    return m;
 }
 
 static lbh_mlp head_of(const lbh_encoder *self)
@@ -113,14 +94,8 @@ static lbh_mlp head_of(const lbh_encoder *self)
 
 static int visit(lbh_encoder *self, lbh_visitor *v)
 {
-    static const char *const names[LBH_MLP_MAX][2] = {
-        {"W1", "b1"}, {"W2", "b2"}, {"W3", "b3"}, {"W4", "b4"}};
     jmlh *s = self->state;
-    lbh_mlp m = encoder_of(self);
-    for (int l = 0; l < m.nlayers; l++) {
-        LBH_TRY(v->tensor(v, names[l][0], &s->W[l], m.size[l + 1], m.size[l]));
-        LBH_TRY(v->tensor(v, names[l][1], &s->b[l], 1, m.size[l + 1]));
-    }
+    LBH_TRY(jmlh_visit(self, v));
     LBH_TRY(v->tensor(v, "V", &s->V, choice(self, OPT_CLASSES), self->nbits));
     return v->tensor(v, "v", &s->v, 1, choice(self, OPT_CLASSES));
 }
@@ -170,11 +145,11 @@ static int learn(lbh_encoder *self, lbh_training *t)
     setup.decay = o[OPT_DECAY] * fmin(2, sqrt(1e4 / (double)all.n));
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the classifier's size is known now */
     setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
-    setup.encoder = encoder_of(self);
+    setup.encoder = jmlh_encoder(self);
     setup.head = head_of(self);
     lbh_mlp encoder, head, own_encoder, own_head;
     LBH_TRY(jmlh_learn(self, t, &setup, &encoder, &head));
-    own_encoder = encoder_of(self); /* a resumed training has allocated the tensors anew */
+    own_encoder = jmlh_encoder(self); /* a resumed training has allocated the tensors anew */
     own_head = head_of(self);
     lbh_mlp_copy(&encoder, &own_encoder);
     lbh_mlp_copy(&head, &own_head);
@@ -194,40 +169,6 @@ static int train(lbh_encoder *self, lbh_training *t)
 
 /* ---- The rest of the contract -------------------------------------------------------------- */
 
-static bool is_linear(const lbh_encoder *self)
-{
-    return encoder_of(self).nlayers == 1;
-}
-
-static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
-{
-    (void)role;
-    const jmlh *s = self->state;
-    memcpy(A, s->W[0], (size_t)self->nbits * (size_t)self->d * sizeof *A);
-    memcpy(b, s->b[0], (size_t)self->nbits * sizeof *b);
-    return LBH_OK;
-}
-
-static int prepare(lbh_encoder *self)
-{
-    jmlh *s = self->state;
-    lbh_mlp m = encoder_of(self);
-    return is_linear(self) ? LBH_OK : lbh_mlp_pack(&s->packed, &m);
-}
-
-static void release(lbh_encoder *self)
-{
-    jmlh *s = self->state;
-    lbh_mlp_unpack(&s->packed);
-}
-
-static int project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
-{
-    (void)role;
-    const jmlh *s = self->state;
-    return lbh_mlp_apply(&s->packed, n, x, z);
-}
-
 static lbh_classifier classifier(const lbh_encoder *self)
 {
     const jmlh *s = self->state;
@@ -246,10 +187,10 @@ const lbh_method lbh_method_jmlh = {
     .presets = presets,
     .train = train,
     .visit = visit,
-    .linear = linear,
-    .is_linear = is_linear,
-    .project = project,
+    .linear = jmlh_linear,
+    .is_linear = jmlh_is_linear,
+    .project = jmlh_project,
     .classifier = classifier,
-    .prepare = prepare,
-    .release = release,
+    .prepare = jmlh_prepare,
+    .release = jmlh_release,
 };
