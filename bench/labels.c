@@ -1,27 +1,11 @@
 /* labels.c: reads class labels and row numbers. See labels.h. */
 #include "labels.h"
 
+#include "labels_text.h"
 #include "synthetic.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts and drops repeats; returns how many are left. */
-static int64_t sort_unique(int64_t *x, int64_t n)
-{
-    int64_t kept = 0;
-    qsort(x, (size_t)n, sizeof *x, compare_ids);
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || x[i] != x[i - 1])
-            x[kept++] = x[i];
-    return kept;
-}
 
 static bool zero_one(const vectors *v)
 {
@@ -79,12 +63,9 @@ static int read_all(labels *l, const vectors *v)
     if (rc)
         return rc;
     int64_t room = v->n * (v->made ? 1 : v->d);
-    l->n = v->n;
-    l->start = cli_alloc(v->n + 1, sizeof *l->start);
-    l->item = cli_alloc(room, sizeof *l->item);
-    if (!l->start || !l->item)
-        return EXIT_RUNTIME;
-    l->start[0] = 0;
+    rc = labels_alloc(l, v->n, room);
+    if (rc)
+        return rc;
     for (int64_t i = 0; i < v->n; i++) {
         int64_t count = 1;
         if (v->made)
@@ -98,9 +79,19 @@ static int read_all(labels *l, const vectors *v)
     return EXIT_OK;
 }
 
-int labels_open(labels *l, const char *spec)
+int labels_alloc(labels *l, int64_t n, int64_t room)
 {
-    *l = (labels){0};
+    l->n = n;
+    l->start = cli_alloc(n + 1, sizeof *l->start);
+    l->item = cli_alloc(room, sizeof *l->item);
+    if (!l->start || !l->item)
+        return EXIT_RUNTIME;
+    l->start[0] = 0;
+    return EXIT_OK;
+}
+
+static int open_numbers(labels *l, const char *spec)
+{
     vectors v;
     int rc = vectors_open(&v, spec);
     if (rc)
@@ -110,6 +101,13 @@ int labels_open(labels *l, const char *spec)
     if (rc == EXIT_OK)
         rc = read_all(l, &v);
     vectors_close(&v);
+    return rc;
+}
+
+int labels_open(labels *l, const char *spec)
+{
+    *l = (labels){0};
+    int rc = is_label_text(spec) ? labels_open_text(l, spec) : open_numbers(l, spec);
     if (rc)
         labels_close(l);
     return rc;
@@ -117,36 +115,13 @@ int labels_open(labels *l, const char *spec)
 
 void labels_close(labels *l)
 {
+    for (int64_t i = 0; l->name && i < l->nnames; i++)
+        free(l->name[i]);
+    free(l->name);
+    free(l->number);
     free(l->start);
     free(l->item);
     *l = (labels){0};
-}
-
-static void renumber(labels *l, const int64_t *known, int64_t count)
-{
-    for (int64_t i = 0; i < l->start[l->n]; i++) {
-        const int64_t *at =
-            bsearch(&l->item[i], known, (size_t)count, sizeof *known, compare_ids);
-        l->item[i] = at - known;
-    }
-    l->classes = count;
-}
-
-int labels_dense(labels *a, labels *b)
-{
-    int64_t na = a->start[a->n], nb = b ? b->start[b->n] : 0;
-    int64_t *known = cli_alloc(na + nb, sizeof *known);
-    if (!known)
-        return EXIT_RUNTIME;
-    memcpy(known, a->item, (size_t)na * sizeof *known);
-    if (b)
-        memcpy(known + na, b->item, (size_t)nb * sizeof *known);
-    int64_t count = sort_unique(known, na + nb);
-    renumber(a, known, count);
-    if (b)
-        renumber(b, known, count);
-    free(known);
-    return EXIT_OK;
 }
 
 int labels_fit(const labels *l, const char *spec, const vectors *rows)
@@ -165,11 +140,10 @@ lbh_lists labels_lists(const labels *l)
 static int read_neighbours(labels *l, const vectors *v)
 {
     int64_t kept = 0;
-    l->start = cli_alloc(v->n + 1, sizeof *l->start);
-    l->item = cli_alloc(v->n * v->d, sizeof *l->item);
-    if (!l->start || !l->item)
-        return EXIT_RUNTIME;
-    l->n = l->classes = v->n;
+    int alloc = labels_alloc(l, v->n, v->n * v->d);
+    if (alloc)
+        return alloc;
+    l->classes = v->n;
     for (int64_t i = 0; i < v->n; i++) {
         int rc = vectors_check_row(v, i);
         l->start[i] = kept;

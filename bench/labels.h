@@ -4,32 +4,65 @@
  *   .ivecs .ibin with more columns                             classes of each row, padded with -1
  *   .u8bin .bvecs, .npy with more columns                      a 0/1 matrix, one column a class
  *   (an .npy of int32 or int64 that holds more than 0 and 1 is read as classes padded with -1)
+ *   .csv .tsv .libsvm .svm .txt                                text, see labels_text.h
  *   synthetic:...                                              the cluster of each row
- * Class numbers need not be dense.
+ * Class numbers need not be dense; text files may have names instead of numbers.
  */
 #ifndef LBH_LABELS_H
 #define LBH_LABELS_H
 
 #include "vectors.h"
 
+#include <cJSON.h>
+
 typedef struct labels {
     int64_t n;
     int64_t *start; /* n + 1 */
     int64_t *item;  /* start[n], rising within a row */
-    int64_t classes; /* after labels_dense: items are 0 .. classes-1 */
+    /* Classes by name: item i is called name[i], names[nnames] rise by bytes. Else name is NULL. */
+    int64_t nnames;
+    char **name;
+    /* After labels_dense: items are 0 .. classes-1, and number[i] is what item i was (NULL where
+     * classes have names). */
+    int64_t classes;
+    int64_t *number;
 } labels;
 
+/* EXIT_USAGE for a bad specification, EXIT_RUNTIME for a bad file; *l is then closed. */
 int labels_open(labels *l, const char *spec);
 void labels_close(labels *l);
 
-/* Renumbers the classes that occur in either set (b may be NULL) as 0, 1, 2 ... */
+/* Room for labels of n rows with `room` items in all. */
+int labels_alloc(labels *l, int64_t n, int64_t room);
+
+/* Renumbers the classes that occur in either set (b may be NULL) as 0, 1, 2 ..., in the order of
+ * their numbers, or of their names by bytes. A number that meets names is the name of its digits.
+ * May be called again, with another set: numbers and names are kept. */
 int labels_dense(labels *a, labels *b);
+
+/* The labels of rows ids[count] of a set, as opened or dense. */
+int labels_pick(labels *out, const labels *from, int64_t count, const int64_t *ids);
 
 /* Refuses labels whose number is not that of the rows. */
 int labels_fit(const labels *l, const char *spec, const vectors *rows);
 
 /* The labels as the library wants them. Valid while *l is. */
 lbh_lists labels_lists(const labels *l);
+
+/* After labels_dense: what class c is called, in `text` where it is a number. */
+enum { CLASS_TEXT = 24 };
+const char *class_name(const labels *l, int64_t c, char text[CLASS_TEXT]);
+
+/* The names of all classes as a JSON array of strings; NULL: no memory. */
+cJSON *class_names(const labels *l);
+
+/* For readers: gives the classes the names texts[count], which are sorted by bytes (in place), each
+ * kept once; then finds one. */
+int labels_set_names(labels *l, const char **texts, int64_t count);
+int64_t labels_find_name(const labels *l, const char *text);
+
+/* Sorts, drops repeats, returns how many are left. */
+int64_t sort_unique(int64_t *x, int64_t n);
 
 /* For each of `rows` the rows that ought to be near it: integers, -1 = no more, in their order.
  * Each must be a row; a row's own number is dropped. classes = rows. */

@@ -124,8 +124,9 @@ static int open_npy(vectors *v)
     return check_size(v, offset, false);
 }
 
-static int map_file(vectors *v, const char *path)
+int map_file(const char *path, void **map, size_t *size)
 {
+    *map = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno("open", path);
@@ -134,16 +135,16 @@ static int map_file(vectors *v, const char *path)
     if (fstat(fd, &st) != 0)
         rc = fail_errno("read", path);
     else if (S_ISDIR(st.st_mode))
-        rc = fail("'%s' is a directory; a file of vectors is wanted", path);
+        rc = fail("'%s' is a directory; a file is wanted", path);
     else if (!S_ISREG(st.st_mode))
         rc = fail("'%s' is not a regular file; lbh maps its input files", path);
     else if (st.st_size == 0)
         rc = fail("'%s' is empty", path);
     else {
-        v->map_size = (size_t)st.st_size;
-        v->map = mmap(NULL, v->map_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (v->map == MAP_FAILED) {
-            v->map = NULL;
+        *size = (size_t)st.st_size;
+        *map = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
+        if (*map == MAP_FAILED) {
+            *map = NULL;
             rc = fail_errno("map", path);
         }
     }
@@ -157,7 +158,7 @@ static int open_file(vectors *v, const char *path)
     if (!vec_format_of(path, &format))
         return fail_usage("'%s': unknown kind of file; .fvecs .bvecs .ivecs .fbin .u8bin .ibin and "
                           ".npy are understood", path);
-    int rc = map_file(v, path);
+    int rc = map_file(path, &v->map, &v->map_size);
     if (rc)
         return rc;
     if (format == VEC_NPY)
@@ -171,9 +172,7 @@ static int open_file(vectors *v, const char *path)
     return rc;
 }
 
-/* Splits "FILE@FROM:TO": cuts spec at the '@' and returns what follows it, or NULL. A '@' that is
- * not followed by digits and a colon is part of the name. */
-static char *split_range(char *spec)
+char *split_range(char *spec)
 {
     char *at = strrchr(spec, '@');
     if (!at)
@@ -188,21 +187,29 @@ static char *split_range(char *spec)
     return at + 1;
 }
 
-static int select_rows(vectors *v, char *range)
+int parse_range(char *range, const char *name, int64_t n, int64_t *from, int64_t *to)
 {
     char *colon = strchr(range, ':');
     *colon = '\0';
-    int64_t from = 0, to = v->n;
+    *from = 0;
+    *to = n;
     int rc = EXIT_OK;
     if (*range)
-        rc = parse_int(range, 0, INT64_MAX, v->name, &from);
+        rc = parse_int(range, 0, INT64_MAX, name, from);
     if (rc == EXIT_OK && colon[1])
-        rc = parse_int(colon + 1, 0, INT64_MAX, v->name, &to);
+        rc = parse_int(colon + 1, 0, INT64_MAX, name, to);
+    if (rc == EXIT_OK && (*from >= *to || *to > n))
+        rc = fail_usage("'%s': rows %lld to %lld are wanted, the file has rows 0 to %lld", name,
+                        (long long)*from, (long long)*to, (long long)n);
+    return rc;
+}
+
+static int select_rows(vectors *v, char *range)
+{
+    int64_t from, to;
+    int rc = parse_range(range, v->name, v->n, &from, &to);
     if (rc)
         return rc;
-    if (from >= to || to > v->n)
-        return fail_usage("'%s': rows %lld to %lld are wanted, the file has rows 0 to %lld", v->name,
-                          (long long)from, (long long)to, (long long)v->n);
     v->first = from;
     v->n = to - from;
     if (v->data)
@@ -242,8 +249,20 @@ void vectors_close(vectors *v)
     if (v->map)
         munmap(v->map, v->map_size);
     synthetic_close(v->made);
+    free(v->pick);
     free(v->name);
     *v = (vectors){0};
+}
+
+int vectors_view(vectors *v, const vectors *first, const vectors *second, int64_t count,
+                 int64_t *rows)
+{
+    *v = (vectors){.n = count, .d = first->d, .type = VEC_F32, .part = {first, second},
+                   .pick = rows, .name = strdup(first->name)};
+    if (v->name)
+        return EXIT_OK;
+    vectors_close(v);
+    return fail_memory();
 }
 
 /* ---- Reading ------------------------------------------------------------------------------- */
@@ -315,31 +334,52 @@ static int read_row(const vectors *v, int64_t row, float *x)
     return v->type == VEC_F32 || v->type == VEC_F64 ? check_finite(v, row, x) : EXIT_OK;
 }
 
+static int read_any(const vectors *v, int64_t row, float *x)
+{
+    if (v->pick) {
+        row = v->pick[row];
+        bool second = row >= v->part[0]->n;
+        return read_any(v->part[second], row - (second ? v->part[0]->n : 0), x);
+    }
+    if (!v->made)
+        return read_row(v, row, x);
+    synthetic_row(v->made, v->first + row, x);
+    return EXIT_OK;
+}
+
+/* Whether all rows are made, which costs arithmetic and cannot fail: worth sharing out. */
+static bool all_made(const vectors *v)
+{
+    if (v->pick)
+        return all_made(v->part[0]) && (!v->part[1] || all_made(v->part[1]));
+    return v->made;
+}
+
 int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x)
 {
     int rc = EXIT_OK;
-    if (v->made) { /* costs arithmetic and cannot fail: share it out */
+    if (all_made(v)) {
 #pragma omp parallel for schedule(static) if (count > 64)
         for (int64_t i = 0; i < count; i++)
-            synthetic_row(v->made, v->first + first + i, x + (size_t)i * (size_t)v->d);
+            read_any(v, first + i, x + (size_t)i * (size_t)v->d);
         return EXIT_OK;
     }
     for (int64_t i = 0; i < count && rc == EXIT_OK; i++)
-        rc = read_row(v, first + i, x + (size_t)i * (size_t)v->d);
+        rc = read_any(v, first + i, x + (size_t)i * (size_t)v->d);
     return rc;
 }
 
 int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x)
 {
     int rc = EXIT_OK;
-    if (v->made) {
+    if (all_made(v)) {
 #pragma omp parallel for schedule(static) if (count > 64)
         for (int64_t i = 0; i < count; i++)
-            synthetic_row(v->made, v->first + ids[i], x + (size_t)i * (size_t)v->d);
+            read_any(v, ids[i], x + (size_t)i * (size_t)v->d);
         return EXIT_OK;
     }
     for (int64_t i = 0; i < count && rc == EXIT_OK; i++)
-        rc = read_row(v, ids[i], x + (size_t)i * (size_t)v->d);
+        rc = read_any(v, ids[i], x + (size_t)i * (size_t)v->d);
     return rc;
 }
 

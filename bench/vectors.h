@@ -35,11 +35,19 @@ typedef struct vectors {
     void *map;
     size_t map_size;
     synthetic *made; /* or the built-in data set; rows are made when they are read */
+    /* or a view: row i is row pick[i] of part[0] with part[1] (may be NULL) behind it */
+    const struct vectors *part[2];
+    int64_t *pick;
 } vectors;
 
 /* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed. */
 int vectors_open(vectors *v, const char *spec);
 void vectors_close(vectors *v);
+
+/* Makes a view of `count` rows of `first`, with those of `second` (or NULL) behind them. It keeps
+ * `rows` and frees it, also after an error; the two must outlive it. Its rows are floats. */
+int vectors_view(vectors *v, const vectors *first, const vectors *second, int64_t count,
+                 int64_t *rows);
 
 /* Format by extension; false if it is none that we know. */
 bool vec_format_of(const char *path, vec_format *format);
@@ -60,6 +68,14 @@ lbh_rows vectors_rows(const vectors *v);
 int64_t vectors_int(const vectors *v, int64_t row, int column);
 bool vectors_is_int(const vectors *v);
 int vectors_check_row(const vectors *v, int64_t row);
+
+/* For readers of other kinds of files. Maps a regular, non-empty file, read-only. */
+int map_file(const char *path, void **map, size_t *size);
+/* Splits "FILE@FROM:TO": cuts spec at the '@' and returns what follows it, or NULL. A '@' that is
+ * not followed by digits and a colon is part of the name. */
+char *split_range(char *spec);
+/* Rows *from .. *to - 1 that "FROM:TO" (it is cut up) stands for, of n. */
+int parse_range(char *range, const char *name, int64_t n, int64_t *from, int64_t *to);
 
 /* npy.c: the header of an .npy file. Fills type, n, d and the offset of the data. */
 int npy_parse(const unsigned char *data, size_t size, const char *name, vec_type *type, int64_t *n,
