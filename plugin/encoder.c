@@ -1,7 +1,7 @@
 /* encoder.c: what all methods share: life, encoding by blocks and threads, decoding. Options are in
  * options.c, training in training.c, files in encoder_file.c. */
 #include "core/linear.h"
-#include "method.h"
+#include "encoder_file.h"
 
 #include <math.h>
 #include <omp.h>
@@ -92,6 +92,7 @@ void lbh_encoder_free(lbh_encoder *enc)
     drop_prepared(enc);
     lbh_visit_free(enc);
     free(enc->checkpoint);
+    lbh_free_notes(enc);
     free(enc->state);
     free(enc);
 }

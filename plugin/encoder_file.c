@@ -52,6 +52,7 @@ static int build_model(lbh_document *doc, lbh_encoder *enc)
     LBH_TRY(lbh_document_put(doc, "bit_order", "lsb"));
     LBH_TRY(lbh_document_put(doc, "bit_rule", "z>=0"));
     LBH_TRY(lbh_document_put_number(doc, "pad_bits", (8 - enc->nbits % 8) % 8));
+    LBH_TRY(lbh_put_notes(doc, enc));
     return lbh_put_tensors(doc, enc);
 }
 
@@ -208,6 +209,7 @@ static int fill_encoder(lbh_encoder *enc, const lbh_document *doc, const char *w
         enc->n_train = (int64_t)n_train;
     if (!lbh_document_get(doc, "library", enc->library, sizeof enc->library))
         snprintf(enc->library, sizeof enc->library, "?");
+    LBH_TRY(lbh_read_notes(enc, doc));
     return lbh_encoder_finish(enc);
 }
 

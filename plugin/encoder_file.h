@@ -17,4 +17,9 @@ int lbh_fill_tensors(lbh_encoder *enc, const lbh_document *doc, const char *what
 int lbh_fill_tensor(const lbh_document *doc, const char *what, const char *name, int64_t rows,
                     int64_t cols, float *data);
 
+/* notes.c: notes as lines of a document, and their memory. */
+int lbh_put_notes(lbh_document *doc, const lbh_encoder *enc);
+int lbh_read_notes(lbh_encoder *enc, const lbh_document *doc);
+void lbh_free_notes(lbh_encoder *enc);
+
 #endif

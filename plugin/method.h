@@ -37,6 +37,7 @@ struct lbh_encoder {
     char *checkpoint; /* file, or NULL */
     double checkpoint_seconds;
     char library[16]; /* version of the library that trained it */
+    struct lbh_note *notes; /* notes.c; NULL: none */
 };
 
 /* Names one learned tensor: a pointer to its data, rows x cols floats. What happens to it
