@@ -21,6 +21,7 @@
 #define LBH_FAISS_H
 
 #include "lbh.h"
+#include "lbh_scan.h" /* lbh_range_result */
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,24 +78,14 @@ LBH_API int lbh_index_search_codes(const FaissIndexBinary *index, size_t code_si
                                    const uint8_t *codes, int64_t k, int32_t *distances,
                                    int64_t *labels);
 
-/* Answers of a range search: those of query i are entries lims[i] .. lims[i+1]-1, sorted by
- * (distance, label). Free with lbh_range_result_free. */
-typedef struct lbh_range_result {
-    int64_t n;          /* queries */
-    int64_t *lims;      /* n + 1 */
-    int32_t *distances; /* lims[n] */
-    int64_t *labels;    /* lims[n] */
-} lbh_range_result;
-
-/* Finds all codes with Hamming distance < radius (FAISS's strict rule). LBH_EFAISS for BHNSW, which
- * cannot. */
+/* Finds all codes with Hamming distance < radius (FAISS's strict rule). The caller owns *result:
+ * lbh_range_result_free (lbh_scan.h). LBH_EFAISS for BHNSW, which cannot. */
 LBH_API int lbh_index_range_search(lbh_range_result **result, const FaissIndexBinary *index,
                                    const lbh_encoder *enc, int64_t n, const float *x,
                                    int32_t radius);
 LBH_API int lbh_index_range_search_codes(lbh_range_result **result, const FaissIndexBinary *index,
                                          size_t code_size, int64_t n, const uint8_t *codes,
                                          int32_t radius);
-LBH_API void lbh_range_result_free(lbh_range_result *result);
 
 /* Sets search parameters by name, all or none: "nprobe=16", "max_codes=.." (BIVF), "efSearch=64",
  * "efConstruction=40" (BHNSW; also the quantizer of BIVF_HNSW as "quantizer_efSearch"), "nflip=2"

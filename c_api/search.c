@@ -80,16 +80,6 @@ int lbh_index_search(const FaissIndexBinary *index, const lbh_encoder *enc, int6
 
 /* ---- Range search -------------------------------------------------------------------------- */
 
-void lbh_range_result_free(lbh_range_result *result)
-{
-    if (result) {
-        free(result->lims);
-        free(result->distances);
-        free(result->labels);
-        free(result);
-    }
-}
-
 static lbh_range_result *new_result(int64_t n, size_t total)
 {
     lbh_range_result *r = calloc(1, sizeof *r);

@@ -1,8 +1,18 @@
 /* cpu.c: see cpu.h. */
 #include "core/cpu.h"
 
+#include "lbh_scan.h"
+
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { UNKNOWN = -1 };
+static const char *const names[] = {[LBH_ISA_SCALAR] = "scalar",
+                                    [LBH_ISA_NEON] = "neon",
+                                    [LBH_ISA_AVX2] = "avx2",
+                                    [LBH_ISA_AVX512] = "avx512"};
+static _Atomic int chosen = UNKNOWN; /* threads that race here store the same value */
 
 static lbh_isa_level best_isa(void)
 {
@@ -13,18 +23,54 @@ static lbh_isa_level best_isa(void)
         return LBH_ISA_AVX512;
     if (avx2)
         return LBH_ISA_AVX2;
+#elif defined(__aarch64__)
+    return LBH_ISA_NEON; /* part of the architecture */
 #endif
     return LBH_ISA_SCALAR;
 }
 
-lbh_isa_level lbh_isa(void)
+/* Whether kernels of this level may run where `best` is the best. */
+static int runs(lbh_isa_level level, lbh_isa_level best)
+{
+    return level <= best && (level == LBH_ISA_SCALAR || (level == LBH_ISA_NEON) ==
+                                                            (best == LBH_ISA_NEON));
+}
+
+static lbh_isa_level choose(void)
 {
     lbh_isa_level best = best_isa();
     const char *forced = getenv("LBH_ISA");
-    if (!forced)
-        return best;
-    lbh_isa_level wanted = strcmp(forced, "scalar") == 0 ? LBH_ISA_SCALAR
-                           : strcmp(forced, "avx2") == 0 ? LBH_ISA_AVX2
-                                                         : LBH_ISA_AVX512;
-    return wanted < best ? wanted : best;
+    for (lbh_isa_level level = LBH_ISA_SCALAR; forced && level <= LBH_ISA_AVX512; level++)
+        if (strcmp(forced, names[level]) == 0 && runs(level, best))
+            return level;
+    return best;
+}
+
+lbh_isa_level lbh_cpu_isa(void)
+{
+    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (level == UNKNOWN) {
+        level = (int)choose();
+        atomic_store_explicit(&chosen, level, memory_order_relaxed);
+    }
+    return (lbh_isa_level)level;
+}
+
+bool lbh_cpu_has_vpopcnt(void)
+{
+#if defined(__x86_64__)
+    return lbh_cpu_isa() == LBH_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq");
+#else
+    return false;
+#endif
+}
+
+void lbh_cpu_choose_again(void)
+{
+    atomic_store_explicit(&chosen, UNKNOWN, memory_order_relaxed);
+}
+
+const char *lbh_isa(void)
+{
+    return names[lbh_cpu_isa()];
 }

@@ -139,12 +139,12 @@ __attribute__((target("avx2,fma"))) static void tile_avx2(int rows, int npanels,
 static tile_fn choose_tile(void)
 {
 #if defined(__x86_64__)
-    switch (lbh_isa()) {
+    switch (lbh_cpu_isa()) {
     case LBH_ISA_AVX512:
         return tile_avx512;
     case LBH_ISA_AVX2:
         return tile_avx2;
-    case LBH_ISA_SCALAR:
+    default:
         break;
     }
 #endif

@@ -155,12 +155,12 @@ lbh_score_fn lbh_choose_score(int *byte_tables)
 {
     *byte_tables = 0;
 #if defined(__x86_64__)
-    switch (lbh_isa()) {
+    switch (lbh_cpu_isa()) {
     case LBH_ISA_AVX512:
         return score_avx512;
     case LBH_ISA_AVX2:
         return score_avx2;
-    case LBH_ISA_SCALAR:
+    default:
         break;
     }
 #endif

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "support.h"
 
+#include "core/cpu.h"
 #include "lbh.h"
 #include "scan/topk.h"
 
@@ -153,6 +154,7 @@ Test(decoded, answers_do_not_depend_on_the_machine)
             OK(lbh_encoder_search_decoded(enc, metric, N, codes, NQ, q, K, first, ids));
             for (int run = 0; run < 6; run++) {
                 setenv("LBH_ISA", isa[run % 3], 1);
+                lbh_cpu_choose_again();
                 omp_set_num_threads(run < 3 ? 1 : 2);
                 OK(lbh_encoder_search_decoded(enc, metric, N, codes, NQ, q, K, again, more));
                 cr_assert(memcmp(ids, more, NQ * K * sizeof *ids) == 0, "%s", isa[run % 3]);

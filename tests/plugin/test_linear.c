@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "support.h"
 
+#include "core/cpu.h"
 #include "core/error.h"
 #include "core/linear.h"
 
@@ -22,6 +23,7 @@ static lbh_panels *panels(const char *isa, int nout, int d, const float *A, cons
 {
     lbh_panels *p;
     setenv("LBH_ISA", isa, 1);
+    lbh_cpu_choose_again();
     cr_assert_eq(lbh_panels_new(&p, nout, d, A, b), LBH_OK);
     unsetenv("LBH_ISA");
     return p;
