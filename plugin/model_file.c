@@ -194,28 +194,24 @@ static int parse_tensor(lbh_document *doc, const char *line, uint64_t size, cons
     return LBH_OK;
 }
 
+/* Ends each line, and each key, with a '\0' where it stands. */
 static int parse_text(lbh_document *doc, uint64_t text_size, uint64_t size, const char *what)
 {
-    const char *line = (const char *)doc->bytes + sizeof(header), *end = line + text_size;
+    char *line = (char *)doc->bytes + sizeof(header), *end = line + text_size;
     if (text_size == 0 || end[-1] != '\n' || memchr(line, '\0', (size_t)text_size))
         return lbh_error(LBH_EFORMAT, "%s: damaged text", what);
     while (line < end) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        char copy[1024];
-        size_t length = (size_t)(newline - line);
-        if (length >= sizeof copy)
-            return lbh_error(LBH_EFORMAT, "%s: a line of %zu bytes", what, length);
-        memcpy(copy, line, length);
-        copy[length] = '\0';
-        line = newline + 1;
-        char *value = strchr(copy, ' ');
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        *newline = '\0';
+        char *value = strchr(line, ' ');
         if (!value)
-            return lbh_error(LBH_EFORMAT, "%s: a line without value: %.60s", what, copy);
+            return lbh_error(LBH_EFORMAT, "%s: a line without value: %.60s", what, line);
         *value++ = '\0';
-        if (strcmp(copy, "tensor") == 0)
+        if (strcmp(line, "tensor") == 0)
             LBH_TRY(parse_tensor(doc, value, size, what));
         else
-            LBH_TRY(lbh_document_put(doc, copy, value));
+            LBH_TRY(lbh_document_put(doc, line, value));
+        line = newline + 1;
     }
     return LBH_OK;
 }
