@@ -281,6 +281,12 @@ int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float
     return run_blocks(enc, LBH_BASE, n, x, &(sink){.z = z});
 }
 
+int lbh_encoder_project_queries(const lbh_encoder *enc, int64_t n, const float *x, float *z)
+{
+    LBH_TRY(check_call(enc, n, x, z));
+    return run_blocks(enc, LBH_QUERY, n, x, &(sink){.z = z});
+}
+
 int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b)
 {
     LBH_TRY(check_call(enc, 1, A, b));

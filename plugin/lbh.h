@@ -203,6 +203,9 @@ LBH_API int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const 
 
 /* Real values before the threshold: z[n * nbits]; bit j is z_j >= 0. */
 LBH_API int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float *z);
+/* The same of queries, where they are encoded otherwise (lbh_encoder_encode_queries). */
+LBH_API int lbh_encoder_project_queries(const lbh_encoder *enc, int64_t n, const float *x,
+                                        float *z);
 
 /* The encoder as one linear map, bits = [A x + b >= 0]: A[nbits * d] (one row a bit), b[nbits].
  * LBH_EINVAL if it is no linear encoder. */
@@ -241,6 +244,42 @@ enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1 };
 LBH_API int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n,
                                        const uint8_t *codes, int64_t nq, const float *q, int64_t k,
                                        float *distances, int64_t *labels);
+
+/* ---- Rescoring ----------------------------------------------------------------------------- */
+
+/* A shortlist found by Hamming distance, ranked again by scores that know more than a distance of
+ * codes does. Of a query q with the projection z (lbh_encoder_project_queries), an item scores
+ *
+ *   LBH_RESCORE_MARGIN   sum of |z_j| over the bits j that differ from the query's code: a bit that
+ *                        the query decided narrowly counts little. Any encoder; rising. No byte more
+ *                        an item
+ *   LBH_RESCORE_DECODER  ||q - x^||^2 (L2, rising) or q . x^ (inner product, falling), x^ the vector
+ *                        that the decoder rebuilds from the item's code. No byte more an item
+ *   LBH_RESCORE_FLOAT    ||q - x||^2 or q . x of the item's stored vector x */
+enum { LBH_RESCORE_NONE = 0, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER, LBH_RESCORE_FLOAT };
+
+typedef struct lbh_rescorer lbh_rescorer;
+
+/* Prepares rescoring by a trained encoder, which must outlive the rescorer. metric: LBH_METRIC_*.
+ * rows: LBH_RESCORE_FLOAT's vectors, row i that of the item with id i; the view is copied, what it
+ * points to must live on, and its `read` must bear calls from several threads at once. NULL for the
+ * other modes. A rescorer may be used by any number of threads. LBH_EINVAL (no decoder, rows of
+ * another dimension), LBH_ESTATE, LBH_ENOMEM. */
+LBH_API int lbh_rescorer_new(lbh_rescorer **r, const lbh_encoder *enc, int mode, int metric,
+                             const lbh_rows *rows);
+LBH_API void lbh_rescorer_free(lbh_rescorer *r);
+LBH_API int lbh_rescorer_mode(const lbh_rescorer *r);
+LBH_API const lbh_encoder *lbh_rescorer_encoder(const lbh_rescorer *r);
+
+/* Ranks m candidates for each of nq queries q[nq * d]: codes[nq * m * code_size], ids[nq * m] (below
+ * 0: no candidate there). The k best go to distances[nq * k] and labels[nq * k], equal scores by
+ * rising id; missing answers are label -1 at FLT_MAX (inner products: -FLT_MAX). With
+ * LBH_RESCORE_FLOAT the vectors of the `keep` (at least k) best candidates by margin are read, or of
+ * all where codes is NULL; the other modes score all and do not look at `keep`. LBH_EINVAL,
+ * LBH_ENOMEM, and what `read` returns. */
+LBH_API int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t m,
+                              const uint8_t *codes, const int64_t *ids, int64_t keep, int64_t k,
+                              float *distances, int64_t *labels);
 
 /* ---- Model files --------------------------------------------------------------------------- */
 

@@ -1,19 +1,12 @@
 /* decoded.c: exhaustive search by the decoder: the vector that a code stands for against a real
  * query (asymmetric scores; Proposition 10 of the SGH paper for inner products).
  *
- * With m = c + sum_k U_k / 2 and s_k = +-1/2, a code stands for x^ = m + y, y = sum_k s_k U_k:
- *
- *     inner product   q . x^         = q . m + sum_k s_k (q . U_k)
- *     squared L2      ||q - x^||^2   = ||q - m||^2 - 2 sum_k s_k (q - m) . U_k + ||y||^2
- *
- * The centre m keeps the terms of one size: with the origin in its place the distance would be a
- * small difference of large numbers. ||y||^2 is computed once per code and call. All scores are
- * made smaller-is-better, computed in one order of additions, and compared with their ids: answers
- * depend neither on threads nor on blocks nor on the instruction set. */
+ * The scores are those of decoder_score.h; ||y||^2 is computed once per code and call. All scores
+ * are computed in one order of additions and compared with their ids: answers depend neither on
+ * threads nor on blocks nor on the instruction set. */
 #include "scan/decoded.h"
 
-#include "core/linear.h"
-#include "method.h"
+#include "scan/decoder_score.h"
 #include "scan/topk.h"
 
 #include <float.h>
@@ -26,14 +19,13 @@ static const int64_t MAX_BUFFER = 1 << 26; /* bytes of candidates a thread, abou
 
 /* What all threads share. */
 typedef struct decoded {
-    int metric, d, nbits, nbytes;
+    int d, nbits, nbytes;
     int64_t n, nq, k;
     const uint8_t *codes;
     const float *q;
-    float *centre;
-    lbh_panels *weights; /* from a (centred) query to the weights of its bits */
-    double reach;        /* sum of ||U_k|| */
-    float *norm;         /* L2: of each code; else one block of zeros */
+    bool l2;
+    lbh_decoder_score decoder;
+    float *norm; /* L2: of each code; else one block of zeros */
     lbh_score_fn score;
     int byte_tables;
     /* Work is cut into blocks of queries times slices of codes. */
@@ -57,88 +49,15 @@ typedef struct worker {
 
 /* ---- Preparation --------------------------------------------------------------------------- */
 
-static double length(int d, const float *x)
+static int prepare(decoded *s, const lbh_encoder *enc, int metric)
 {
-    double sum = 0;
-    for (int i = 0; i < d; i++)
-        sum += (double)x[i] * x[i];
-    return sqrt(sum);
-}
-
-/* The centre and the map to weights, from the decoder; scales U. */
-static int prepare_decoder(decoded *s, float *U, const float *c)
-{
-    float scale = s->metric == LBH_METRIC_L2 ? -2.0f : -1.0f;
-    for (int i = 0; i < s->d; i++) {
-        double sum = c[i];
-        for (int k = 0; k < s->nbits; k++)
-            sum += 0.5 * U[(int64_t)k * s->d + i];
-        s->centre[i] = (float)sum;
-    }
-    for (int k = 0; k < s->nbits; k++) {
-        float *u = U + (int64_t)k * s->d;
-        s->reach += length(s->d, u);
-        for (int i = 0; i < s->d; i++)
-            u[i] *= scale;
-    }
-    return lbh_panels_new(&s->weights, s->nbits, s->d, U, NULL);
-}
-
-static int prepare_norms(decoded *s, const float *U)
-{
-    bool l2 = s->metric == LBH_METRIC_L2;
-    s->norm = lbh_alloc((l2 ? s->n : 0) + LBH_DECODED_BLOCK, sizeof *s->norm);
+    LBH_TRY(lbh_decoder_score_init(&s->decoder, enc, metric, false));
+    s->norm = lbh_alloc((s->l2 ? s->n : 0) + LBH_DECODED_BLOCK, sizeof *s->norm);
     if (!s->norm)
         return LBH_ENOMEM;
-    return l2 ? lbh_code_norms(s->nbits, s->d, U, s->n, s->codes, s->norm) : LBH_OK;
-}
-
-static int prepare(decoded *s, const lbh_encoder *enc)
-{
-    float *U = lbh_alloc((int64_t)s->nbits * s->d, sizeof *U);
-    float *c = lbh_alloc(s->d, sizeof *c);
-    s->centre = lbh_alloc(s->d, sizeof *s->centre);
-    int rc = U && c && s->centre ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;
-    if (!rc)
-        rc = prepare_norms(s, U);
-    if (!rc)
-        rc = prepare_decoder(s, U, c);
-    free(U);
-    free(c);
-    return rc;
-}
-
-/* Query i as the weights want it, and the term that all its scores share. */
-static double centre_query(const decoded *s, int64_t i, float *x)
-{
-    const float *q = s->q + i * s->d;
-    double sum = 0;
-    for (int j = 0; j < s->d; j++) {
-        x[j] = s->metric == LBH_METRIC_L2 ? q[j] - s->centre[j] : q[j];
-        sum += s->metric == LBH_METRIC_L2 ? (double)x[j] * x[j] : -(double)q[j] * s->centre[j];
-    }
-    return sum;
-}
-
-/* Refuses queries that are not finite, or so long that a score would not be a float. */
-static int check_queries(const decoded *s, const lbh_encoder *enc)
-{
-    int64_t bad = lbh_find_nonfinite(s->nq, s->d, s->q);
-    if (bad >= 0)
-        return lbh_error(LBH_EINVAL, "%s: query %lld holds a NaN or an infinity",
-                         enc->method->name, (long long)bad);
-    float *x = lbh_alloc(s->d, sizeof *x);
-    if (!x)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < s->nq && bad < 0; i++) {
-        double offset = fabs(centre_query(s, i, x));
-        double most = offset + 2 * length(s->d, x) * s->reach + s->reach * s->reach;
-        bad = most < FLT_MAX ? -1 : i;
-    }
-    free(x);
-    return bad < 0 ? LBH_OK
-                   : lbh_error(LBH_EINVAL, "%s: query %lld holds numbers so large that its scores "
-                               "overflow", enc->method->name, (long long)bad);
+    return s->l2 ? lbh_code_norms(s->nbits, s->decoder.columns, s->decoder.vectors, s->n, s->codes,
+                                  s->norm)
+                 : LBH_OK;
 }
 
 /* Blocks of queries for every thread; where there are too few, the codes are cut as well. */
@@ -212,12 +131,13 @@ static void make_tables(const decoded *s, worker *w, int64_t first, int64_t coun
 {
     float *padded = w->weight + s->block * s->nbits; /* pad bits weigh nothing */
     for (int64_t i = 0; i < count; i++) {
-        w->table[i].offset = (float)centre_query(s, first + i, w->x + i * s->d);
-        w->table[i].least = s->metric == LBH_METRIC_L2 ? 0 : -INFINITY;
+        w->table[i].offset = (float)lbh_decoder_score_query(
+            &s->decoder, s->q + (first + i) * s->d, w->x + i * s->d);
+        w->table[i].least = s->l2 ? 0 : -INFINITY;
         w->best[i].count = 0;
         w->best[i].bar = INFINITY;
     }
-    lbh_panels_apply(s->weights, count, w->x, w->weight);
+    lbh_panels_apply(s->decoder.weights, count, w->x, w->weight);
     for (int64_t i = 0; i < count; i++) {
         memcpy(padded, w->weight + i * s->nbits, (size_t)s->nbits * sizeof *padded);
         lbh_score_table_fill(&w->table[i], s->nbytes, padded);
@@ -227,10 +147,9 @@ static void make_tables(const decoded *s, worker *w, int64_t first, int64_t coun
 /* Answers of query q from its sorted keys. */
 static void write_answers(const decoded *s, int64_t q, int64_t count, const uint64_t *key)
 {
-    bool l2 = s->metric == LBH_METRIC_L2;
     for (int64_t i = 0; i < s->k; i++) {
         float score = i < count ? lbh_topk_score(key[i]) : FLT_MAX;
-        s->distances[q * s->k + i] = l2 ? score : 0.0f - score;
+        s->distances[q * s->k + i] = s->l2 ? score : 0.0f - score;
         s->labels[q * s->k + i] = i < count ? (int64_t)(uint32_t)key[i] : -1;
     }
 }
@@ -256,7 +175,7 @@ static void search_task(const decoded *s, worker *w, int64_t task)
     make_tables(s, w, first, count);
     for (int64_t i = begin; i < end; i += LBH_DECODED_BLOCK) {
         int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
-        const float *norm = s->metric == LBH_METRIC_L2 ? s->norm + i : s->norm;
+        const float *norm = s->l2 ? s->norm + i : s->norm;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
         for (int64_t j = 0; j < count; j++) {
             s->score(&w->codes, &w->table[j], norm, w->score);
@@ -335,13 +254,13 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
                                int64_t *labels)
 {
     LBH_TRY(check_call(enc, metric, n, codes, nq, q, k, distances, labels));
-    decoded s = {.metric = metric, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
+    decoded s = {.l2 = metric == LBH_METRIC_L2, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
                  .nbytes = (int)lbh_encoder_code_size(enc), .codes = codes, .q = q,
                  .distances = distances, .labels = labels};
     s.score = lbh_choose_score(&s.byte_tables);
-    int rc = prepare(&s, enc);
+    int rc = prepare(&s, enc, metric);
     if (!rc)
-        rc = check_queries(&s, enc);
+        rc = lbh_decoder_score_check(&s.decoder, enc->method->name, nq, q);
     if (!rc && n == 0)
         for (int64_t i = 0; i < nq; i++)
             write_answers(&s, i, 0, NULL);
@@ -349,8 +268,7 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
         rc = plan(&s);
     if (!rc && n > 0 && nq > 0)
         rc = search(&s);
-    lbh_panels_free(s.weights);
-    free(s.centre);
+    lbh_decoder_score_clear(&s.decoder);
     free(s.norm);
     free(s.part);
     free(s.part_count);
