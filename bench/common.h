@@ -10,7 +10,7 @@
 #include "report.h"
 
 extern const command command_methods, command_train, command_info, command_encode, command_build,
-    command_decode, command_search, command_eval, command_compare, command_curve;
+    command_decode, command_search, command_eval, command_compare, command_curve, command_export;
 
 typedef struct common {
     int64_t threads; /* 0: as the OpenMP runtime has it */

@@ -54,9 +54,17 @@ const char *lbh_index_kind(const FaissIndexBinary *index)
     return names[info.kind][info.idmap];
 }
 
+int64_t lbh_sample_place(int64_t i, int64_t m, int64_t n)
+{
+    uint64_t h = ((uint64_t)i + 1) * 0x9E3779B97F4A7C15u; /* a step of splitmix64 */
+    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u;
+    double place = ((double)i + (double)(h >> 11) * 0x1p-53) / (double)m;
+    int64_t row = (int64_t)(place * (double)n);
+    return row < n ? row : n - 1;
+}
+
 /* FAISS's k-means uses 256 rows a list at most, but turns all that it is given into floats first,
- * 32 times the size of the codes. Hands it a sample of that size: one row from each of m equal
- * stretches, at a place that is no function of the data's order. */
+ * 32 times the size of the codes. Hands it a sample of that size. */
 static int train_ivf(FaissIndexBinary *index, int64_t nlist, int64_t n, size_t code_size,
                      const uint8_t *codes)
 {
@@ -66,14 +74,9 @@ static int train_ivf(FaissIndexBinary *index, int64_t nlist, int64_t n, size_t c
     uint8_t *sample = lbh_alloc_rows(m, code_size, 0);
     if (!sample)
         return LBH_ENOMEM;
-    for (int64_t i = 0; i < m; i++) {
-        uint64_t h = ((uint64_t)i + 1) * 0x9E3779B97F4A7C15u; /* a step of splitmix64 */
-        h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u;
-        double place = ((double)i + (double)(h >> 11) * 0x1p-53) / (double)m;
-        int64_t row = (int64_t)(place * (double)n);
-        row = row < n ? row : n - 1;
-        memcpy(sample + (size_t)i * code_size, codes + (size_t)row * code_size, code_size);
-    }
+    for (int64_t i = 0; i < m; i++)
+        memcpy(sample + (size_t)i * code_size,
+               codes + (size_t)lbh_sample_place(i, m, n) * code_size, code_size);
     int rc = lbh_gap_train(index, m, sample);
     free(sample);
     return rc;

@@ -13,6 +13,7 @@ extern "C" {
 #include <stdexcept>
 #include <string>
 
+#include <faiss/Clustering.h>
 #include <faiss/Index.h>
 #include <faiss/IndexBinary.h>
 #include <faiss/IndexBinaryFlat.h>
@@ -20,6 +21,7 @@ extern "C" {
 #include <faiss/IndexBinaryHNSW.h>
 #include <faiss/IndexBinaryHash.h>
 #include <faiss/IndexBinaryIVF.h>
+#include <faiss/IndexFlat.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFPQ.h>
@@ -310,6 +312,22 @@ size_t lbh_gap_float_code_size(const FaissIndex *index)
     } catch (...) {
         return 0;
     }
+}
+
+/* FAISS's C API has k-means, which prints exceptions, and without our guard against its warning; as
+ * lbh_gap_train. */
+int lbh_gap_kmeans(int d, int64_t k, int64_t n, const float *x, int spherical, float *centroids)
+{
+    return guarded("learning the lists", [&] {
+        faiss::ClusteringParameters cp;
+        cp.niter = 10; // as the IVF indexes have it
+        cp.min_points_per_centroid = 1;
+        cp.spherical = spherical != 0;
+        faiss::IndexFlat index(d, spherical ? faiss::METRIC_INNER_PRODUCT : faiss::METRIC_L2);
+        faiss::Clustering clustering(d, static_cast<int>(k), cp);
+        clustering.train(n, x, index);
+        std::copy(clustering.centroids.begin(), clustering.centroids.end(), centroids);
+    });
 }
 
 #ifdef LBH_OWN_FAISS_C

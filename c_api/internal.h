@@ -41,6 +41,10 @@ int lbh_faiss_rc(const char *what, int rc);
 /* a * b bytes plus extra; NULL with LBH_ENOMEM set if there is no such memory. */
 void *lbh_alloc_rows(int64_t a, size_t b, size_t extra);
 
+/* build.c: row i of a sample of m of n rows: one from each of m equal stretches, at a place that is
+ * no function of the data's order. */
+int64_t lbh_sample_place(int64_t i, int64_t m, int64_t n);
+
 /* Codes of n vectors, LBH_CODE_PAD zero bytes after them; the caller frees. */
 typedef int (*lbh_encode_fn)(const lbh_encoder *, int64_t, const float *, uint8_t *);
 int lbh_encode_padded(uint8_t **codes, const lbh_encoder *enc, lbh_encode_fn encode, int64_t n,

@@ -104,6 +104,39 @@ LBH_API int lbh_index_load(FaissIndexBinary **index, const char *path);
 /* Frees an index; NULL is fine. */
 LBH_API void lbh_index_free(FaissIndexBinary *index);
 
+/* ---- Export: learned codes without this library at query time ------------------------------- */
+
+/* Writes learned codes as a float index of stock FAISS (1.7.3 or later): faiss::read_index opens the
+ * file, with no plugin, and searches it with float queries.
+ *
+ *   "faiss-lsh"  IndexPreTransform(LinearTransform, IndexLSH): exhaustive search by Hamming distance
+ *   "faiss-ivf"  IndexIVFSpectralHash over the same bits, behind a flat coarse quantizer
+ *   "faiss-aq"   IndexLocalSearchQuantizer: the encoder's decoder, as an additive quantizer over the
+ *                same bits; exhaustive search by the decoder's score, or with lists (nlist)
+ *
+ * base: rows whose codes go into the index with ids 0, 1, ...; NULL for an empty index (faiss-lsh and
+ * faiss-aq). The stored codes are those of lbh_encoder_encode, bit for bit. FAISS encodes queries,
+ * and what is added later, by its BLAS: a bit may differ where its value z is 0 to within rounding
+ * (about 1e-6 of the sum of |terms|). What is added to faiss-aq later is encoded by FAISS's own local
+ * search, towards the same decoder.
+ *
+ * An encoder whose items are encoded otherwise than its queries (inner products) needs `base`: its
+ * items' codes and its queries' map are written, and adding to the file later would encode items as
+ * queries.
+ *
+ * options: NULL, or "name=value,...":
+ *   nlist=N       faiss-ivf, faiss-aq: lists (faiss-ivf: 4 sqrt(n))
+ *   nprobe=N      lists visited by a search (1), kept in the file
+ *   metric=l2|ip  faiss-aq: the score; with lists: how rows are assigned (the encoder's own)
+ *   norms=none|byte|float  faiss-aq, L2: behind each code nothing (FAISS rebuilds every vector in
+ *                 every search: slow), or its norm in 1 or 4 bytes (look-up tables: fast) (none)
+ *   refine=N      faiss-aq: items' codes by lbh_encoder_encode_refined (0: by lbh_encoder_encode)
+ *
+ * LBH_EINVAL if the encoder has no such form, or for options; LBH_ESTATE, LBH_ENOMEM, LBH_EFAISS,
+ * LBH_EIO, and what base->read returns. The file is replaced whole or not at all. */
+LBH_API int lbh_export_faiss(const lbh_encoder *enc, const char *format, const char *options,
+                             const lbh_rows *base, const char *path);
+
 /* ---- FAISS's own float indexes, as ground truth and as rivals ------------------------------ */
 
 /* Makes an untrained float index from a FAISS factory string ("Flat", "PQ8", "ITQ64,LSH", ...).

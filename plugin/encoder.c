@@ -295,6 +295,20 @@ int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b)
     return enc->method->linear(enc, LBH_BASE, A, b);
 }
 
+int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *unit)
+{
+    LBH_TRY(check_call(enc, unit != NULL, A, b));
+    if (!unit)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_linear_queries: unit is NULL");
+    *unit = 0;
+    if (lbh_is_linear(enc))
+        return enc->method->linear(enc, LBH_QUERY, A, b);
+    if (enc->method->linear_queries)
+        return enc->method->linear_queries(enc, A, b, unit);
+    return lbh_error(LBH_EINVAL, "%s: queries are not encoded by one linear map",
+                     enc->method->name);
+}
+
 /* ---- Decoding ------------------------------------------------------------------------------ */
 
 int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c)

@@ -211,6 +211,11 @@ LBH_API int lbh_encoder_project_queries(const lbh_encoder *enc, int64_t n, const
  * LBH_EINVAL if it is no linear encoder. */
 LBH_API int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b);
 
+/* The map of queries alone, which may be linear where that of items is not: the bits of
+ * lbh_encoder_encode_queries are [A q + b >= 0], or with *unit = 1 [A q / ||q|| + b >= 0] (but for
+ * q = 0). LBH_EINVAL if there is no such map. */
+LBH_API int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *unit);
+
 /* The decoder of an encoder that can rebuild its data: x^ = sum over the set bits k of U_k, + c.
  * U[nbits * d] (one row a bit), c[d]. LBH_EINVAL if it has none. */
 LBH_API int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c);

@@ -123,6 +123,10 @@ struct lbh_method {
     int (*project)(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
     bool (*is_linear)(const lbh_encoder *self);
 
+    /* Optional, for methods whose items are not encoded by one linear map but whose queries are:
+     * A[nbits*d], b[nbits] with bits = [A q + b >= 0], of q / ||q|| if *unit (0 at the call). */
+    int (*linear_queries)(const lbh_encoder *self, float *A, float *b, int *unit);
+
     /* Optional: true if queries are encoded otherwise than database rows. */
     bool (*asymmetric)(const lbh_encoder *self);
 

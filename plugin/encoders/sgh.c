@@ -401,6 +401,24 @@ static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
     return LBH_OK;
 }
 
+/* See query_values() in sgh_encode.c and sgh_project_augmented(). */
+static int linear_queries(const lbh_encoder *self, float *A, float *b, int *unit)
+{
+    const sgh_model *s = self->state;
+    sgh_mode mode = sgh_model_mode(s);
+    LBH_TRY(linear(self, LBH_QUERY, A, b));
+    *unit = mode != SGH_LINEAR && mode != SGH_MAP_L2;
+    if (mode != SGH_AUGMENTED)
+        return LBH_OK;
+    int nranges = (int)self->value[SGH_OPT_RANGES];
+    double M = 0;
+    for (int i = 0; i < nranges; i++)
+        M += (double)s->ranges[i] / nranges;
+    for (int64_t i = 0; i < (int64_t)self->nbits * self->d; i++)
+        A[i] *= (float)M;
+    return LBH_OK;
+}
+
 /* By the trained model: a training for inner products may end in either. */
 static bool is_one_map(const lbh_encoder *self)
 {
@@ -436,6 +454,7 @@ const lbh_method lbh_method_sgh = {
     .train = train,
     .visit = visit,
     .linear = linear,
+    .linear_queries = linear_queries,
     .is_linear = is_one_map,
     .project = sgh_project,
     .asymmetric = asymmetric,
