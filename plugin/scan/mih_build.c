@@ -1,0 +1,210 @@
+/* mih_build.c: filling the tables of a multi-index hash: for each substring one counting sort of
+ * all rows by its value (two, where the directory holds only the upper bits of the value). Both are
+ * stable, so that the entries of a value have rising rows. */
+#include "scan/mih.h"
+
+#include "core/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Substrings of about log2 n bits (section 3.2 of the paper): a bucket holds about one code. */
+static int choose_substrings(size_t code_size, int64_t n)
+{
+    double bits = n > 256 ? log2((double)n) : 8;
+    int nbits = 8 * (int)code_size, m = (int)lround(nbits / bits);
+    int least = (nbits + LBH_MIH_MAX_BITS - 1) / LBH_MIH_MAX_BITS;
+    return m < least ? least : m;
+}
+
+/* ---- Tables -------------------------------------------------------------------------------- */
+
+/* order[n]: rows in stable order of the low bits of their keys, fewer than 32. */
+static int sort_by_low_bits(uint32_t *order, int64_t n, const uint32_t *key, int low)
+{
+    uint32_t mask = (UINT32_C(1) << low) - 1;
+    uint32_t *start = calloc((size_t)mask + 2, sizeof *start);
+    if (!start)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < n; i++)
+        start[(key[i] & mask) + 1]++;
+    for (uint32_t v = 0; v < mask; v++)
+        start[v + 1] += start[v];
+    for (int64_t i = 0; i < n; i++)
+        order[start[key[i] & mask]++] = (uint32_t)i;
+    free(start);
+    return LBH_OK;
+}
+
+/* order NULL: 0 .. n-1. */
+static void fill_table(const lbh_mih *mih, const lbh_mih_table *t, const uint32_t *key,
+                       const uint32_t *order)
+{
+    int low = t->bits - t->dir_bits;
+    size_t size = (size_t)1 << t->dir_bits;
+    for (int64_t i = 0; i < mih->n; i++)
+        t->dir[(key[i] >> low) + 1]++;
+    for (size_t h = 0; h < size; h++)
+        t->dir[h + 1] += t->dir[h];
+    for (int64_t i = 0; i < mih->n; i++) {
+        uint32_t row = order ? order[i] : (uint32_t)i;
+        uint32_t at = t->dir[key[row] >> low]++;
+        t->rows[at] = row;
+        t->words[at] =
+            lbh_mih_word(mih->codes + row * mih->code_size, mih->code_size, t->word_byte);
+        if (t->keys)
+            t->keys[at] = key[row];
+    }
+    /* Each entry has moved on to where the next one began. */
+    memmove(t->dir + 1, t->dir, size * sizeof *t->dir);
+    t->dir[0] = 0;
+}
+
+static int build_table(const lbh_mih *mih, const lbh_mih_table *t)
+{
+    size_t n = (size_t)mih->n;
+    int rc = LBH_OK, low = t->bits - t->dir_bits;
+    uint32_t *key = malloc((n + 1) * sizeof *key);
+    uint32_t *order = low && key ? malloc((n + 1) * sizeof *order) : NULL;
+    if (!key || (low && !order))
+        rc = LBH_ENOMEM;
+    for (size_t i = 0; rc == LBH_OK && i < n; i++)
+        key[i] = lbh_mih_bits(mih->codes + i * mih->code_size, mih->code_size, t->begin, t->bits);
+    if (rc == LBH_OK && low)
+        rc = sort_by_low_bits(order, mih->n, key, low);
+    if (rc == LBH_OK)
+        fill_table(mih, t, key, order);
+    free(key);
+    free(order);
+    return rc;
+}
+
+static int build_tables(const lbh_mih *mih)
+{
+    int failed = 0;
+#pragma omp parallel for schedule(dynamic) reduction(+ : failed) if (mih->n > 10000)
+    for (int t = 0; t < mih->m; t++)
+        failed += build_table(mih, &mih->table[t]) != LBH_OK;
+    return failed ? lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld codes", (long long)mih->n)
+                  : LBH_OK;
+}
+
+/* ---- Rows by rising id --------------------------------------------------------------------- */
+
+typedef struct id_row {
+    int64_t id, row;
+} id_row;
+
+static int by_id_and_row(const void *a, const void *b)
+{
+    const id_row *x = a, *y = b;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Where equal distances go by rising row, they go by rising id too. */
+static int copy_by_id(const lbh_mih *mih, const uint8_t *codes, const int64_t *ids)
+{
+    size_t size = mih->code_size;
+    bool rising = true;
+    for (int64_t i = 1; i < mih->n; i++)
+        rising &= ids[i - 1] <= ids[i];
+    if (rising) {
+        memcpy(mih->codes, codes, (size_t)mih->n * size);
+        memcpy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
+        return LBH_OK;
+    }
+    id_row *order = malloc((size_t)mih->n * sizeof *order);
+    if (!order)
+        return lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld ids", (long long)mih->n);
+    for (int64_t i = 0; i < mih->n; i++)
+        order[i] = (id_row){ids[i], i};
+    qsort(order, (size_t)mih->n, sizeof *order, by_id_and_row);
+    for (int64_t i = 0; i < mih->n; i++) {
+        mih->ids[i] = order[i].id;
+        memcpy(mih->codes + (size_t)i * size, codes + (size_t)order[i].row * size, size);
+    }
+    free(order);
+    return LBH_OK;
+}
+
+static int check_input(int64_t n, const uint8_t *codes, const int64_t *ids)
+{
+    if (n < 0 || (n > 0 && !codes))
+        return lbh_error(LBH_EINVAL, "mih: %lld codes, %s", (long long)n,
+                         codes ? "a negative number" : "and none given");
+    for (int64_t i = 0; ids && i < n; i++)
+        if (ids[i] < 0)
+            return lbh_error(LBH_EINVAL, "mih: id %lld of code %lld is negative", (long long)ids[i],
+                             (long long)i);
+    return LBH_OK;
+}
+
+int lbh_mih_build(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *codes,
+                  const int64_t *ids, int substrings)
+{
+    if (!out)
+        return lbh_error(LBH_EINVAL, "mih: nowhere to put the new index");
+    LBH_TRY(check_input(n, codes, ids));
+    if (substrings == 0 && code_size <= LBH_MIH_MAX_CODE_SIZE)
+        substrings = choose_substrings(code_size, n);
+    lbh_mih *mih = NULL;
+    LBH_TRY(lbh_mih_new(&mih, code_size, n, substrings, ids != NULL, NULL));
+    int rc = LBH_OK;
+    if (n && ids)
+        rc = copy_by_id(mih, codes, ids);
+    else if (n)
+        memcpy(mih->codes, codes, (size_t)n * code_size);
+    if (rc == LBH_OK)
+        rc = build_tables(mih);
+    if (rc != LBH_OK) {
+        lbh_mih_free(mih);
+        return rc;
+    }
+    *out = mih;
+    return LBH_OK;
+}
+
+/* ---- Adding -------------------------------------------------------------------------------- */
+
+/* a[na * size] and then b[nb * size]; the caller frees. NULL if there is no memory. */
+static void *joined(const void *a, int64_t na, const void *b, int64_t nb, size_t size)
+{
+    char *both = malloc((size_t)(na + nb) * size + 1);
+    if (both && na)
+        memcpy(both, a, (size_t)na * size);
+    if (both && nb)
+        memcpy(both + (size_t)na * size, b, (size_t)nb * size);
+    return both;
+}
+
+int lbh_mih_add(lbh_mih *mih, int64_t n, const uint8_t *codes, const int64_t *ids)
+{
+    if (!mih)
+        return lbh_error(LBH_EINVAL, "mih: no index given");
+    LBH_TRY(check_input(n, codes, ids));
+    bool has_ids = mih->ids != NULL;
+    if (mih->n && has_ids != (ids != NULL))
+        return lbh_error(LBH_EINVAL, has_ids ? "mih: its codes have ids: give ids of the new ones"
+                                             : "mih: its codes have no ids: give none");
+    if (n >= UINT32_MAX - mih->n)
+        return lbh_error(LBH_EINVAL, "mih: %lld and %lld codes are more than %u", (long long)mih->n,
+                         (long long)n, UINT32_MAX - 1);
+    uint8_t *all = joined(mih->codes, mih->n, codes, n, mih->code_size);
+    int64_t *all_ids = ids ? joined(mih->ids, mih->n, ids, n, sizeof *ids) : NULL;
+    lbh_mih *made = NULL;
+    int rc = !all || (ids && !all_ids)
+                 ? lbh_error(LBH_ENOMEM, "mih: no memory for %lld codes", (long long)(mih->n + n))
+                 : lbh_mih_build(&made, mih->code_size, mih->n + n, all, all_ids, 0);
+    free(all);
+    free(all_ids);
+    if (rc != LBH_OK)
+        return rc;
+    lbh_mih old = *mih;
+    *mih = *made;
+    *made = old;
+    lbh_mih_free(made);
+    return LBH_OK;
+}
