@@ -1,4 +1,5 @@
 /* cmd_decode.c: `lbh decode`: vectors from a file of codes, block by block. */
+#include "codes.h"
 #include "common.h"
 
 #include <stdlib.h>
@@ -6,33 +7,19 @@
 typedef struct decode_args {
     common common;
     const char *model, *codes, *output;
+    int bit_order;
 } decode_args;
 
 /* Refuses a file that cannot hold codes of this model. */
 static int check_codes(const lbh_encoder *enc, const vectors *v)
 {
-    int64_t code_size = (int64_t)lbh_encoder_code_size(enc);
     if (!has_decoder(enc))
         return fail("%s has no decoder: its codes do not say what the vectors were",
                     lbh_encoder_method(enc));
-    if (v->made || v->type != VEC_U8)
-        return fail("'%s' holds no codes: they are bytes, in .bvecs, .u8bin or .npy", v->name);
-    if (v->d != code_size)
-        return fail("'%s' has codes of %d bytes, the model makes codes of %lld", v->name, v->d,
-                    (long long)code_size);
-    return EXIT_OK;
+    return codes_check(v, lbh_encoder_code_size(enc));
 }
 
-/* Bytes as vectors.c hands them out, back to bytes. */
-static int read_codes(const vectors *v, int64_t first, int64_t count, float *wide, uint8_t *codes)
-{
-    int rc = vectors_floats(v, first, count, wide);
-    for (int64_t i = 0; rc == EXIT_OK && i < count * v->d; i++)
-        codes[i] = (uint8_t)wide[i];
-    return rc;
-}
-
-static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v)
+static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v, int bit_order)
 {
     int d = lbh_encoder_d(enc);
     int64_t block = block_rows(d > v->d ? d : v->d);
@@ -44,7 +31,7 @@ static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v)
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = progress_tick("decode", i, v->n);
         if (rc == EXIT_OK)
-            rc = read_codes(v, i, count, wide, codes);
+            rc = codes_read(v, bit_order, i, count, wide, codes);
         int code = rc ? LBH_OK : lbh_encoder_decode(enc, count, codes, x);
         if (code)
             rc = fail_library(code);
@@ -64,7 +51,7 @@ static int write_file(const decode_args *a, const lbh_encoder *enc, const vector
     int rc = array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc));
     if (rc)
         return rc;
-    rc = write_rows(&out, enc, v);
+    rc = write_rows(&out, enc, v, a->bit_order);
     if (rc == EXIT_OK && cli_interrupted())
         rc = fail_cancelled();
     if (rc) {
@@ -108,6 +95,8 @@ static int run(const command *self, int argc, char **argv)
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
         {OPT_TEXT, 0, "codes", "CODES", &a.codes, 0, 0, "codes of 'lbh encode'", 1},
+        {OPT_CHOICE, 0, "bit-order", BIT_ORDERS, &a.bit_order, 0, 0,
+         "bits of a byte of CODES: least (lsb, as FAISS) or most significant first", 0},
         {OPT_TEXT, 'o', "output", "FILE", &a.output, 0, 0, "file to write", 1},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,

@@ -1,18 +1,33 @@
 /* cmd_encode.c: `lbh encode`: codes of a file of vectors, block by block. */
+#include "codes.h"
 #include "common.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct encode_args {
     common common;
     const char *model, *input, *output;
-    int queries;
+    int queries, bit_order;
     int64_t refine;
 } encode_args;
 
 static int to_file(void *ctx, int64_t count, const uint8_t *codes)
 {
     return array_write(ctx, count, codes);
+}
+
+static int to_file_msb(void *ctx, int64_t count, const uint8_t *codes)
+{
+    const array_out *out = ctx;
+    uint8_t *turned = cli_alloc(count, (size_t)out->d);
+    if (!turned)
+        return EXIT_RUNTIME;
+    memcpy(turned, codes, (size_t)count * (size_t)out->d);
+    lbh_codes_reverse_bits(count, (size_t)out->d, turned);
+    int rc = array_write(ctx, count, turned);
+    free(turned);
+    return rc;
 }
 
 static int write_codes(const encode_args *a, const lbh_encoder *enc, const vectors *v)
@@ -23,7 +38,8 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
     if (rc)
         return rc;
     double began = cli_now();
-    rc = encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine, to_file, &out);
+    rc = encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
+                     a->bit_order == BITS_MSB ? to_file_msb : to_file, &out);
     if (rc == EXIT_OK && cli_interrupted())
         rc = fail_cancelled();
     if (rc) {
@@ -37,6 +53,7 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
     report_text(doc, "codes", a->output);
     report_number(doc, "n", (double)v->n);
     report_number(doc, "code_size", (double)code_size);
+    report_text(doc, "bit_order", a->bit_order == BITS_MSB ? "msb" : "lsb");
     report_seconds(doc, "encode_seconds", cli_now() - began);
     return report_print(doc, a->common.json);
 }
@@ -73,6 +90,8 @@ static int run(const command *self, int argc, char **argv)
          "encode as queries (differs for inner-product models)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
          "flips that refine each code towards the decoder (0)", 0},
+        {OPT_CHOICE, 0, "bit-order", BIT_ORDERS, &a.bit_order, 0, 0,
+         "bits of a byte: least (lsb, as FAISS) or most significant first (lsb)", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
@@ -85,7 +104,8 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_encode = {
     "encode", "Turn vectors into codes", "--model MODEL --input FILE -o CODES [OPTIONS]",
-    "CODES: .bvecs, .u8bin or .npy (uint8); least significant bit first, as FAISS has them.\n"
+    "CODES: .bvecs, .u8bin or .npy (uint8). --bit-order lsb is what FAISS and the other commands\n"
+    "have; msb is what numpy.packbits, pgvector, Vespa and sentence-transformers have.\n"
     "--refine N searches for codes that the decoder rebuilds the rows from better: for rows that are\n"
     "ranked by the decoder.\n",
     run};

@@ -49,6 +49,7 @@ static int describe(cJSON *doc, const lbh_encoder *enc)
     report_number(doc, "d", lbh_encoder_d(enc));
     report_number(doc, "nbits", lbh_encoder_nbits(enc));
     report_number(doc, "code_size", (double)lbh_encoder_code_size(enc));
+    report_text(doc, "bit_order", "lsb"); /* the loader refuses any other */
     report_number(doc, "n_train", (double)lbh_encoder_n_train(enc));
     report_text(doc, "digest", digest);
     int rc = add_abilities(doc, enc);

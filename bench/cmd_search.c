@@ -1,4 +1,5 @@
 /* cmd_search.c: `lbh search`: the nearest codes of a file of queries. */
+#include "codes.h"
 #include "common.h"
 
 #include <stdio.h>
@@ -6,9 +7,10 @@
 
 typedef struct search_args {
     common common;
-    const char *model, *index, *query, *query_ids, *ids, *distances;
+    const char *model, *index, *query, *codes, *query_ids, *ids, *distances;
     char *set;
     int64_t k;
+    int bit_order;
 } search_args;
 
 typedef struct answers {
@@ -93,10 +95,11 @@ static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndex
     int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
     double began = cli_now();
     if (rc == EXIT_OK)
-        rc = encode_all(enc, query, ENCODE_QUERIES, &codes);
+        rc = a->codes ? codes_read_all(query, a->bit_order, &codes)
+                      : encode_all(enc, query, ENCODE_QUERIES, &codes);
     if (rc == EXIT_OK)
-        rc = search_all(index, lbh_encoder_code_size(enc), query->n, codes, a->k, own,
-                        &r.distances, &r.ids);
+        rc = search_all(index, a->codes ? (size_t)query->d : lbh_encoder_code_size(enc), query->n,
+                        codes, a->k, own, &r.distances, &r.ids);
     if (rc == EXIT_OK)
         rc = output(a, &r, cli_now() - began);
     free(r.ids);
@@ -106,9 +109,15 @@ static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndex
     return rc;
 }
 
-static int check_outputs(const search_args *a)
+static int check_args(const search_args *a)
 {
     int rc = EXIT_OK;
+    if (!a->query == !a->codes)
+        return fail_usage("search: give vectors (--query) or codes (--codes)");
+    if (a->query && !a->model)
+        return fail_usage("search: option --model is missing (try 'lbh search --help')");
+    if (a->query && a->bit_order != BITS_LSB)
+        return fail_usage("search: --bit-order is for --codes");
     if (a->ids)
         rc = array_check(a->ids, ARRAY_IDS);
     if (rc == EXIT_OK && a->ids)
@@ -125,12 +134,15 @@ static int search(const search_args *a)
     vectors query;
     lbh_encoder *enc = NULL;
     FaissIndexBinary *index = NULL;
-    int rc = check_outputs(a);
+    int rc = check_args(a);
     if (rc == EXIT_OK)
-        rc = vectors_open(&query, a->query);
+        rc = vectors_open(&query, a->query ? a->query : a->codes);
     if (rc)
         return rc;
-    rc = model_load(&enc, a->model, &query);
+    if (a->model)
+        rc = model_load(&enc, a->model, a->query ? &query : NULL);
+    if (rc == EXIT_OK && a->codes)
+        rc = codes_check(&query, enc ? lbh_encoder_code_size(enc) : 0);
     if (rc == EXIT_OK) {
         int code = lbh_index_load(&index, a->index);
         rc = code ? fail_library(code) : EXIT_OK;
@@ -152,9 +164,12 @@ static int run(const command *self, int argc, char **argv)
 {
     search_args a = {.k = 10};
     const option_def defs[] = {
-        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
+        {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 0},
         {OPT_TEXT, 0, "index", "INDEX", &a.index, 0, 0, "index file of 'lbh build' or of FAISS", 1},
-        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
+        {OPT_TEXT, 0, "codes", "CODES", &a.codes, 0, 0, "or codes to look for; needs no model", 0},
+        {OPT_CHOICE, 0, "bit-order", BIT_ORDERS, &a.bit_order, 0, 0,
+         "bits of a byte of CODES: least (lsb, as FAISS) or most significant first", 0},
         {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
         {OPT_INT, 'k', "k", "K", &a.k, 1, 1 << 20, "answers a query (10)", 0},
@@ -176,6 +191,6 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_search = {
     "search", "Search an index",
-    "--model MODEL --index INDEX --query FILE [-k K] [-o IDS] [OPTIONS]",
+    "(--model MODEL --query FILE | --codes CODES) --index INDEX [-k K] [-o IDS] [OPTIONS]",
     "IDS: .ivecs, .ibin or .npy, one row a query, nearest first, -1 where there are fewer answers.\n",
     run};

@@ -223,6 +223,12 @@ LBH_API int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c);
 /* Rebuilds n vectors x[n * d] from their codes, by the decoder. */
 LBH_API int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x);
 
+/* Turns the bits of each byte of codes[n * code_size] round, in place: from least significant first
+ * (this library, FAISS) to most significant first (numpy.packbits, pgvector, Vespa,
+ * sentence-transformers), or back. Hamming distances need the same order on both sides; the first
+ * bits, which hash indexes use, differ. LBH_EINVAL. */
+LBH_API int lbh_codes_reverse_bits(int64_t n, size_t code_size, uint8_t *codes);
+
 /* ---- Classification ------------------------------------------------------------------------ */
 
 /* Number of classes of the classifier that a supervised method learned with its codes; 0 if the
