@@ -11,7 +11,7 @@ typedef struct train_args {
     common common;
     const char *method, *base, *labels, *neighbours, *output, *checkpoint;
     char *set;
-    int metric;
+    int metric, profile;
     int64_t nbits, seed;
     double time_limit, checkpoint_every;
 } train_args;
@@ -53,6 +53,21 @@ static int train_rows(const train_args *a, lbh_encoder *enc, const lesson *l)
     return rc ? stopped(a, rc) : EXIT_OK;
 }
 
+/* {"gemm": {"seconds": .., "share": ..}, ...}: what the time went into. */
+static void report_profile(cJSON *doc, const lbh_encoder *enc)
+{
+    cJSON *parts = cJSON_AddObjectToObject(doc, "profile");
+    const char *name;
+    double seconds, total = 0;
+    for (int i = 0; lbh_encoder_train_time(enc, i, &name, &seconds) == LBH_OK; i++)
+        total += seconds;
+    for (int i = 0; lbh_encoder_train_time(enc, i, &name, &seconds) == LBH_OK; i++) {
+        cJSON *part = cJSON_AddObjectToObject(parts, name);
+        report_seconds(part, "seconds", seconds);
+        report_number(part, "share", total > 0 ? seconds / total : 0);
+    }
+}
+
 /* A Ctrl-C that comes after the last step does not throw the model away. */
 static int save(const train_args *a, const lbh_encoder *enc, double seconds)
 {
@@ -69,6 +84,8 @@ static int save(const train_args *a, const lbh_encoder *enc, double seconds)
     report_number(doc, "n_train", (double)lbh_encoder_n_train(enc));
     report_text(doc, "digest", digest);
     report_seconds(doc, "train_seconds", seconds);
+    if (a->profile)
+        report_profile(doc, enc);
     return report_print(doc, a->common.json);
 }
 
@@ -153,6 +170,8 @@ static int run(const command *self, int argc, char **argv)
          "seconds between two states (60)", 0},
         {OPT_NUMBER, 0, "time-limit", "S", &a.time_limit, 0, 1000000000,
          "finish with what there is after S seconds (no limit)", 0},
+        {OPT_FLAG, 0, "profile", 0, &a.profile, 0, 0,
+         "print what the time went into: products, passes, noise, optimiser, data", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };

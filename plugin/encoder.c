@@ -1,5 +1,6 @@
 /* encoder.c: what all methods share: life, encoding by blocks and threads, decoding. Options are in
  * options.c, training in training.c, files in encoder_file.c. */
+#include "core/cpu.h"
 #include "core/linear.h"
 #include "encoder_file.h"
 
@@ -171,16 +172,25 @@ int64_t lbh_encoder_n_train(const lbh_encoder *enc)
 
 /* ---- Encoding ------------------------------------------------------------------------------ */
 
+/* Whether one of n floats is a NaN or an infinity: those have the highest exponent. */
+LBH_CLONES
+static bool any_nonfinite(int64_t n, const float *x)
+{
+    uint32_t highest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffffU;
+        highest = bits > highest ? bits : highest;
+    }
+    return highest >= 0x7f800000U;
+}
+
 int64_t lbh_find_nonfinite(int64_t n, int d, const float *x)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = x + i * d;
-        float sum = 0; /* x - x is 0 for a finite x, NaN for the others */
-        for (int j = 0; j < d; j++)
-            sum += row[j] - row[j];
-        if (!(sum == 0))
+    for (int64_t i = 0; i < n; i++)
+        if (any_nonfinite(d, x + i * d))
             return i;
-    }
     return -1;
 }
 

@@ -175,6 +175,12 @@ LBH_API int lbh_encoder_set_note(lbh_encoder *enc, const char *name, const char 
  * is none. */
 LBH_API const char *lbh_encoder_note(const lbh_encoder *enc, const char *name);
 
+/* Where the time of the training that made this encoder went: name and seconds of part i = 0, 1, ...
+ * ("gemm", "passes", "noise", "optimiser", "data", "other"); their sum is the whole. All 0 for an
+ * encoder from a file. LBH_EINVAL past the last part. The names are static. */
+LBH_API int lbh_encoder_train_time(const lbh_encoder *enc, int i, const char **name,
+                                   double *seconds);
+
 /* Properties. */
 LBH_API const char *lbh_encoder_method(const lbh_encoder *enc);
 LBH_API int lbh_encoder_d(const lbh_encoder *enc);

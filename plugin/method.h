@@ -10,6 +10,7 @@
 #include "lbh.h"
 #include "core/arena.h"
 #include "core/error.h"
+#include "core/profile.h"
 
 #include <stdbool.h>
 
@@ -36,6 +37,7 @@ struct lbh_encoder {
     void *progress_ctx;
     char *checkpoint; /* file, or NULL */
     double checkpoint_seconds;
+    double seconds[LBH_TIME_PARTS]; /* of the training, by what they went into */
     char library[16]; /* version of the library that trained it */
     struct lbh_note *notes; /* notes.c; NULL: none */
 };

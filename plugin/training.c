@@ -1,6 +1,7 @@
 /* training.c: what all methods share while they learn: checked rows, scratch memory, progress, the
  * time limit, checkpoints. */
 #define _POSIX_C_SOURCE 200809L
+#include "core/profile.h"
 #include "core/rng.h"
 #include "encoder_file.h"
 
@@ -63,7 +64,10 @@ static int read_checked(const lbh_rows *self, int64_t count, const int64_t *ids,
 
 int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x)
 {
-    return t->rows.read(&t->rows, count, ids, x);
+    lbh_time before = lbh_clock(LBH_TIME_DATA);
+    int rc = t->rows.read(&t->rows, count, ids, x);
+    lbh_clock(before);
+    return rc;
 }
 
 int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x)
@@ -360,7 +364,9 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
                       .labels = labels,
                       .neighbours = neighbours,
                       .run = &run};
+    lbh_clock_reset();
     int rc = learn(enc, &t);
+    lbh_clock_read(enc->seconds);
     lbh_arena_clear(&run.arena);
     if (!rc)
         rc = lbh_encoder_finish(enc);
@@ -379,4 +385,20 @@ int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x)
         return lbh_error(LBH_EINVAL, "lbh_encoder_train: a NULL argument");
     lbh_rows rows = lbh_rows_from_matrix(n, enc->d, x);
     return lbh_encoder_train_rows(enc, &rows, NULL, NULL);
+}
+
+int lbh_encoder_train_time(const lbh_encoder *enc, int i, const char **name, double *seconds)
+{
+    static const char *const names[] = {[LBH_TIME_OTHER] = "other",
+                                        [LBH_TIME_GEMM] = "gemm",
+                                        [LBH_TIME_PASSES] = "passes",
+                                        [LBH_TIME_NOISE] = "noise",
+                                        [LBH_TIME_OPTIMISER] = "optimiser",
+                                        [LBH_TIME_DATA] = "data"};
+    if (!enc || !name || !seconds || i < 0 || i >= LBH_TIME_PARTS)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_train_time: NULL, or part %d of 0 to %d", i,
+                         LBH_TIME_PARTS - 1);
+    *name = names[i];
+    *seconds = enc->seconds[i];
+    return LBH_OK;
 }

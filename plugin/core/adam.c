@@ -2,6 +2,7 @@
 #include "core/adam.h"
 
 #include "core/cpu.h"
+#include "core/profile.h"
 
 #include <math.h>
 
@@ -28,9 +29,11 @@ static void update(float b1, float b2, float eps, float rate, int64_t n,
 void lbh_adam_step(const lbh_adam *a, float rate, int64_t n, const float *g, float *m, float *v,
                    float *theta)
 {
+    lbh_time before = lbh_clock(LBH_TIME_OPTIMISER);
 #pragma omp parallel for schedule(static) if (n > 4 * CHUNK)
     for (int64_t i = 0; i < n; i += CHUNK) {
         int64_t count = n - i < CHUNK ? n - i : CHUNK;
         update(a->beta1, a->beta2, a->epsilon, rate, count, g + i, m + i, v + i, theta + i);
     }
+    lbh_clock(before);
 }

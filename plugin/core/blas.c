@@ -1,6 +1,8 @@
 /* blas.c: see blas.h. */
 #include "core/blas.h"
 
+#include "core/profile.h"
+
 #include <stddef.h>
 
 /* About 8 blocks, of 64 to 512 rows or columns of C. */
@@ -18,6 +20,7 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
     int block = block_size(extent), nblocks = (extent + block - 1) / block;
     if (k == 0 || m == 0 || n == 0)
         nblocks = 0;
+    lbh_time before = lbh_clock(LBH_TIME_GEMM);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < nblocks; i++) {
         ptrdiff_t at = (ptrdiff_t)i * block;
@@ -29,4 +32,5 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
             cblas_sgemm(CblasRowMajor, opa, opb, m, count, k, alpha, A, lda,
                         B + (tb ? at * k : at), ldb, beta, C + at, n);
     }
+    lbh_clock(before);
 }

@@ -1,13 +1,16 @@
-/* linalg.c: see linalg.h. */
+/* linalg.c: see linalg.h. LAPACK is called by one thread of a parallel region: there OpenBLAS keeps to
+ * one thread, and the result has the same bits with any number of them. */
 #include "core/linalg.h"
 
 #include "core/arena.h"
 #include "core/blas.h"
 #include "core/error.h"
+#include "core/profile.h"
 #include "core/rng.h"
 
 #include <lapacke.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,9 +63,12 @@ static int leading_eigenvectors(int m, double *C, int k, float *V, float *value)
     lapack_int *support = lbh_alloc(2 * (int64_t)m, sizeof *support);
     lapack_int found = 0, info = 0;
     int rc = w && z && support ? LBH_OK : LBH_ENOMEM;
-    if (!rc) /* column-major, so that the eigenvectors come out as rows of ours */
+    if (!rc) { /* column-major, so that the eigenvectors come out as rows of ours */
+#pragma omp parallel
+#pragma omp single
         info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'L', m, C, m, 0, 0, m - k + 1, m, 0,
                               &found, w, z, m, support);
+    }
     if (!rc && (info || found != k))
         rc = lapack_failed("the eigenvalue decomposition", info);
     for (int i = 0; i < k && !rc; i++) {
@@ -79,17 +85,28 @@ static int leading_eigenvectors(int m, double *C, int k, float *V, float *value)
 static int pca_full(int64_t n, int d, const float *X, int k, float *V, float *variance)
 {
     enum { CHUNK = 4096 }; /* float sums of a chunk, double sums of the chunks */
-    float *part = lbh_alloc((int64_t)d * d, sizeof *part);
-    double *C = lbh_alloc((int64_t)d * d, sizeof *C);
-    int rc = part && C ? LBH_OK : LBH_ENOMEM;
-    for (int64_t i = 0; i < n && !rc; i += CHUNK) {
-        int rows = n - i < CHUNK ? (int)(n - i) : CHUNK;
-        cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, d, rows, 1, X + i * d, d, 0, part, d);
+    int64_t size = (int64_t)d * d, nchunks = (n + CHUNK - 1) / CHUNK;
+    int threads = omp_get_max_threads(), most = nchunks > 1 ? (int)nchunks : 2; /* 2: see above */
+    threads = threads < most ? threads : most;
+    float *parts = lbh_alloc(threads * size, sizeof *parts);
+    double *C = lbh_alloc(size, sizeof *C);
+    int rc = parts && C ? LBH_OK : LBH_ENOMEM;
+    lbh_time before = lbh_clock(LBH_TIME_GEMM);
+    if (rc)
+        nchunks = 0;
+#pragma omp parallel for ordered schedule(static, 1) num_threads(threads)
+    for (int64_t c = 0; c < nchunks; c++) {
+        int rows = n - c * CHUNK < CHUNK ? (int)(n - c * CHUNK) : CHUNK;
+        float *part = parts + omp_get_thread_num() * size;
+        cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, d, rows, 1, X + c * CHUNK * d, d, 0,
+                    part, d);
+#pragma omp ordered
         for (int64_t a = 0; a < d; a++)
             for (int64_t b = a; b < d; b++)
                 C[a * d + b] += (double)part[a * d + b] / (double)n;
     }
-    free(part);
+    lbh_clock(before);
+    free(parts);
     if (!rc)
         rc = leading_eigenvectors(d, C, k, V, variance);
     free(C);
@@ -148,9 +165,14 @@ int lbh_orthonormal_rows(int k, int d, float *Q)
     if (!tau)
         return LBH_ENOMEM;
     /* k x d row-major is d x k column-major: its columns are our rows. */
-    int info = LAPACKE_sgeqrf(LAPACK_COL_MAJOR, d, k, Q, d, tau);
-    if (!info)
-        info = LAPACKE_sorgqr(LAPACK_COL_MAJOR, d, k, k, Q, d, tau);
+    int info = 0;
+#pragma omp parallel
+#pragma omp single
+    {
+        info = LAPACKE_sgeqrf(LAPACK_COL_MAJOR, d, k, Q, d, tau);
+        if (!info)
+            info = LAPACKE_sorgqr(LAPACK_COL_MAJOR, d, k, k, Q, d, tau);
+    }
     free(tau);
     return info ? lapack_failed("the QR decomposition", info) : LBH_OK;
 }
@@ -169,7 +191,10 @@ int lbh_procrustes(int k, const float *M, float *R)
     int rc = copy && U && Vt && s ? LBH_OK : LBH_ENOMEM;
     if (!rc) {
         memcpy(copy, M, (size_t)size * sizeof *copy);
-        int info = LAPACKE_sgesdd(LAPACK_ROW_MAJOR, 'A', k, k, copy, k, s, U, k, Vt, k);
+        int info = 0;
+#pragma omp parallel
+#pragma omp single
+        info = LAPACKE_sgesdd(LAPACK_ROW_MAJOR, 'A', k, k, copy, k, s, U, k, Vt, k);
         if (info)
             rc = lapack_failed("the singular value decomposition", info);
     }
@@ -187,7 +212,6 @@ int lbh_solve_spd(int k, int d, double *G, double ridge, double *B)
     for (int i = 0; i < k; i++)
         G[(int64_t)i * k + i] += ridge;
     int info = 0;
-/* inside a parallel region OpenBLAS keeps to one thread: the same bits with any number of them */
 #pragma omp parallel
 #pragma omp single
     info = LAPACKE_dposv(LAPACK_ROW_MAJOR, 'U', k, d, G, k, B, d);

@@ -2,11 +2,15 @@
 #include "core/rng.h"
 
 #include "core/arena.h"
+#include "core/cpu.h"
 #include "core/error.h"
+#include "core/profile.h"
 
 #include <Random123/philox.h>
 #include <math.h>
 #include <stdlib.h>
+
+enum { CHUNK = 1024 }; /* numbers a thread takes at a time; a multiple of 4 */
 
 static inline philox4x32_ctr_t block(uint64_t seed, uint64_t stream, uint64_t index)
 {
@@ -16,14 +20,36 @@ static inline philox4x32_ctr_t block(uint64_t seed, uint64_t stream, uint64_t in
     return philox4x32(c, k);
 }
 
+/* Numbers 4 * first .. 4 * (first + count) - 1 of the stream. One block of Philox gives four numbers;
+ * blocks are independent, so the compiler turns this into one block a vector lane. */
+LBH_CLONES
+static void uniform_blocks(uint64_t seed, uint64_t stream, uint64_t first, int count,
+                           float *restrict out)
+{
+    for (int i = 0; i < count; i++) {
+        philox4x32_ctr_t r = block(seed, stream, first + (uint64_t)i);
+        out[4 * i] = (float)(int32_t)(r.v[0] >> 8) * 0x1p-24f;
+        out[4 * i + 1] = (float)(int32_t)(r.v[1] >> 8) * 0x1p-24f;
+        out[4 * i + 2] = (float)(int32_t)(r.v[2] >> 8) * 0x1p-24f;
+        out[4 * i + 3] = (float)(int32_t)(r.v[3] >> 8) * 0x1p-24f;
+    }
+}
+
 void lbh_rng_uniform(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, float *out)
 {
-#pragma omp parallel for schedule(static) if (n > 8192)
-    for (int64_t i = 0; i < n; i += 4) {
-        philox4x32_ctr_t r = block(seed, stream, (first + (uint64_t)i) / 4);
-        for (int64_t j = 0; j < 4 && i + j < n; j++)
-            out[i + j] = (float)(r.v[j] >> 8) * 0x1p-24f;
+    lbh_time before = lbh_clock(LBH_TIME_NOISE);
+    int64_t whole = n / 4 * 4;
+#pragma omp parallel for schedule(static) if (n > 16 * CHUNK)
+    for (int64_t i = 0; i < whole; i += CHUNK) {
+        int64_t count = whole - i < CHUNK ? whole - i : CHUNK;
+        uniform_blocks(seed, stream, (first + (uint64_t)i) / 4, (int)(count / 4), out + i);
     }
+    float last[4];
+    if (whole < n)
+        uniform_blocks(seed, stream, (first + (uint64_t)whole) / 4, 1, last);
+    for (int64_t i = whole; i < n; i++)
+        out[i] = last[i - whole];
+    lbh_clock(before);
 }
 
 void lbh_rng_normal(uint64_t seed, uint64_t stream, int64_t n, float *out)

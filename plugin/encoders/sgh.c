@@ -202,24 +202,33 @@ static int take_batch(lbh_training *t, sgh_run *r)
                            .T = lbh_scratch_f(t, B, d),
                            .sums = lbh_scratch_f(t, 1, L + d)};
     r->X = lbh_scratch_f(t, B, d);
+    r->ids = lbh_scratch(t, B, sizeof *r->ids);
     if (r->noise_width > 0)
         r->noise = lbh_scratch_f(t, B, L);
     const sgh_batch *w = &r->batch;
-    bool ok = w->A && w->P && w->H && w->G && w->T && w->sums && r->X;
+    bool ok = w->A && w->P && w->H && w->G && w->T && w->sums && r->X && r->ids;
     return ok && (r->noise || r->noise_width <= 0) ? LBH_OK : LBH_ENOMEM;
 }
 
 static void draw_batch(sgh_run *r, int64_t step)
 {
     int d = r->cfg.d;
+    enum { AHEAD = 4 };
+    lbh_time before = lbh_clock(LBH_TIME_DATA);
     const int64_t *rows = sgh_extend_draw(r, step);
-#pragma omp parallel for schedule(static)
     for (int i = 0; i < r->B; i++) {
         int64_t row = rows ? rows[i]
                            : lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
-        row = sgh_early_row(r, row);
-        memcpy(r->X + (int64_t)i * d, r->rows + row * d, (size_t)d * sizeof *r->X);
+        r->ids[i] = sgh_early_row(r, row);
     }
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < r->B; i++) {
+        const float *next = r->rows + r->ids[i + AHEAD < r->B ? i + AHEAD : i] * d;
+        for (int j = 0; j < d; j += 16) /* rows lie anywhere in memory: ask for them in time */
+            __builtin_prefetch(next + j);
+        memcpy(r->X + (int64_t)i * d, r->rows + r->ids[i] * d, (size_t)d * sizeof *r->X);
+    }
+    lbh_clock(before);
     if (!r->noise)
         return;
     int64_t count = (int64_t)r->B * r->cfg.nbits; /* a step's numbers start at a multiple of 4 */
@@ -243,6 +252,7 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
 {
     const lbh_adam adam = {0.9f, 0.999f, 1e-8f};
     int64_t steps = (int64_t)self->value[SGH_OPT_STEPS];
+    lbh_time before = lbh_clock(LBH_TIME_PASSES);
     for (; step < steps && !t->stop && !sgh_early_over(r); step++) {
         double rec;
         draw_batch(r, step);
@@ -257,6 +267,7 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
         LBH_TRY(lbh_report(t, r->done, r->total, rec / r->B));
     }
     sgh_early_finish(r);
+    lbh_clock(before);
     return LBH_OK;
 }
 

@@ -112,6 +112,7 @@ typedef struct sgh_run {
     sgh_early early;
     sgh_batch batch;
     int B;
+    int64_t *ids;     /* rows of a batch */
     float *X, *noise; /* of a batch; noise NULL = thresholds at 1/2 */
     float noise_width;
 } sgh_run;

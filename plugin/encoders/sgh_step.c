@@ -1,6 +1,6 @@
 /* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The passes
- * that sum columns go over blocks of 16 columns (a cache line), so that every sum has one order
- * whatever the number of threads. */
+ * that sum columns go over blocks of columns, so that every sum has one order whatever the number of
+ * threads; full blocks have a constant width, which keeps their sums in registers. */
 #include "encoders/sgh_step.h"
 
 #include "core/blas.h"
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { COLUMNS = 16 };
+enum { COLUMNS = 16, WIDE = 32 }; /* of B x nbits and of B x d; WIDE: pairs of cache lines */
 
 static float code_lo(const sgh_config *cfg)
 {
@@ -67,35 +67,47 @@ static void all_neurons(const sgh_config *cfg, const sgh_params *p, int B, const
     }
 }
 
-/* T <- (T o |s| + c - X) o |s|, with the sums that dc and ds need; returns sum r^2 / 2. */
-LBH_CLONES
-static double residuals(int B, int d, int j0, int j1, const float *restrict X,
-                        const float *restrict s, const float *restrict c, float *restrict T,
-                        float *restrict dc, float *restrict ds)
+/* One block of columns of: T <- (T o |s| + c - X) o |s|, with the sums that dc and ds need; returns
+ * sum r^2 / 2. s, c, dc, ds start at the block; s, c, ds may be NULL. */
+static inline __attribute__((always_inline)) double
+residual_block(const int width, int B, int d, const float *restrict X, const float *restrict s,
+               const float *restrict c, float *restrict T, float *restrict dc, float *restrict ds)
 {
-    float sum_r[COLUMNS] = {0}, sum_rt[COLUMNS] = {0}, sum_rr[COLUMNS] = {0};
-    int width = j1 - j0;
+    float sum_r[WIDE] = {0}, sum_rt[WIDE] = {0}, sum_rr[WIDE] = {0}, scale[WIDE], shift[WIDE];
     double rec = 0;
+    for (int j = 0; j < width; j++) {
+        scale[j] = s ? fabsf(s[j]) : 1.0f;
+        shift[j] = c ? c[j] : 0.0f;
+    }
     for (int i = 0; i < B; i++) {
-        float *t = T + (ptrdiff_t)i * d + j0;
-        const float *x = X + (ptrdiff_t)i * d + j0;
+        float *t = T + (ptrdiff_t)i * d;
+        const float *x = X + (ptrdiff_t)i * d;
         for (int j = 0; j < width; j++) {
-            float scale = s ? fabsf(s[j0 + j]) : 1.0f;
-            float r = t[j] * scale + (c ? c[j0 + j] : 0.0f) - x[j];
+            float r = t[j] * scale[j] + shift[j] - x[j];
             sum_r[j] += r;
             sum_rt[j] += r * t[j];
             sum_rr[j] += r * r;
-            t[j] = r * scale;
+            t[j] = r * scale[j];
         }
     }
     for (int j = 0; j < width; j++) {
         rec += 0.5 * (double)sum_rr[j];
         if (dc)
-            dc[j0 + j] = sum_r[j];
+            dc[j] = sum_r[j];
         if (ds)
-            ds[j0 + j] = s[j0 + j] < 0 ? -sum_rt[j] : sum_rt[j];
+            ds[j] = s[j] < 0 ? -sum_rt[j] : sum_rt[j];
     }
     return rec;
+}
+
+LBH_CLONES
+static double residuals(int width, int B, int d, const float *restrict X, const float *restrict s,
+                        const float *restrict c, float *restrict T, float *restrict dc,
+                        float *restrict ds)
+{
+    if (width == WIDE)
+        return residual_block(WIDE, B, d, X, s, c, T, dc, ds);
+    return residual_block(width, B, d, X, s, c, T, dc, ds);
 }
 
 /* What turns d(reconstruction)/d(code) into the gradient of the logit. */
@@ -104,34 +116,45 @@ typedef struct logit_terms {
     float inv_rho2;      /* 1 / rho^2 */
     float kl;            /* paper: + kl (a - step beta) */
     float alpha;         /* official: - alpha a, and + alpha (p - [h = hi]) */
-    const float *nu;     /* unbiased: squared norms of the templates; else NULL */
-    const float *beta;
 } logit_terms;
 
-/* G <- d(loss)/d(logit), db = its column sums, dbeta. See algorithm lines in sgh_step.h. */
-LBH_CLONES
-static void logits(int B, int L, int j0, int j1, const logit_terms *t, const float *restrict A,
-                   const float *restrict P, const float *restrict H, float *restrict G,
-                   float *restrict db)
+/* One block of columns of: G <- d(loss)/d(logit), db = its column sums. All start at the block. */
+static inline __attribute__((always_inline)) void
+logit_block(const int width, int B, int L, const logit_terms *t, const float *restrict nu,
+            const float *restrict beta, const float *restrict A, const float *restrict P,
+            const float *restrict H, float *restrict G, float *restrict db)
 {
     float middle = t->lo + 0.5f * t->step;
-    float sum[COLUMNS] = {0};
+    float sum[COLUMNS] = {0}, norm[COLUMNS], prior[COLUMNS];
+    for (int j = 0; j < width; j++) {
+        norm[j] = nu ? nu[j] : 0.0f;
+        prior[j] = t->step * beta[j];
+    }
     for (int i = 0; i < B; i++)
-        for (int j = j0; j < j1; j++) {
+        for (int j = 0; j < width; j++) {
             ptrdiff_t k = (ptrdiff_t)i * L + j;
-            float g = G[k];
-            if (t->nu)
-                g += t->nu[j] * (middle - H[k]);
+            float g = G[k] + norm[j] * (middle - H[k]);
             float on = H[k] > t->lo ? 1.0f : 0.0f;
             float slope = P[k] * (1.0f - P[k]);
-            float da = slope * (t->step * g * t->inv_rho2 +
-                                t->kl * (A[k] - t->step * t->beta[j]) - t->alpha * A[k]) +
+            float da = slope * (t->step * g * t->inv_rho2 + t->kl * (A[k] - prior[j]) -
+                                t->alpha * A[k]) +
                        t->alpha * (P[k] - on);
             G[k] = da;
-            sum[j - j0] += da;
+            sum[j] += da;
         }
-    for (int j = j0; j < j1; j++)
-        db[j] = sum[j - j0];
+    for (int j = 0; j < width; j++)
+        db[j] = sum[j];
+}
+
+LBH_CLONES
+static void logits(int width, int B, int L, const logit_terms *t, const float *restrict nu,
+                   const float *restrict beta, const float *restrict A, const float *restrict P,
+                   const float *restrict H, float *restrict G, float *restrict db)
+{
+    if (width == COLUMNS)
+        logit_block(COLUMNS, B, L, t, nu, beta, A, P, H, G, db);
+    else
+        logit_block(width, B, L, t, nu, beta, A, P, H, G, db);
 }
 
 /* d/dbeta of kl * KL, summed over the batch: kl (B E_prior[h] - sum E_q[h]) */
@@ -168,13 +191,13 @@ static double all_residuals(const sgh_config *cfg, const sgh_params *p, int B, c
 {
     const float *s = cfg->decoder == SGH_SCALED ? p->s : NULL;
     const float *c = cfg->decoder == SGH_BASIC ? NULL : p->c;
-    float *dc = c ? g->c : NULL, *ds = s ? g->s : NULL;
-    int nblocks = (cfg->d + COLUMNS - 1) / COLUMNS;
-    double *part = (double *)(void *)w->sums; /* one double a block of 16 columns: fits in d floats*/
+    int d = cfg->d, nblocks = (d + WIDE - 1) / WIDE;
+    double *part = (double *)(void *)w->sums; /* one double a block: fits in d floats */
 #pragma omp parallel for schedule(static)
     for (int k = 0; k < nblocks; k++) {
-        int j0 = k * COLUMNS, j1 = j0 + COLUMNS < cfg->d ? j0 + COLUMNS : cfg->d;
-        part[k] = residuals(B, cfg->d, j0, j1, X, s, c, w->T, dc, ds);
+        int j = k * WIDE, width = d - j < WIDE ? d - j : WIDE;
+        part[k] = residuals(width, B, d, X + j, s ? s + j : NULL, c ? c + j : NULL, w->T + j,
+                            c && g->c ? g->c + j : NULL, s && g->s ? g->s + j : NULL);
     }
     double rec = 0;
     for (int k = 0; k < nblocks; k++)
@@ -208,12 +231,11 @@ static void all_logits(const sgh_config *cfg, const sgh_params *p, int B, const 
                          .step = 1.0f - code_lo(cfg),
                          .inv_rho2 = inv_rho2,
                          .kl = paper ? cfg->kl : 0,
-                         .alpha = paper ? 0 : cfg->alpha,
-                         .nu = nu,
-                         .beta = p->beta};
+                         .alpha = paper ? 0 : cfg->alpha};
 #pragma omp parallel for schedule(static)
-    for (int j0 = 0; j0 < L; j0 += COLUMNS)
-        logits(B, L, j0, j0 + COLUMNS < L ? j0 + COLUMNS : L, &terms, w->A, w->P, w->H, w->G, g->b);
+    for (int j = 0; j < L; j += COLUMNS)
+        logits(L - j < COLUMNS ? L - j : COLUMNS, B, L, &terms, nu ? nu + j : NULL, p->beta + j,
+               w->A + j, w->P + j, w->H + j, w->G + j, g->b + j);
 }
 
 void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
@@ -236,8 +258,10 @@ void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const floa
     const float *nu = extend(cfg, p, B, X, w, rho * rho);
     all_logits(cfg, p, B, w, inv_rho2, nu, g); /* G = dA */
 
-    memcpy(g->W, p->W, (size_t)L * (size_t)d * sizeof *g->W);
-    memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
+    if (cfg->decay_w != 0)
+        memcpy(g->W, p->W, (size_t)L * (size_t)d * sizeof *g->W);
+    if (cfg->decay_u != 0)
+        memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
     lbh_gemm_tn(L, d, B, 1, w->G, X, cfg->decay_w, g->W);           /* dW = dA^T X + decay W */
     lbh_gemm_tn(L, d, B, inv_rho2, M, w->T, cfg->decay_u, g->U);    /* dU = M^T Q / rho^2 + ... */
     for (int j = 0; j < d; j++) {

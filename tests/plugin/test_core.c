@@ -27,6 +27,34 @@ Test(rng, is_a_function_of_seed_stream_and_index)
     cr_assert(memcmp(all, other, sizeof all) != 0);
 }
 
+/* Vectors of blocks, the end of a request and its place in the stream make no difference. */
+Test(rng, requests_of_any_length_and_place_agree)
+{
+    enum { N = 20011 };
+    float *all = malloc(sizeof(float) * N), part[67];
+    lbh_rng_uniform(3, 9, 0, N, all);
+    for (int first = 0; first + 67 < N; first += 4 * 37)
+        for (int n = 1; n <= 67; n += first % 3 + 1) {
+            lbh_rng_uniform(3, 9, (uint64_t)first, n, part);
+            cr_assert(memcmp(all + first, part, sizeof(float) * (size_t)n) == 0);
+        }
+    float far[8], next[4];
+    lbh_rng_uniform(3, 9, ((uint64_t)1 << 34) - 4, 8, far); /* the counter carries */
+    lbh_rng_uniform(3, 9, (uint64_t)1 << 34, 4, next);
+    cr_assert(memcmp(far + 4, next, sizeof next) == 0);
+    free(all);
+}
+
+/* Philox4x32-10, counter 0, key 0: a known answer of the Random123 library. */
+Test(rng, is_philox)
+{
+    const uint32_t answer[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+    float u[4];
+    lbh_rng_uniform(0, 0, 0, 4, u);
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(u[i], (float)(answer[i] >> 8) * 0x1p-24f);
+}
+
 Test(rng, has_the_right_moments)
 {
     enum { N = 200000 };

@@ -6,6 +6,7 @@
 #include "core/error.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,4 +87,29 @@ Test(linalg, solves_symmetric_systems_and_refuses_indefinite_ones)
     cr_assert_float_eq(B[1] + 3 * B[3], 4, 1e-12);
     double bad[] = {1, 2, 2, 1}, C[] = {1, 1};
     cr_assert_eq(lbh_solve_spd(2, 1, bad, 0, C), LBH_ENUMERIC);
+}
+
+/* Large enough for LAPACK to share its work among threads. */
+Test(linalg, results_do_not_depend_on_the_number_of_threads)
+{
+    enum { N = 700, D = 500, K = 300 };
+    float *X = malloc(sizeof(float) * N * D), variance[K];
+    float *V[2], *Q[2], *R[2];
+    for (int i = 0; i < N * D; i++)
+        X[i] = (float)test_normal(5, (uint64_t)i);
+    for (int run = 0; run < 2; run++) {
+        V[run] = malloc(sizeof(float) * K * D);
+        Q[run] = malloc(sizeof(float) * K * K);
+        R[run] = malloc(sizeof(float) * K * K);
+        omp_set_num_threads(run + 1);
+        cr_assert_eq(lbh_pca(N, D, X, K, 1, V[run], variance), LBH_OK);
+        cr_assert_eq(lbh_random_rotation(K, K, 1, 2, Q[run]), LBH_OK);
+        cr_assert_eq(lbh_procrustes(K, X, R[run]), LBH_OK);
+    }
+    cr_assert(memcmp(V[0], V[1], sizeof(float) * K * D) == 0);
+    cr_assert(memcmp(Q[0], Q[1], sizeof(float) * K * K) == 0);
+    cr_assert(memcmp(R[0], R[1], sizeof(float) * K * K) == 0);
+    free(X);
+    for (int run = 0; run < 2; run++)
+        free(V[run]), free(Q[run]), free(R[run]);
 }

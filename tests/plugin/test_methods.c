@@ -140,6 +140,30 @@ Test(methods, a_seed_gives_one_model_whatever_the_threads)
     }
 }
 
+Test(methods, say_where_their_training_time_went)
+{
+    const char *name;
+    double seconds;
+    FOR_ALL_METHODS(m) {
+        lbh_encoder *enc = trained(m, N, D, 16), *loaded;
+        double total = 0;
+        int parts = 0;
+        for (; lbh_encoder_train_time(enc, parts, &name, &seconds) == LBH_OK; parts++) {
+            cr_assert(*name && seconds >= 0, "%s", m);
+            total += seconds;
+        }
+        cr_assert(parts > 1 && total > 0 && total < 600, "%s: %g s", m, total);
+        cr_assert_eq(lbh_encoder_train_time(enc, -1, &name, &seconds), LBH_EINVAL);
+        OK(lbh_encoder_save(enc, test_tmp("timed.lbh")));
+        OK(lbh_encoder_load(&loaded, test_tmp("timed.lbh")));
+        for (int i = 0; i < parts; i++) {
+            OK(lbh_encoder_train_time(loaded, i, &name, &seconds));
+            cr_assert_eq(seconds, 0);
+        }
+        lbh_encoder_free(enc), lbh_encoder_free(loaded);
+    }
+}
+
 Test(methods, codes_keep_near_rows_near)
 {
     /* Rows of one component must be nearer in codes than rows of two components. */
