@@ -8,7 +8,8 @@
 
 typedef struct compare_args {
     common common;
-    const char *base, *query, *train, *query_ids, *labels, *base_labels, *query_labels, *methods;
+    const char *base, *query, *train, *query_ids, *labels, *base_labels, *query_labels, *methods,
+        *split;
     int metric, score;
     int64_t nbits, seed, seeds, map_k, refine;
 } compare_args;
@@ -25,9 +26,11 @@ static int open_relevance(contest *c, const compare_args *a)
         int rc = truth_compute(&c->near, &c->base, &c->query, c->own, a->map_k, a->metric);
         return rc ? rc : relevance_near(&c->rel, c->base.n, c->own, &c->near, a->map_k);
     }
-    bool have_base, have_query;
-    int rc = row_labels_open(&c->base_labels, a->base_labels, &c->base, &have_base);
-    if (rc == EXIT_OK)
+    bool have_base = c->base_labels.start, have_query = c->query_labels.start;
+    int rc = EXIT_OK;
+    if (!have_base)
+        rc = row_labels_open(&c->base_labels, a->base_labels, &c->base, &have_base);
+    if (rc == EXIT_OK && !have_query)
         rc = row_labels_open(&c->query_labels, a->query_labels, &c->query, &have_query);
     if (rc == EXIT_OK && !(have_base && have_query))
         rc = fail_usage("compare: --metric label needs --base-labels and --query-labels");
@@ -51,11 +54,32 @@ static int open_train(contest *c, const compare_args *a)
     return rc;
 }
 
+/* Base, queries and training rows out of one labelled set. */
+static int contest_split(contest *c, const compare_args *a)
+{
+    int rc = split_parse(&c->plan, a->split);
+    if (rc == EXIT_OK && (a->query_ids || a->train || a->labels))
+        rc = fail_usage("compare: --split chooses the training rows and the queries, by --base-labels "
+                        "and --query-labels; --train, --labels and --query-ids do not go with it");
+    if (rc == EXIT_OK && !c->plan.queries && !a->query)
+        rc = fail_usage("compare: --split without queries-per-class needs --query");
+    if (rc == EXIT_OK)
+        rc = split_open(&c->split, &c->plan, "compare", a->base, a->base_labels, a->query,
+                        a->query_labels);
+    if (rc)
+        return rc;
+    split_move(&c->split, &c->base, &c->base_labels, &c->query, &c->query_labels);
+    split_move_train(&c->split, &c->train, &c->train_labels);
+    return labels_dense(&c->train_labels, NULL);
+}
+
 static int contest_open(contest *c, const compare_args *a)
 {
     c->nbits = (int)a->nbits;
     c->score = a->score;
     c->refine = a->refine;
+    if (a->split)
+        return contest_split(c, a);
     int rc = vectors_open(&c->base, a->base);
     if (rc == EXIT_OK)
         rc = query_open(&c->query, a->query, a->base);
@@ -81,6 +105,7 @@ static void contest_close(contest *c)
     vectors_close(&c->train);
     vectors_close(&c->query);
     vectors_close(&c->base);
+    split_close(&c->split);
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
@@ -234,6 +259,8 @@ static void describe(cJSON *doc, const contest *c, const compare_args *a)
     report_number(doc, "n_train", (double)c->train.n);
     report_number(doc, "nbits", (double)a->nbits);
     report_text(doc, "metric", metrics[a->metric]);
+    if (a->split)
+        split_report(doc, &c->plan, &c->split);
     report_number(doc, "map_k", a->metric == METRIC_LABEL ? NAN : (double)c->rel.k);
     report_number(doc, "seeds", (double)a->seeds);
     report_number(doc, "refine", (double)a->refine);
@@ -315,6 +342,9 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "labels of the training rows", 0},
         {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
         {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
+        {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,
+         "queries and training rows out of the base: queries-per-class=N,train-per-class=N,seed=N",
+         0},
         {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "first seed", 0},
         {OPT_INT, 0, "seeds", "N", &a.seeds, 1, 64, "train N times, show medians (1)", 0},
         {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
@@ -324,7 +354,7 @@ static int run(const command *self, int argc, char **argv)
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
     if (rc == EXIT_OK)
-        rc = query_check(a.query, a.base, self->name);
+        rc = a.split ? EXIT_OK : query_check(a.query, a.base, self->name);
     if (rc)
         return rc;
     common_begin(&a.common);

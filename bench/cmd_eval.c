@@ -1,9 +1,10 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
-#include "common.h"
+#include "eval_labels.h"
 #include "float_rank.h"
 #include "rebuild.h"
+#include "split.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,10 @@ typedef struct eval_args {
     const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory;
     char *set;
     int metric, score;
-    int64_t map_k, map_r, refine;
+    int64_t map_k, map_r, refine, knn_k;
+    const char *split;
+    curve_args curve;
+    int classify;
 } eval_args;
 
 typedef struct eval_job {
@@ -28,14 +32,49 @@ typedef struct eval_job {
     uint8_t *base_codes, *query_codes;
     bool by_decoder; /* the decoder ranks, not the distances of codes */
     FaissIndexBinary *index;
+    split_plan plan;
+    split_data split;
 } eval_job;
+
+/* Models say which rows they have not seen; a measurement on others deserves a word. */
+static void compare_splits(const eval_job *j)
+{
+    const char *trained = lbh_encoder_note(j->enc, "split");
+    if (j->a->split && (!trained || strcmp(trained, j->split.text) != 0))
+        fprintf(stderr, "lbh: note: the model was trained %s%s: queries may be among its training "
+                        "rows\n", trained ? "with another split, " : "without --split",
+                trained ? trained : "");
+    else if (!j->a->split && trained)
+        fprintf(stderr, "lbh: note: the model was trained with a split, %s: queries may be among "
+                        "its training rows\n", trained);
+}
+
+static int open_rows(eval_job *j)
+{
+    const eval_args *a = j->a;
+    if (!a->split) {
+        int rc = vectors_open(&j->base, a->base);
+        return rc ? rc : query_open(&j->query, a->query, a->base);
+    }
+    int rc = split_parse(&j->plan, a->split);
+    if (rc == EXIT_OK && a->query_ids)
+        rc = fail_usage("eval: --query-ids are rows of the whole base and do not go with --split");
+    if (rc == EXIT_OK && !j->plan.queries && !a->query)
+        rc = fail_usage("eval: --split without queries-per-class needs --query");
+    if (rc == EXIT_OK)
+        rc = split_open(&j->split, &j->plan, "eval", a->base, a->base_labels, a->query,
+                        a->query_labels);
+    return rc;
+}
 
 static int open_inputs(eval_job *j)
 {
     const eval_args *a = j->a;
-    int rc = vectors_open(&j->base, a->base);
+    int rc = curve_check(&a->curve);
     if (rc == EXIT_OK)
-        rc = query_open(&j->query, a->query, a->base);
+        rc = open_rows(j);
+    if (rc == EXIT_OK && a->split)
+        split_move(&j->split, &j->base, &j->base_l, &j->query, &j->query_l);
     if (rc == EXIT_OK)
         rc = model_load(&j->enc, a->model, &j->base);
     if (rc == EXIT_OK)
@@ -47,6 +86,11 @@ static int open_inputs(eval_job *j)
     if (rc == EXIT_OK && j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
         rc = fail_usage("eval: the decoder's scores are of all codes, without an index; "
                         "--score hamming measures --index and --set");
+    if (rc == EXIT_OK && j->by_decoder && (a->curve.precision_at || a->curve.pr))
+        rc = fail_usage("eval: --precision-at and --pr are of the Hamming ranking; "
+                        "--score hamming measures it");
+    if (rc == EXIT_OK)
+        compare_splits(j);
     if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
         int code = lbh_index_new(&j->index, lbh_encoder_code_size(j->enc), a->factory);
         rc = code == LBH_OK ? EXIT_OK : fail_library(code);
@@ -57,22 +101,35 @@ static int open_inputs(eval_job *j)
     return rc;
 }
 
+/* The labels of base and queries, where something asks for them. */
+static int open_labels(eval_job *j)
+{
+    const eval_args *a = j->a;
+    bool have_base = j->base_l.start, have_query = j->query_l.start;
+    int rc = EXIT_OK;
+    if (a->metric != METRIC_LABEL && !a->classify)
+        return EXIT_OK;
+    if (!have_base)
+        rc = row_labels_open(&j->base_l, a->base_labels, &j->base, &have_base);
+    if (rc == EXIT_OK && !have_query)
+        rc = row_labels_open(&j->query_l, a->query_labels, &j->query, &have_query);
+    if (rc == EXIT_OK && !(have_base && have_query))
+        rc = fail_usage("eval: %s needs --base-labels and --query-labels",
+                        a->metric == METRIC_LABEL ? "--metric label" : "--classify");
+    return rc ? rc : labels_dense(&j->base_l, &j->query_l);
+}
+
 static int open_relevance(eval_job *j)
 {
     const eval_args *a = j->a;
+    int rc = open_labels(j);
+    if (rc)
+        return rc;
     if (a->metric != METRIC_LABEL) {
-        int rc = truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
+        rc = truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
         return rc ? rc : relevance_near(&j->rel, j->base.n, j->own, &j->near, a->map_k);
     }
-    bool have_base = false, have_query = false;
-    int rc = row_labels_open(&j->base_l, a->base_labels, &j->base, &have_base);
-    if (rc == EXIT_OK)
-        rc = row_labels_open(&j->query_l, a->query_labels, &j->query, &have_query);
-    if (rc == EXIT_OK && !(have_base && have_query))
-        rc = fail_usage("eval: --metric label needs --base-labels and --query-labels");
-    if (rc == EXIT_OK)
-        rc = labels_dense(&j->base_l, &j->query_l);
-    return rc ? rc : relevance_labels(&j->rel, j->own, &j->base_l, &j->query_l);
+    return relevance_labels(&j->rel, j->own, &j->base_l, &j->query_l);
 }
 
 static int make_codes(eval_job *j, cJSON *doc)
@@ -136,8 +193,8 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
     map_scores s;
     int64_t r = j->a->map_r < j->base.n ? j->a->map_r : j->base.n;
     int rc = j->by_decoder ? ranker_scores(decoder, &j->rel, r, &s)
-                           : score_codes(&s, &j->rel, j->base.n, j->base_codes, j->query_codes,
-                                         lbh_encoder_code_size(j->enc), r);
+                           : curve_scores(doc, &j->a->curve, j->a->common.json, &s, &j->rel, j->enc,
+                                          j->base.n, j->base_codes, j->query_codes, r);
     if (rc)
         return rc;
     bool by_label = j->a->metric == METRIC_LABEL;
@@ -145,15 +202,19 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
         report_number(doc, "map_k", (double)j->rel.k);
     report_number(doc, "map", s.map);
     if (by_label) {
-        report_number(doc, "map_zero", s.map * (double)(s.queries - s.skipped) / (double)s.queries);
+        report_number(doc, "map_zero", s.map_zero);
         report_number(doc, "map_r_cut", (double)r);
         report_number(doc, "map_r", s.map_r);
         report_number(doc, "map_r_zero", s.map_r_zero);
         report_number(doc, "queries_without_relevant_rows", (double)s.skipped);
+        report_number(doc, "queries_without_hit_in_r", (double)s.skipped_r);
     }
     report_number(doc, "precision_100", s.precision);
-    if (!j->by_decoder)
+    if (!j->by_decoder) {
         report_number(doc, "precision_h2", s.precision_h2);
+        report_number(doc, "precision_h2_filled", s.precision_h2_filled);
+        report_number(doc, "queries_with_empty_h2", (double)s.empty_h2);
+    }
     report_number(doc, "map_queries", (double)s.queries);
     return EXIT_OK;
 }
@@ -167,6 +228,10 @@ static int measure(eval_job *j, cJSON *doc)
         rc = measure_ranking(j, &decoder, doc);
     if (rc == EXIT_OK && has_decoder(j->enc))
         rc = report_rebuilding(doc, j->enc, &j->base, j->base_codes);
+    classify_job c = {j->enc, &j->query, j->base.n, j->base_codes, j->query_codes,
+                      &j->base_l, &j->query_l, j->own, j->a->knn_k};
+    if (rc == EXIT_OK && j->a->classify)
+        rc = classify_report(doc, &c);
     return rc;
 }
 
@@ -187,6 +252,8 @@ static void describe(const eval_job *j, cJSON *doc)
         report_text(doc, "index", j->a->factory);
     if (j->a->refine > 0)
         report_number(doc, "refine", (double)j->a->refine);
+    if (j->a->split)
+        split_report(doc, &j->plan, &j->split);
 }
 
 static int eval(const eval_args *a)
@@ -213,12 +280,13 @@ static int eval(const eval_args *a)
     lbh_encoder_free(j.enc);
     vectors_close(&j.query);
     vectors_close(&j.base);
+    split_close(&j.split);
     return common_end(doc, a->common.json, rc);
 }
 
 static int run(const command *self, int argc, char **argv)
 {
-    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000};
+    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000, .knn_k = 10};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
@@ -239,12 +307,20 @@ static int run(const command *self, int argc, char **argv)
         {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
          "true neighbours that count for mAP and precision (1000)", 0},
         {OPT_INT, 0, "map-r", "R", &a.map_r, 1, INT64_MAX, "R of mAP@R by labels (1000)", 0},
+        {OPT_TEXT, 0, "precision-at", "LIST", &a.curve.precision_at, 0, 0,
+         "ranks of the precision (100)", 0},
+        {OPT_TEXT, 0, "pr", "FILE", &a.curve.pr, 0, 0, "precision-recall curve, .csv or .svg", 0},
+        {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,
+         "queries out of the rows: queries-per-class=N,train-per-class=N,seed=N", 0},
+        {OPT_FLAG, 0, "classify", 0, &a.classify, 0, 0,
+         "accuracy of the model's classifier and of nearest codes", 0},
+        {OPT_INT, 0, "knn-k", "K", &a.knn_k, 1, 1 << 20, "nearest codes that vote (10)", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
     if (rc == EXIT_OK)
-        rc = query_check(a.query, a.base, self->name);
+        rc = a.split ? EXIT_OK : query_check(a.query, a.base, self->name);
     if (rc == EXIT_OK) {
         common_begin(&a.common);
         rc = eval(&a);

@@ -1,6 +1,7 @@
 /* cmd_train.c: `lbh train`: learns a model from rows, and labels where the method uses them. */
 #define _POSIX_C_SOURCE 200809L
 #include "common.h"
+#include "split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 
 typedef struct train_args {
     common common;
-    const char *method, *base, *labels, *neighbours, *output, *checkpoint;
+    const char *method, *base, *labels, *neighbours, *output, *checkpoint, *split, *query,
+        *query_labels;
     char *set;
     int metric, profile;
     int64_t nbits, seed;
@@ -20,6 +22,8 @@ typedef struct train_args {
 typedef struct lesson {
     vectors base;
     labels labels, neighbours;
+    split_plan plan;
+    split_data split;
 } lesson;
 
 static bool checkpoint_exists(const train_args *a)
@@ -68,10 +72,31 @@ static void report_profile(cJSON *doc, const lbh_encoder *enc)
     }
 }
 
-/* A Ctrl-C that comes after the last step does not throw the model away. */
-static int save(const train_args *a, const lbh_encoder *enc, double seconds)
+/* Notes what the classes of the classifier are called, and which rows the model has not seen. */
+static int take_notes(const lesson *l, lbh_encoder *enc)
 {
-    int rc = lbh_encoder_save(enc, a->output);
+    int rc = LBH_OK;
+    if (l->split.pool)
+        rc = lbh_encoder_set_note(enc, "split", l->split.text);
+    if (rc || lbh_encoder_nclasses(enc, NULL) == 0)
+        return rc ? fail_library(rc) : EXIT_OK;
+    cJSON *names = class_names(&l->labels);
+    char *text = names ? cJSON_PrintUnformatted(names) : NULL;
+    cJSON_Delete(names);
+    if (!text)
+        return fail_memory();
+    rc = lbh_encoder_set_note(enc, "classes", text);
+    cJSON_free(text);
+    return rc ? fail_library(rc) : EXIT_OK;
+}
+
+/* A Ctrl-C that comes after the last step does not throw the model away. */
+static int save(const train_args *a, const lesson *l, lbh_encoder *enc, double seconds)
+{
+    int rc = take_notes(l, enc);
+    if (rc)
+        return rc;
+    rc = lbh_encoder_save(enc, a->output);
     if (rc)
         return fail_library(rc);
     char digest[32];
@@ -83,6 +108,8 @@ static int save(const train_args *a, const lbh_encoder *enc, double seconds)
     report_number(doc, "nbits", lbh_encoder_nbits(enc));
     report_number(doc, "n_train", (double)lbh_encoder_n_train(enc));
     report_text(doc, "digest", digest);
+    if (a->split)
+        split_report(doc, &l->plan, &l->split);
     report_seconds(doc, "train_seconds", seconds);
     if (a->profile)
         report_profile(doc, enc);
@@ -90,15 +117,33 @@ static int save(const train_args *a, const lbh_encoder *enc, double seconds)
 }
 
 /* Labels only where they were given, or where the method cannot do without. */
-static int open_labels(const train_args *a, const vectors *base, labels *l)
+static int open_labels(const train_args *a, lesson *l)
 {
     bool have = false;
+    if (a->split)
+        return labels_dense(&l->labels, NULL);
     if (!a->labels && !lbh_method_needs_labels(a->method))
         return EXIT_OK;
-    int rc = row_labels_open(l, a->labels, base, &have);
+    int rc = row_labels_open(&l->labels, a->labels, &l->base, &have);
     if (rc == EXIT_OK && !have)
         rc = fail_usage("train: method %s needs --labels", a->method);
-    return rc == EXIT_OK ? labels_dense(l, NULL) : rc;
+    return rc == EXIT_OK ? labels_dense(&l->labels, NULL) : rc;
+}
+
+/* The training rows and their labels: the base, or what --split makes of it. */
+static int open_lesson(const train_args *a, lesson *l)
+{
+    if (!a->split)
+        return vectors_open(&l->base, a->base);
+    int rc = split_parse(&l->plan, a->split);
+    if (rc == EXIT_OK && a->neighbours)
+        rc = fail_usage("train: --neighbours are of the whole base and do not go with --split");
+    if (rc == EXIT_OK)
+        rc = split_open(&l->split, &l->plan, "train", a->base, a->labels,
+                        l->plan.queries ? a->query : NULL, a->query_labels);
+    if (rc == EXIT_OK)
+        split_move_train(&l->split, &l->base, &l->labels);
+    return rc;
 }
 
 /* Who gives neighbours wants them used: that is an option, and --set comes after it. */
@@ -129,23 +174,24 @@ static int train(const train_args *a)
     if (rc == EXIT_OK && a->checkpoint)
         rc = outfile_check(a->checkpoint, true);
     if (rc == EXIT_OK)
-        rc = vectors_open(&l.base, a->base);
+        rc = open_lesson(a, &l);
     if (rc)
         return rc;
     rc = make(a, l.base.d, &enc);
     if (rc == EXIT_OK)
-        rc = open_labels(a, &l.base, &l.labels);
+        rc = open_labels(a, &l);
     if (rc == EXIT_OK && a->neighbours)
         rc = neighbours_open(&l.neighbours, a->neighbours, &l.base);
     double began = cli_now();
     if (rc == EXIT_OK)
         rc = train_rows(a, enc, &l);
     if (rc == EXIT_OK)
-        rc = save(a, enc, cli_now() - began);
+        rc = save(a, &l, enc, cli_now() - began);
     lbh_encoder_free(enc);
     labels_close(&l.labels);
     labels_close(&l.neighbours);
     vectors_close(&l.base);
+    split_close(&l.split);
     return rc;
 }
 
@@ -157,6 +203,11 @@ static int run(const command *self, int argc, char **argv)
         {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "rows to learn from", 1},
         {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "class labels of the rows", 0},
+        {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,
+         "learn from a part of the rows: queries-per-class=N,train-per-class=N,seed=N", 0},
+        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0,
+         "with --split: rows behind the base, split with it", 0},
+        {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "their labels", 0},
         {OPT_TEXT, 0, "neighbours", "FILE", &a.neighbours, 0, 0,
          "rows that ought to be near each row; sets pairs=neighbours where there is that option", 0},
         {OPT_CHOICE, 0, "metric", "l2|ip", &a.metric, 0, 0,
@@ -176,6 +227,8 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK && !a.split && (a.query || a.query_labels))
+        rc = fail_usage("train: --query and --query-labels go with --split");
     if (rc == EXIT_OK) {
         common_begin(&a.common);
         rc = train(&a);

@@ -4,6 +4,7 @@
 
 #include "common.h"
 #include "metrics.h"
+#include "split.h"
 
 enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
 
@@ -37,6 +38,8 @@ typedef struct contest {
     int metric, nbits, score;
     int64_t refine;
     int64_t answers; /* k of the search */
+    split_plan plan;
+    split_data split;
     float *train_x;  /* training rows as FAISS wants them; made when first needed */
 } contest;
 

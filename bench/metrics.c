@@ -113,7 +113,7 @@ void score_ranks(ap_sums *out, int64_t count, const int64_t *rank, const int64_t
 void score_mean(map_scores *scores, int64_t nq, const ap_sums *sums)
 {
     double ap = 0, ap_r = 0, precision = 0, h2 = 0;
-    int64_t hits = 0, hits_r = 0;
+    int64_t hits = 0, hits_r = 0, empty = 0;
     for (int64_t q = 0; q < nq; q++) {
         ap += sums[q].ap;
         ap_r += sums[q].ap_r;
@@ -121,13 +121,18 @@ void score_mean(map_scores *scores, int64_t nq, const ap_sums *sums)
         h2 += sums[q].h2;
         hits += sums[q].hit;
         hits_r += sums[q].hit_r;
+        empty += sums[q].empty_h2;
     }
     *scores = (map_scores){.map = ap / (double)hits,
+                           .map_zero = ap / (double)nq,
                            .map_r = ap_r / (double)hits_r,
                            .map_r_zero = ap_r / (double)nq,
                            .precision = precision / (double)nq,
                            .precision_h2 = h2 / (double)nq,
+                           .precision_h2_filled = h2 / (double)(nq - empty),
+                           .empty_h2 = empty,
                            .skipped = nq - hits,
+                           .skipped_r = nq - hits_r,
                            .queries = nq};
 }
 
@@ -173,24 +178,30 @@ static void score_query(ap_sums *out, worker *w, const relevance *rel, const cod
     for (int64_t i = 0; i < count; i++)
         inside += r->item_distance[i] <= 2;
     out->h2 = ball ? (double)inside / (double)ball : 0;
+    out->empty_h2 = ball == 0;
 }
 
 static int score_all(map_scores *scores, const relevance *rel, const code_set *base,
-                     const code_set *query, int64_t r_cut)
+                     const code_set *query, int64_t r_cut, const rank_visitor *visitor)
 {
-    enum { QUERY_BLOCK = 256 };
     int threads = omp_get_max_threads();
     worker *w = calloc((size_t)threads, sizeof *w);
     ap_sums *sums = cli_alloc(rel->nq, sizeof *sums);
     int rc = w && sums ? workers_new(w, threads, rel, base) : fail_memory();
-    for (int64_t q0 = 0; q0 < rel->nq && rc == EXIT_OK; q0 += QUERY_BLOCK) {
-        int64_t stop = rel->nq - q0 < QUERY_BLOCK ? rel->nq : q0 + QUERY_BLOCK;
+    for (int64_t q0 = 0; q0 < rel->nq && rc == EXIT_OK; q0 += RANK_SLOTS) {
+        int64_t stop = rel->nq - q0 < RANK_SLOTS ? rel->nq : q0 + RANK_SLOTS;
         rc = progress_tick("full rankings", q0, rel->nq);
         if (rc)
             break;
 #pragma omp parallel for schedule(dynamic, 4)
-        for (int64_t q = q0; q < stop; q++)
-            score_query(&sums[q], &w[omp_get_thread_num()], rel, base, query, q, r_cut);
+        for (int64_t q = q0; q < stop; q++) {
+            worker *mine = &w[omp_get_thread_num()];
+            score_query(&sums[q], mine, rel, base, query, q, r_cut);
+            if (visitor)
+                visitor->query(visitor->ctx, q - q0, &mine->ranks);
+        }
+        if (visitor)
+            visitor->block(visitor->ctx, stop - q0);
     }
     progress_clear();
     if (rc == EXIT_OK)
@@ -203,12 +214,19 @@ static int score_all(map_scores *scores, const relevance *rel, const code_set *b
 int score_codes(map_scores *scores, const relevance *rel, int64_t n, const uint8_t *base,
                 const uint8_t *query, size_t code_size, int64_t r_cut)
 {
+    return score_codes_visited(scores, rel, n, base, query, code_size, r_cut, NULL);
+}
+
+int score_codes_visited(map_scores *scores, const relevance *rel, int64_t n, const uint8_t *base,
+                        const uint8_t *query, size_t code_size, int64_t r_cut,
+                        const rank_visitor *visitor)
+{
     code_set b = {0}, q = {0};
     int rc = code_set_make(&b, n, code_size, base);
     if (rc == EXIT_OK)
         rc = code_set_make(&q, rel->nq, code_size, query);
     if (rc == EXIT_OK)
-        rc = score_all(scores, rel, &b, &q, r_cut);
+        rc = score_all(scores, rel, &b, &q, r_cut, visitor);
     code_set_free(&b);
     code_set_free(&q);
     return rc;

@@ -7,7 +7,8 @@
  *   mAP            the mean of AP over the whole ranking. Relevant: the true K nearest, or the rows
  *                  that share a label with the query.
  *   precision@N    share of relevant items in the first N ranks, mean over queries
- *   precision H2   share of relevant items within Hamming distance 2; an empty ball counts 0
+ *   precision H2   share of relevant items within Hamming distance 2; an empty ball counts 0 (as in
+ *                  the literature), or is left out of the mean
  * Rankings are by (distance, id), without the query's own row.
  */
 #ifndef LBH_METRICS_H
@@ -37,12 +38,16 @@ void relevance_free(relevance *r);
 int64_t relevance_of(const relevance *r, int64_t q, int64_t *items, uint8_t *mark);
 
 typedef struct map_scores {
-    double map;         /* whole ranking, queries without a relevant item left out */
+    double map;         /* whole ranking, convention `skip` */
+    double map_zero;    /* whole ranking, convention `zero` */
     double map_r;       /* AP@R, convention `skip` */
     double map_r_zero;  /* AP@R, convention `zero` */
     double precision;   /* precision@N */
-    double precision_h2; /* NaN for rankings that are not Hamming's */
+    double precision_h2; /* an empty ball counts 0; NaN for rankings that are not Hamming's */
+    double precision_h2_filled; /* mean over the queries whose ball is not empty */
+    int64_t empty_h2;   /* queries whose ball is empty */
     int64_t skipped;    /* queries without a relevant item in the base */
+    int64_t skipped_r;  /* queries without one among the first R ranks */
     int64_t queries;    /* that were looked at */
 } map_scores;
 
@@ -52,10 +57,23 @@ enum { PRECISION_N = 100 };
 int score_codes(map_scores *scores, const relevance *rel, int64_t n, const uint8_t *base,
                 const uint8_t *query, size_t code_size, int64_t r_cut);
 
+/* The same, with a look at the ranking of every query: query() for each, from several threads, with
+ * slots 0 .. RANK_SLOTS-1 that are different at the same time; then block() for all slots so far, in
+ * the order of the queries, from one thread. */
+enum { RANK_SLOTS = 256 };
+typedef struct rank_visitor {
+    void (*query)(void *ctx, int64_t slot, const ranking *r);
+    void (*block)(void *ctx, int64_t count);
+    void *ctx;
+} rank_visitor;
+int score_codes_visited(map_scores *scores, const relevance *rel, int64_t n, const uint8_t *base,
+                        const uint8_t *query, size_t code_size, int64_t r_cut,
+                        const rank_visitor *visitor);
+
 /* Adds one query whose relevant items stand at ranks rank[count] (any order). */
 typedef struct ap_sums {
     double ap, ap_r, precision, h2;
-    bool hit, hit_r;
+    bool hit, hit_r, empty_h2;
 } ap_sums;
 void score_ranks(ap_sums *out, int64_t count, const int64_t *rank, const int64_t *hit,
                  int64_t r_cut);

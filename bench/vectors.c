@@ -254,15 +254,20 @@ void vectors_close(vectors *v)
     *v = (vectors){0};
 }
 
-int vectors_view(vectors *v, const vectors *first, const vectors *second, int64_t count,
-                 int64_t *rows)
+int vectors_view(vectors *v, const vectors *first, const vectors *second, const char *part,
+                 int64_t count, int64_t *rows)
 {
     *v = (vectors){.n = count, .d = first->d, .type = VEC_F32, .part = {first, second},
-                   .pick = rows, .name = strdup(first->name)};
-    if (v->name)
-        return EXIT_OK;
-    vectors_close(v);
-    return fail_memory();
+                   .pick = rows};
+    size_t room = strlen(first->name) + (second ? strlen(second->name) : 0) + strlen(part) + 8;
+    v->name = malloc(room);
+    if (!v->name) {
+        vectors_close(v);
+        return fail_memory();
+    }
+    snprintf(v->name, room, "%s%s%s, %s", first->name, second ? " + " : "",
+             second ? second->name : "", part);
+    return EXIT_OK;
 }
 
 /* ---- Reading ------------------------------------------------------------------------------- */

@@ -44,10 +44,11 @@ typedef struct vectors {
 int vectors_open(vectors *v, const char *spec);
 void vectors_close(vectors *v);
 
-/* Makes a view of `count` rows of `first`, with those of `second` (or NULL) behind them. It keeps
- * `rows` and frees it, also after an error; the two must outlive it. Its rows are floats. */
-int vectors_view(vectors *v, const vectors *first, const vectors *second, int64_t count,
-                 int64_t *rows);
+/* Makes a view of `count` rows of `first`, with those of `second` (or NULL) behind them, that
+ * messages call "FIRST + SECOND, PART". It keeps `rows` and frees it, also after an error; the two
+ * must outlive it. Its rows are floats. */
+int vectors_view(vectors *v, const vectors *first, const vectors *second, const char *part,
+                 int64_t count, int64_t *rows);
 
 /* Format by extension; false if it is none that we know. */
 bool vec_format_of(const char *path, vec_format *format);

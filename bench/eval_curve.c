@@ -1,0 +1,216 @@
+/* eval_curve.c: precision at ranks and precision-recall curves of `lbh eval`. See eval_labels.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "eval_labels.h"
+#include "outfile.h"
+#include "rank_stats.h"
+#include "svg.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_AT = 64, MAX_CURVE = 512 };
+
+/* The ranks of --precision-at; their number, or -1 with the error raised. */
+static int parse_at(const char *text, int64_t at[MAX_AT])
+{
+    int count = 0;
+    for (const char *p = text; p; count++) {
+        char one[24];
+        size_t len = strcspn(p, ",");
+        snprintf(one, sizeof one, "%.*s", (int)len, p);
+        if (count == MAX_AT) {
+            fail_usage("eval: --precision-at has more than %d numbers", MAX_AT);
+            return -1;
+        }
+        if (parse_int(one, 1, (int64_t)1 << 40, "eval: --precision-at", &at[count]))
+            return -1;
+        p = p[len] ? p + len + 1 : NULL;
+    }
+    return count;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+int curve_check(const curve_args *a)
+{
+    int64_t at[MAX_AT];
+    if (a->precision_at && parse_at(a->precision_at, at) < 0)
+        return EXIT_USAGE;
+    if (!a->pr)
+        return EXIT_OK;
+    if (!ends_with(a->pr, ".csv") && !ends_with(a->pr, ".svg"))
+        return fail_usage("eval: --pr '%s' is neither .csv nor .svg", a->pr);
+    return outfile_check(a->pr, false);
+}
+
+/* Ranks for a curve over n rows: ten a decade, and n itself. */
+static int curve_ranks(int64_t n, int64_t *rank)
+{
+    int count = 0;
+    for (int i = 0; count < MAX_CURVE - 1; i++) {
+        int64_t k = (int64_t)round(pow(10, i / 10.0));
+        if (k >= n)
+            break;
+        if (count == 0 || k > rank[count - 1])
+            rank[count++] = k;
+    }
+    rank[count++] = n;
+    return count;
+}
+
+/* ---- The document -------------------------------------------------------------------------- */
+
+static void add_at(cJSON *doc, const char *name, const rank_stats *s, const double *value,
+                   const int64_t *at, int count)
+{
+    cJSON *o = cJSON_AddObjectToObject(doc, name);
+    for (int i = 0; i < count; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "%lld", (long long)at[i]);
+        if (!cJSON_GetObjectItem(o, key))
+            report_number(o, key, value[rank_stats_at(s, at[i])]);
+    }
+}
+
+static void add_curves(cJSON *doc, const rank_stats *s, const int64_t *rank, int nranks)
+{
+    cJSON *by_rank = cJSON_AddArrayToObject(doc, "pr_by_rank");
+    for (int i = 0; i < nranks; i++) {
+        int p = rank_stats_at(s, rank[i]);
+        cJSON *o = cJSON_CreateObject();
+        report_number(o, "rank", (double)rank[i]);
+        report_number(o, "precision", s->precision[p]);
+        report_number(o, "recall", s->recall[p]);
+        cJSON_AddItemToArray(by_rank, o);
+    }
+    cJSON *by_radius = cJSON_AddArrayToObject(doc, "pr_by_radius");
+    for (int h = 0; h <= s->nbits; h++) {
+        const ball_stats *b = &s->ball[h];
+        cJSON *o = cJSON_CreateObject();
+        report_number(o, "radius", h);
+        report_number(o, "precision", b->precision);
+        report_number(o, "precision_zero", b->precision_zero);
+        report_number(o, "recall", b->recall);
+        report_number(o, "queries_with_filled_ball", (double)b->filled);
+        cJSON_AddItemToArray(by_radius, o);
+    }
+}
+
+/* ---- Files --------------------------------------------------------------------------------- */
+
+static int put(outfile *f, const char *format, ...) CLI_PRINTF(2, 3);
+static int put(outfile *f, const char *format, ...)
+{
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    return outfile_write(f, line, (size_t)len);
+}
+
+static int write_csv(outfile *f, const rank_stats *s, const int64_t *rank, int nranks)
+{
+    int rc = put(f, "by,at,precision,precision_zero,recall,queries_with_filled_ball\n");
+    for (int i = 0; i < nranks && rc == EXIT_OK; i++) {
+        int p = rank_stats_at(s, rank[i]);
+        rc = put(f, "rank,%lld,%.9g,%.9g,%.9g,%lld\n", (long long)rank[i], s->precision[p],
+                 s->precision[p], s->recall[p], (long long)s->queries);
+    }
+    for (int h = 0; h <= s->nbits && rc == EXIT_OK; h++) {
+        const ball_stats *b = &s->ball[h];
+        char precision[32] = "";
+        if (b->filled)
+            snprintf(precision, sizeof precision, "%.9g", b->precision);
+        rc = put(f, "radius,%d,%s,%.9g,%.9g,%lld\n", h, precision, b->precision_zero, b->recall,
+                 (long long)b->filled);
+    }
+    return rc;
+}
+
+static int write_svg(outfile *f, const rank_stats *s, const int64_t *rank, int nranks,
+                     const char *subtitle)
+{
+    double x[2][MAX_CURVE], *ball_x = cli_alloc(s->nbits + 1, sizeof *ball_x);
+    double *ball_y = cli_alloc(s->nbits + 1, sizeof *ball_y);
+    int nballs = 0;
+    static const char *const legend[] = {"first k ranks", "Hamming ball, empty ones left out"};
+    for (int i = 0; i < nranks; i++) {
+        x[0][i] = s->recall[rank_stats_at(s, rank[i])];
+        x[1][i] = s->precision[rank_stats_at(s, rank[i])];
+    }
+    for (int h = 0; ball_x && ball_y && h <= s->nbits; h++)
+        if (s->ball[h].filled) {
+            ball_x[nballs] = s->ball[h].recall;
+            ball_y[nballs++] = s->ball[h].precision;
+        }
+    svg_series series[] = {{0, "ranks", nranks, x[0], x[1]}, {1, "radius", nballs, ball_x, ball_y}};
+    svg_chart chart = {.title = "Precision against recall", .subtitle = subtitle,
+                       .x_title = "recall", .y_title = "precision", .nlegend = 2,
+                       .legend = legend, .nseries = nballs ? 2 : 1, .series = series};
+    char *text = ball_x && ball_y ? svg_chart_text(&chart) : NULL;
+    int rc = text ? outfile_write(f, text, strlen(text)) : EXIT_RUNTIME;
+    free(text);
+    free(ball_x);
+    free(ball_y);
+    return rc;
+}
+
+static int write_curve(const char *path, const rank_stats *s, const int64_t *rank, int nranks,
+                       const lbh_encoder *enc)
+{
+    char subtitle[160];
+    outfile *f;
+    if (s->with_relevant == 0)
+        return fail("no query has a relevant row, so there is no curve for '%s'", path);
+    snprintf(subtitle, sizeof subtitle, "%s, %d bits; %lld rows, mean over %lld queries",
+             lbh_encoder_method(enc), lbh_encoder_nbits(enc), (long long)s->n,
+             (long long)s->queries);
+    int rc = outfile_open(&f, path);
+    if (rc)
+        return rc;
+    rc = ends_with(path, ".csv") ? write_csv(f, s, rank, nranks)
+                                 : write_svg(f, s, rank, nranks, subtitle);
+    if (rc == EXIT_OK)
+        return outfile_commit(f);
+    outfile_abort(f);
+    return rc;
+}
+
+int curve_scores(cJSON *doc, const curve_args *a, bool curves, map_scores *scores,
+                 const relevance *rel, const lbh_encoder *enc, int64_t n, const uint8_t *base,
+                 const uint8_t *query, int64_t r_cut)
+{
+    int64_t point[MAX_AT + MAX_CURVE] = {PRECISION_N}, *rank = point + MAX_AT;
+    int nat = a->precision_at ? parse_at(a->precision_at, point) : 1;
+    int nranks = curve_ranks(n - (rel->own ? 1 : 0), rank);
+    rank_stats s;
+    if (nat < 0)
+        return EXIT_USAGE;
+    for (int i = nat; i < MAX_AT; i++) /* repeats do no harm */
+        point[i] = point[0];
+    int rc = rank_stats_new(&s, n, lbh_encoder_nbits(enc), MAX_AT + nranks, point);
+    rank_visitor visitor = rank_stats_visitor(&s);
+    if (rc == EXIT_OK)
+        rc = score_codes_visited(scores, rel, n, base, query, lbh_encoder_code_size(enc), r_cut,
+                                 &visitor);
+    if (rc == EXIT_OK) {
+        rank_stats_finish(&s);
+        report_number(doc, "map_ties_expected", s.map_expected);
+        add_at(doc, "precision_at", &s, s.precision, point, nat);
+        add_at(doc, "precision_at_ties_expected", &s, s.expected, point, nat);
+        if (curves)
+            add_curves(doc, &s, rank, nranks);
+        if (a->pr)
+            rc = write_curve(a->pr, &s, rank, nranks, enc);
+    }
+    rank_stats_free(&s);
+    return rc;
+}
