@@ -5,6 +5,8 @@
 
 extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh, lbh_method_jmlh;
 extern const lbh_method lbh_method_jmlh_vae, lbh_method_itq_cca, lbh_method_sdh, lbh_method_ksh;
+extern const lbh_method lbh_method_sh, lbh_method_sph, lbh_method_kmh, lbh_method_ba;
+extern const lbh_method lbh_method_och, lbh_method_qolsh;
 
 const lbh_method *const lbh_methods[] = {
     &lbh_method_lsh,
@@ -15,6 +17,12 @@ const lbh_method *const lbh_methods[] = {
     &lbh_method_itq_cca,
     &lbh_method_sdh,
     &lbh_method_ksh,
+    &lbh_method_sh,
+    &lbh_method_sph,
+    &lbh_method_kmh,
+    &lbh_method_ba,
+    &lbh_method_och,
+    &lbh_method_qolsh,
     NULL,
 };
 

@@ -217,3 +217,30 @@ int lbh_solve_spd(int k, int d, double *G, double ridge, double *B)
     info = LAPACKE_dposv(LAPACK_ROW_MAJOR, 'U', k, d, G, k, B, d);
     return info ? lapack_failed("the Cholesky decomposition", info) : LBH_OK;
 }
+
+/* The normal equations by blocks: products in floats, their sums in doubles. */
+int lbh_least_squares(int64_t n, int k, int d, const float *X, const float *Y, double ridge,
+                      float *W)
+{
+    enum { BLOCK = 4096 };
+    float *part = lbh_alloc((int64_t)k * (d > k ? d : k), sizeof *part);
+    double *G = lbh_alloc((int64_t)k * k, sizeof *G), *R = lbh_alloc((int64_t)k * d, sizeof *R);
+    int rc = part && G && R ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < n && !rc; i += BLOCK) {
+        int rows = n - i < BLOCK ? (int)(n - i) : BLOCK;
+        lbh_gemm_tn(k, k, rows, 1, X + i * k, X + i * k, 0, part);
+        for (int64_t j = 0; j < (int64_t)k * k; j++)
+            G[j] += (double)part[j];
+        lbh_gemm_tn(k, d, rows, 1, X + i * k, Y + i * d, 0, part);
+        for (int64_t j = 0; j < (int64_t)k * d; j++)
+            R[j] += (double)part[j];
+    }
+    if (!rc)
+        rc = lbh_solve_spd(k, d, G, ridge * (double)n, R);
+    for (int64_t j = 0; j < (int64_t)k * d && !rc; j++)
+        W[j] = (float)R[j];
+    free(part);
+    free(G);
+    free(R);
+    return rc;
+}
