@@ -49,6 +49,8 @@ static int describe(cJSON *doc, const lbh_encoder *enc)
     report_number(doc, "d", lbh_encoder_d(enc));
     report_number(doc, "nbits", lbh_encoder_nbits(enc));
     report_number(doc, "code_size", (double)lbh_encoder_code_size(enc));
+    report_number(doc, "pad_bits",
+                  (double)(8 * lbh_encoder_code_size(enc)) - lbh_encoder_nbits(enc));
     report_text(doc, "bit_order", "lsb"); /* the loader refuses any other */
     report_number(doc, "n_train", (double)lbh_encoder_n_train(enc));
     report_text(doc, "digest", digest);
@@ -61,6 +63,21 @@ static int describe(cJSON *doc, const lbh_encoder *enc)
             add_option(options, &p, value);
     }
     return rc;
+}
+
+/* What `lbh train` noted: how the rows were split, what the classes are called. */
+static void add_notes(cJSON *doc, const lbh_encoder *enc, int json)
+{
+    const char *split = lbh_encoder_note(enc, "split"), *classes = lbh_encoder_note(enc, "classes");
+    cJSON *names = classes && json ? cJSON_Parse(classes) : NULL;
+    if (split)
+        report_text(doc, "split", split);
+    if (lbh_encoder_nclasses(enc, NULL) > 0)
+        report_number(doc, "nclasses", lbh_encoder_nclasses(enc, NULL));
+    if (names)
+        cJSON_AddItemToObject(doc, "classes", names);
+    else if (classes)
+        report_text(doc, "classes", classes);
 }
 
 static int run(const command *self, int argc, char **argv)
@@ -83,6 +100,7 @@ static int run(const command *self, int argc, char **argv)
     cJSON *doc = report_new(self->name);
     report_text(doc, "model", path);
     rc = describe(doc, enc);
+    add_notes(doc, enc, json);
     lbh_encoder_free(enc);
     return common_end(doc, json, rc);
 }
