@@ -92,6 +92,23 @@ LBH_API int lbh_index_range_search_codes(lbh_range_result **result, const FaissI
  * (BHash, multi-hash). Works through IDMap. LBH_EINVAL names the parameters that the kind has. */
 LBH_API int lbh_index_set(FaissIndexBinary *index, const char *assignments);
 
+/* Makes the searches of an index run the kernels of lbh_scan.h: BFlat and BIVF, alone, under IDMap
+ * and as the coarse quantizer of BIVF. Other kinds stay as they are, which is no error; neither is
+ * it to do this twice. The new index takes over codes and lists without copying them; the old
+ * handle is freed, and *index is the new one (under IDMap it is the same).
+ *
+ * It is still an index of FAISS's class: FAISS adds to it, sets its parameters, casts it and writes
+ * it as before, and so do the functions here; a file has nothing of this in it (accelerate again
+ * what was loaded). The answers are FAISS's, equal distances by rising id also where FAISS takes
+ * those of BIVF in the order of its lists. Distances, nprobe, max_codes and statistics are FAISS's;
+ * use_heap, query_batch_size and the like are void. Searches with parameters of their own
+ * (SearchParameters, IDSelector) are FAISS's, in BIVF with our scanner of lists. A single query uses
+ * all threads. LBH_EINVAL, LBH_ENOMEM; LBH_EFAISS for an IDMap that does not own its index. */
+LBH_API int lbh_index_accelerate(FaissIndexBinary **index);
+
+/* 1 if lbh_index_accelerate has done something for this index, else 0. */
+LBH_API int lbh_index_is_accelerated(const FaissIndexBinary *index);
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 /* Writes an index as FAISS writes it (faiss::write_index_binary), to a temporary file that is
