@@ -1,6 +1,5 @@
-/* encoder.c: what all methods share: life, encoding by blocks and threads, decoding. Options are in
- * options.c, training in training.c, files in encoder_file.c. */
-#include "core/cpu.h"
+/* encoder.c: what all methods share: life, properties, linear maps, decoding. Options are in options.c,
+ * training in training.c, encoding in encoding.c, files in encoder_file.c. */
 #include "core/linear.h"
 #include "encoder_file.h"
 
@@ -8,8 +7,6 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCK = 384 }; /* rows a thread takes at a time: a multiple of the kernel's row block */
 
 const char *lbh_version(void)
 {
@@ -98,7 +95,7 @@ void lbh_encoder_free(lbh_encoder *enc)
     free(enc);
 }
 
-static bool is_asymmetric(const lbh_encoder *enc)
+bool lbh_is_asymmetric(const lbh_encoder *enc)
 {
     return enc->method->asymmetric && enc->method->asymmetric(enc);
 }
@@ -128,7 +125,7 @@ int lbh_encoder_finish(lbh_encoder *enc)
         rc = enc->method->prepare(enc);
     if (!rc && lbh_is_linear(enc))
         rc = pack_role(enc, LBH_BASE);
-    if (!rc && lbh_is_linear(enc) && is_asymmetric(enc))
+    if (!rc && lbh_is_linear(enc) && lbh_is_asymmetric(enc))
         rc = pack_role(enc, LBH_QUERY);
     if (rc) {
         drop_prepared(enc);
@@ -170,31 +167,9 @@ int64_t lbh_encoder_n_train(const lbh_encoder *enc)
     return enc->n_train;
 }
 
-/* ---- Encoding ------------------------------------------------------------------------------ */
+/* ---- Linear maps --------------------------------------------------------------------------- */
 
-/* Whether one of n floats is a NaN or an infinity: those have the highest exponent. */
-LBH_CLONES
-static bool any_nonfinite(int64_t n, const float *x)
-{
-    uint32_t highest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, sizeof bits);
-        bits &= 0x7fffffffU;
-        highest = bits > highest ? bits : highest;
-    }
-    return highest >= 0x7f800000U;
-}
-
-int64_t lbh_find_nonfinite(int64_t n, int d, const float *x)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (any_nonfinite(d, x + i * d))
-            return i;
-    return -1;
-}
-
-static int check_call(const lbh_encoder *enc, int64_t n, const void *in, const void *out)
+int lbh_check_call(const lbh_encoder *enc, int64_t n, const void *in, const void *out)
 {
     if (!enc || n < 0 || (n > 0 && (!in || !out)))
         return lbh_error(LBH_EINVAL, "lbh_encoder: NULL argument or n (%lld) below 0",
@@ -204,110 +179,17 @@ static int check_call(const lbh_encoder *enc, int64_t n, const void *in, const v
     return LBH_OK;
 }
 
-/* Where one block of results goes: codes, or z. */
-typedef struct sink {
-    uint8_t *codes;
-    float *z;
-    float *scratch; /* per thread BLOCK * nbits floats, for encoders that are not linear */
-} sink;
-
-static int encode_block(const lbh_encoder *enc, lbh_role role, int64_t first, int64_t n,
-                        const float *x, const sink *out)
-{
-    const lbh_panels *panels = enc->linear[is_asymmetric(enc) ? role : LBH_BASE];
-    uint8_t *codes = out->codes ? out->codes + (size_t)first * lbh_encoder_code_size(enc) : NULL;
-    float *z = out->z ? out->z + first * enc->nbits : NULL;
-    if (panels && codes)
-        lbh_panels_encode(panels, n, x, codes);
-    else if (panels)
-        lbh_panels_apply(panels, n, x, z);
-    else {
-        if (!z)
-            z = out->scratch + (int64_t)omp_get_thread_num() * BLOCK * enc->nbits;
-        LBH_TRY(enc->method->project(enc, role, n, x, z));
-        if (codes)
-            lbh_pack_bits(n, enc->nbits, z, codes);
-    }
-    return LBH_OK;
-}
-
-/* Error texts are per thread: the first bad row and the error code are carried out of the parallel
- * region and raised by the caller's thread. */
-static int run_blocks(const lbh_encoder *enc, lbh_role role, int64_t n, const float *x,
-                      const sink *out)
-{
-    int64_t bad_row = INT64_MAX;
-    int failure = LBH_OK; /* error codes are negative */
-    int64_t nblocks = (n + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(dynamic) if (nblocks > 1) reduction(min : bad_row, failure)
-    for (int64_t b = 0; b < nblocks; b++) {
-        int64_t first = b * BLOCK, rows = n - first < BLOCK ? n - first : BLOCK;
-        const float *block = x + first * enc->d;
-        int64_t bad = lbh_find_nonfinite(rows, enc->d, block);
-        int rc = bad >= 0 ? LBH_OK : encode_block(enc, role, first, rows, block, out);
-        if (bad >= 0 && first + bad < bad_row)
-            bad_row = first + bad;
-        if (rc < failure)
-            failure = rc;
-    }
-    if (bad_row != INT64_MAX)
-        return lbh_error(LBH_EINVAL, "%s: row %lld holds a NaN or an infinity", enc->method->name,
-                         (long long)bad_row);
-    if (failure)
-        return lbh_error(failure, "%s: encoding failed in a worker thread (error %d)",
-                         enc->method->name, failure);
-    return LBH_OK;
-}
-
-static int encode_role(const lbh_encoder *enc, lbh_role role, int64_t n, const float *x,
-                       uint8_t *codes)
-{
-    LBH_TRY(check_call(enc, n, x, codes));
-    sink out = {.codes = codes};
-    if (!enc->linear[LBH_BASE]) {
-        out.scratch = lbh_alloc((int64_t)omp_get_max_threads() * BLOCK, //
-                                (size_t)enc->nbits * sizeof(float));
-        if (!out.scratch)
-            return LBH_ENOMEM;
-    }
-    int rc = run_blocks(enc, role, n, x, &out);
-    free(out.scratch);
-    return rc;
-}
-
-int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes)
-{
-    return encode_role(enc, LBH_BASE, n, x, codes);
-}
-
-int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes)
-{
-    return encode_role(enc, LBH_QUERY, n, x, codes);
-}
-
-int lbh_encoder_project(const lbh_encoder *enc, int64_t n, const float *x, float *z)
-{
-    LBH_TRY(check_call(enc, n, x, z));
-    return run_blocks(enc, LBH_BASE, n, x, &(sink){.z = z});
-}
-
-int lbh_encoder_project_queries(const lbh_encoder *enc, int64_t n, const float *x, float *z)
-{
-    LBH_TRY(check_call(enc, n, x, z));
-    return run_blocks(enc, LBH_QUERY, n, x, &(sink){.z = z});
-}
-
 int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b)
 {
-    LBH_TRY(check_call(enc, 1, A, b));
-    if (!lbh_is_linear(enc) || is_asymmetric(enc))
+    LBH_TRY(lbh_check_call(enc, 1, A, b));
+    if (!lbh_is_linear(enc) || lbh_is_asymmetric(enc))
         return lbh_error(LBH_EINVAL, "%s: the encoder is not one linear map", enc->method->name);
     return enc->method->linear(enc, LBH_BASE, A, b);
 }
 
 int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *unit)
 {
-    LBH_TRY(check_call(enc, unit != NULL, A, b));
+    LBH_TRY(lbh_check_call(enc, unit != NULL, A, b));
     if (!unit)
         return lbh_error(LBH_EINVAL, "lbh_encoder_linear_queries: unit is NULL");
     *unit = 0;
@@ -323,7 +205,7 @@ int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *
 
 int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c)
 {
-    LBH_TRY(check_call(enc, 1, U, c));
+    LBH_TRY(lbh_check_call(enc, 1, U, c));
     if (!enc->method->decoder)
         return lbh_error(LBH_EINVAL, "%s: the method has no decoder", enc->method->name);
     return enc->method->decoder(enc, U, c);
@@ -331,7 +213,7 @@ int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c)
 
 int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x)
 {
-    LBH_TRY(check_call(enc, n, codes, x));
+    LBH_TRY(lbh_check_call(enc, n, codes, x));
     float *U = lbh_alloc((int64_t)enc->nbits * enc->d, sizeof *U);
     float *c = lbh_alloc(enc->d, sizeof *c);
     int rc = U && c ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;

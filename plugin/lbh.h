@@ -200,6 +200,14 @@ LBH_API int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x
 LBH_API int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x,
                                        uint8_t *codes);
 
+/* The same from whole numbers 0 .. 255 (.bvecs, .u8bin), without a copy as floats: row i is
+ * x[i * stride] .. x[i * stride + d - 1]; stride >= d bytes (d + 4 for the rows of a .bvecs file). The
+ * codes are those of the same numbers as floats. LBH_EINVAL (stride), LBH_ESTATE, LBH_ENOMEM. */
+LBH_API int lbh_encoder_encode_u8(const lbh_encoder *enc, int64_t n, const uint8_t *x,
+                                  int64_t stride, uint8_t *codes);
+LBH_API int lbh_encoder_encode_queries_u8(const lbh_encoder *enc, int64_t n, const uint8_t *x,
+                                          int64_t stride, uint8_t *codes);
+
 /* Encodes n database rows and then improves each code, by flips of single bits until `iterations` of
  * them in a row gained nothing (0: until no flip gains), towards the code from which the decoder rebuilds the row best (the most probable code under the
  * generative model, argmin_h ||x - x^(h)||^2; tabu search over the quadratic form of the decoder's

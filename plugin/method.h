@@ -152,6 +152,9 @@ int lbh_visit_allocate(lbh_encoder *enc); /* allocates the learned tensors, zero
 void lbh_visit_free(lbh_encoder *enc);
 int lbh_encoder_finish(lbh_encoder *enc); /* packs and prepares after train or load */
 bool lbh_is_linear(const lbh_encoder *enc); /* has its method's linear() under its options */
+bool lbh_is_asymmetric(const lbh_encoder *enc);
+/* LBH_EINVAL, LBH_ESTATE unless a trained encoder can work on n rows from `in` to `out`. */
+int lbh_check_call(const lbh_encoder *enc, int64_t n, const void *in, const void *out);
 
 /* First row of x[n * d] that holds a NaN or an infinity, or -1. */
 int64_t lbh_find_nonfinite(int64_t n, int d, const float *x);

@@ -1,7 +1,9 @@
 /* linear.c: see linear.h. Register tiles of ROWS vectors x up to 4 panels (64 outputs): per k, a tile
  * of 6 x 64 does 24 fused multiply-adds of 16 lanes on 10 loads, so the FMA ports are the limit.
  * Panels are walked in slices of KBLOCK columns that stay in the L2 cache while a block of rows
- * passes over them; the partial sums wait in `acc` and are taken up again in the same order. */
+ * passes over them; the partial sums wait in `acc` and are taken up again in the same order. While
+ * a tile is at work it asks memory for the next tile's rows. Rows of bytes become floats a tile at a
+ * time, in the L1 cache. */
 #include "core/linear.h"
 
 #include "core/arena.h"
@@ -16,11 +18,17 @@
 #include <immintrin.h>
 #endif
 
-enum { LANES = 16, GROUP = 4, ROWS = 6, ROW_BLOCK = 96, KBLOCK = 1024 };
+enum { LANES = 16, GROUP = 4, ROWS = 6, ROW_BLOCK = 96, KBLOCK = 1024, LINE = 16 };
 
-/* Adds the products of columns 0 .. k-1 to acc[rows][npanels * LANES]. x has stride ldx; panel p
- * starts at w + p * ldw. */
-typedef void (*tile_fn)(int rows, int npanels, int k, const float *x, int64_t ldx, const float *w,
+/* The rows of a tile and those of the next one, each with the floats from row to row. */
+typedef struct tile_rows {
+    const float *x, *next;
+    int64_t ldx, ldnext;
+} tile_rows;
+
+/* Adds the products of columns 0 .. k-1 to acc[rows][npanels * LANES]; panel p starts at
+ * w + p * ldw. */
+typedef void (*tile_fn)(int rows, int npanels, int k, const tile_rows *t, const float *w,
                         int64_t ldw, float *acc);
 
 struct lbh_panels {
@@ -30,7 +38,7 @@ struct lbh_panels {
     tile_fn tile;
 };
 
-static void tile_scalar(int rows, int npanels, int k, const float *x, int64_t ldx, const float *w,
+static void tile_scalar(int rows, int npanels, int k, const tile_rows *t, const float *w,
                         int64_t ldw, float *acc)
 {
     for (int p = 0; p < npanels; p++)
@@ -38,7 +46,7 @@ static void tile_scalar(int rows, int npanels, int k, const float *x, int64_t ld
             float *a = acc + (r * npanels + p) * LANES;
             for (int i = 0; i < k; i++)
                 for (int j = 0; j < LANES; j++)
-                    a[j] = fmaf(x[r * ldx + i], w[p * ldw + i * LANES + j], a[j]);
+                    a[j] = fmaf(t->x[r * t->ldx + i], w[p * ldw + i * LANES + j], a[j]);
         }
 }
 
@@ -46,9 +54,11 @@ static void tile_scalar(int rows, int npanels, int k, const float *x, int64_t ld
 
 /* R and P are constants at every call, so the loops unroll and s[][] lives in registers. */
 __attribute__((target("avx512f"), always_inline)) static inline void
-tile_avx512_fixed(const int R, const int P, int k, const float *x, int64_t ldx, const float *w,
-                  int64_t ldw, float *acc)
+tile_avx512_fixed(const int R, const int P, int k, const tile_rows *t, const float *w, int64_t ldw,
+                  float *acc)
 {
+    const float *x = t->x, *next = t->next;
+    int64_t ldx = t->ldx, ldnext = t->ldnext;
     __m512 s[ROWS][GROUP];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -57,6 +67,8 @@ tile_avx512_fixed(const int R, const int P, int k, const float *x, int64_t ldx, 
             s[r][p] = _mm512_loadu_ps(acc + (r * P + p) * LANES);
     for (int i = 0; i < k; i++) {
         __m512 wv[GROUP];
+        if (i % LINE < R)
+            __builtin_prefetch(next + i % LINE * ldnext + i / LINE * LINE);
 #pragma GCC unroll 4
         for (int p = 0; p < P; p++)
             wv[p] = _mm512_loadu_ps(w + p * ldw + (int64_t)i * LANES);
@@ -75,13 +87,12 @@ tile_avx512_fixed(const int R, const int P, int k, const float *x, int64_t ldx, 
             _mm512_storeu_ps(acc + (r * P + p) * LANES, s[r][p]);
 }
 
-__attribute__((target("avx512f"))) static void tile_avx512(int rows, int npanels, int k,
-                                                           const float *x, int64_t ldx,
-                                                           const float *w, int64_t ldw, float *acc)
+__attribute__((target("avx512f"))) static void
+tile_avx512(int rows, int npanels, int k, const tile_rows *t, const float *w, int64_t ldw, float *acc)
 {
 #define CASE(R, P)                                                                                 \
     case R * GROUP + P:                                                                            \
-        tile_avx512_fixed(R, P, k, x, ldx, w, ldw, acc);                                           \
+        tile_avx512_fixed(R, P, k, t, w, ldw, acc);                                                \
         break;
 #define CASES(R) CASE(R, 1) CASE(R, 2) CASE(R, 3) CASE(R, 4)
     switch (rows * GROUP + npanels) {
@@ -118,19 +129,18 @@ tile_avx2_fixed(const int R, int k, const float *x, int64_t ldx, const float *w,
     }
 }
 
-__attribute__((target("avx2,fma"))) static void tile_avx2(int rows, int npanels, int k,
-                                                          const float *x, int64_t ldx,
-                                                          const float *w, int64_t ldw, float *acc)
+__attribute__((target("avx2,fma"))) static void
+tile_avx2(int rows, int npanels, int k, const tile_rows *t, const float *w, int64_t ldw, float *acc)
 {
     for (int p = 0; p < npanels; p++) {
         float *a = acc + p * LANES;
         const float *wp = w + p * ldw;
         int64_t lda = (int64_t)npanels * LANES;
         if (rows == ROWS)
-            tile_avx2_fixed(ROWS, k, x, ldx, wp, a, lda);
+            tile_avx2_fixed(ROWS, k, t->x, t->ldx, wp, a, lda);
         else
             for (int r = 0; r < rows; r++)
-                tile_avx2_fixed(1, k, x + r * ldx, ldx, wp, a + r * lda, lda);
+                tile_avx2_fixed(1, k, t->x + r * t->ldx, t->ldx, wp, a + r * lda, lda);
     }
 }
 
@@ -185,18 +195,52 @@ void lbh_panels_free(lbh_panels *p)
     free(p);
 }
 
-/* acc[n][np * LANES] = A x + b for the np panels from `first` on and n <= ROW_BLOCK rows. */
-static void multiply(const lbh_panels *p, int first, int np, int n, const float *x, float *acc)
+/* Rows of floats, or of bytes (then x is NULL), `stride` numbers from row to row. */
+typedef struct rows_in {
+    const float *x;
+    const uint8_t *bytes;
+    int64_t stride;
+} rows_in;
+
+LBH_CLONES
+static void widen(int n, const uint8_t *restrict bytes, float *restrict x)
 {
-    int64_t ldw = (int64_t)p->d * LANES;
-    const float *w = p->w + first * ldw;
+    for (int i = 0; i < n; i++)
+        x[i] = (float)(int)bytes[i];
+}
+
+/* One tile: `count` rows from `row` on, k columns from `column` on. `left` rows follow them. */
+static void multiply_tile(const lbh_panels *p, int first, int np, int64_t row, int count,
+                          int64_t left, int column, int k, const rows_in *in, float *acc)
+{
+    float wide[ROWS * KBLOCK];
+    tile_rows t = {.x = wide, .next = wide, .ldx = k, .ldnext = 0};
+    int64_t at = row * in->stride + column, ldw = (int64_t)p->d * LANES;
+    if (in->x) {
+        t.x = t.next = in->x + at;
+        t.ldx = in->stride;
+    } else
+        for (int r = 0; r < count; r++)
+            widen(k, in->bytes + at + r * in->stride, wide + r * k);
+    if (in->x && left >= count) {
+        t.next = t.x + count * in->stride;
+        t.ldnext = in->stride;
+    }
+    p->tile(count, np, k, &t, p->w + first * ldw + (int64_t)column * LANES, ldw, acc);
+}
+
+/* acc[n][np * LANES] = A x + b for the np panels from `first` on and the n <= ROW_BLOCK rows from
+ * `row` on; `left` rows follow them. */
+static void multiply(const lbh_panels *p, int first, int np, int64_t row, int n, int64_t left,
+                     const rows_in *in, float *acc)
+{
     memset(acc, 0, (size_t)n * (size_t)np * LANES * sizeof *acc);
     for (int k0 = 0; k0 < p->d; k0 += KBLOCK) {
         int k = p->d - k0 < KBLOCK ? p->d - k0 : KBLOCK;
         for (int r = 0; r < n; r += ROWS) {
-            int rows = n - r < ROWS ? n - r : ROWS;
-            p->tile(rows, np, k, x + (int64_t)r * p->d + k0, p->d, w + (int64_t)k0 * LANES, ldw,
-                    acc + r * np * LANES);
+            int count = n - r < ROWS ? n - r : ROWS;
+            multiply_tile(p, first, np, row + r, count, left + n - r - count, k0, k, in,
+                          acc + r * np * LANES);
         }
     }
     const float *bias = p->bias + first * LANES;
@@ -210,20 +254,34 @@ static inline int least(int64_t a, int b)
     return a < b ? (int)a : b;
 }
 
-void lbh_panels_apply(const lbh_panels *p, int64_t n, const float *x, float *z)
+/* Whether the first of `width` values of each row is finite. A NaN or an infinity in x makes all
+ * values of its row NaN or infinite: nothing that is added later undoes it. */
+static bool all_finite(int rows, int width, const float *acc)
+{
+    float sum = 0; /* z - z is 0 for a finite z, NaN for others */
+    for (int r = 0; r < rows; r++)
+        sum += acc[r * width] - acc[r * width];
+    return sum == 0;
+}
+
+bool lbh_panels_apply(const lbh_panels *p, int64_t n, const float *x, float *z)
 {
     float acc[ROW_BLOCK * GROUP * LANES];
+    rows_in in = {x, NULL, p->d};
+    bool finite = true;
     for (int64_t i = 0; i < n; i += ROW_BLOCK) {
         int rows = least(n - i, ROW_BLOCK);
         for (int g = 0; g < p->npanels; g += GROUP) {
             int np = least(p->npanels - g, GROUP), width = np * LANES;
-            multiply(p, g, np, rows, x + i * p->d, acc);
+            multiply(p, g, np, i, rows, n - i - rows, &in, acc);
+            finite = finite && all_finite(rows, width, acc);
             int used = least(p->nout - g * LANES, width);
             for (int r = 0; r < rows; r++)
                 memcpy(z + (i + r) * p->nout + g * LANES, acc + r * width,
                        (size_t)used * sizeof *z);
         }
     }
+    return finite;
 }
 
 /* Clones are for static functions only: the resolver of any other would be exported. */
@@ -269,10 +327,11 @@ __attribute__((target("avx512f"))) static void pack_avx512(int nbytes, const flo
 }
 #endif
 
-void lbh_panels_encode(const lbh_panels *p, int64_t n, const float *x, uint8_t *codes)
+static bool encode(const lbh_panels *p, int64_t n, const rows_in *in, uint8_t *codes)
 {
     float acc[ROW_BLOCK * GROUP * LANES];
     int code_size = (p->nout + 7) / 8;
+    bool finite = true;
     pack_fn pack = pack_scalar;
 #if defined(__x86_64__)
     if (p->tile == tile_avx512)
@@ -282,7 +341,8 @@ void lbh_panels_encode(const lbh_panels *p, int64_t n, const float *x, uint8_t *
         int rows = least(n - i, ROW_BLOCK);
         for (int g = 0; g < p->npanels; g += GROUP) {
             int np = least(p->npanels - g, GROUP), width = np * LANES;
-            multiply(p, g, np, rows, x + i * p->d, acc);
+            multiply(p, g, np, i, rows, n - i - rows, in, acc);
+            finite = finite && all_finite(rows, width, acc);
             /* Outputs beyond nout would pack as ones: make them negative. */
             for (int j = least(p->nout - g * LANES, width); j < width; j++)
                 for (int r = 0; r < rows; r++)
@@ -292,6 +352,18 @@ void lbh_panels_encode(const lbh_panels *p, int64_t n, const float *x, uint8_t *
                 pack(nbytes, acc + r * width, codes + (i + r) * code_size + g * LANES / 8);
         }
     }
+    return finite;
+}
+
+bool lbh_panels_encode(const lbh_panels *p, int64_t n, const float *x, uint8_t *codes)
+{
+    return encode(p, n, &(rows_in){x, NULL, p->d}, codes);
+}
+
+void lbh_panels_encode_u8(const lbh_panels *p, int64_t n, const uint8_t *x, int64_t stride,
+                          uint8_t *codes)
+{
+    encode(p, n, &(rows_in){NULL, x, stride}, codes);
 }
 
 void lbh_unpack_bits(int64_t n, int nbits, const uint8_t *codes, float *h)

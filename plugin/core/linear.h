@@ -7,6 +7,7 @@
 #ifndef LBH_CORE_LINEAR_H
 #define LBH_CORE_LINEAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,11 +17,16 @@ typedef struct lbh_panels lbh_panels;
 int lbh_panels_new(lbh_panels **panels, int nout, int d, const float *A, const float *b);
 void lbh_panels_free(lbh_panels *panels);
 
-/* z[n * nout] = A x + b, one thread. */
-void lbh_panels_apply(const lbh_panels *panels, int64_t n, const float *x, float *z);
+/* z[n * nout] = A x + b, one thread. False if a z is not finite: that is so for every x with a NaN or
+ * an infinity, and for sums that overflow. */
+bool lbh_panels_apply(const lbh_panels *panels, int64_t n, const float *x, float *z);
 
-/* codes[n * (nout + 7) / 8] = packed [A x + b >= 0], one thread. A NaN gives 0. */
-void lbh_panels_encode(const lbh_panels *panels, int64_t n, const float *x, uint8_t *codes);
+/* codes[n * (nout + 7) / 8] = packed [A x + b >= 0], one thread. A NaN gives 0. False as above. */
+bool lbh_panels_encode(const lbh_panels *panels, int64_t n, const float *x, uint8_t *codes);
+
+/* The same codes from rows of whole numbers 0 .. 255, `stride` bytes from row to row. */
+void lbh_panels_encode_u8(const lbh_panels *panels, int64_t n, const uint8_t *x, int64_t stride,
+                          uint8_t *codes);
 
 /* Packs [z >= 0] of n rows of nbits floats; pad bits are 0. */
 void lbh_pack_bits(int64_t n, int nbits, const float *z, uint8_t *codes);

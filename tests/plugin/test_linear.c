@@ -112,3 +112,76 @@ Test(linear, unpacking_undoes_packing)
         cr_assert_eq(h[i], z[i] >= 0);
     free(z);
 }
+
+/* 1 .. 130 of both, against the chain of fused multiply-adds that linear.h promises. */
+Test(linear, every_shape_is_the_chain_of_fused_multiply_adds)
+{
+    enum { MOST = 130, N = 8 };
+    float *A = normal(MOST * MOST, 21), *b = normal(MOST, 22), *x = normal(N * MOST, 23);
+    float z[N * MOST];
+    for (int d = 1; d <= MOST; d += d < 20 ? 1 : 11)
+        for (int nout = 1; nout <= MOST; nout++) {
+            lbh_panels *p = panels("avx512", nout, d, A, b);
+            int n = 1 + (d + nout) % N;
+            cr_assert(lbh_panels_apply(p, n, x, z));
+            for (int i = 0; i < n; i++)
+                for (int j = 0; j < nout; j++) {
+                    float sum = 0;
+                    for (int k = 0; k < d; k++)
+                        sum = fmaf(x[i * d + k], A[j * d + k], sum);
+                    cr_assert_eq(z[i * nout + j], sum + b[j], "%d x %d x %d", n, d, nout);
+                }
+            lbh_panels_free(p);
+        }
+    free(A), free(b), free(x);
+}
+
+Test(linear, bytes_give_the_codes_of_the_same_floats)
+{
+    const int shape[][3] = {{1, 1, 1},    {5, 7, 9},     {6, 16, 64},   {97, 33, 65},
+                            {200, 130, 8}, {13, 1025, 70}, {7, 2049, 130}, {385, 4, 3}};
+    const char *isa[] = {"scalar", "avx2", "avx512"};
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++)
+        for (int extra = 0; extra <= 4; extra += 4)
+            for (int v = 0; v < 3; v++) {
+                int n = shape[s][0], d = shape[s][1], nout = shape[s][2], stride = d + extra;
+                size_t code_size = ((size_t)nout + 7) / 8;
+                float *A = normal((int64_t)nout * d, 31), *b = normal(nout, 32);
+                float *x = malloc(sizeof *x * (size_t)(n * d));
+                uint8_t *bytes = malloc((size_t)(n * stride)); /* exactly: no byte beyond is read */
+                uint8_t *codes = malloc((size_t)n * code_size), *same = malloc((size_t)n * code_size);
+                for (int i = 0; i < n * stride; i++)
+                    bytes[i] = (uint8_t)(256 * test_uniform(33, (uint64_t)i));
+                for (int i = 0; i < n; i++)
+                    for (int k = 0; k < d; k++)
+                        x[i * d + k] = bytes[i * stride + k];
+                lbh_panels *p = panels(isa[v], nout, d, A, b);
+                cr_assert(lbh_panels_encode(p, n, x, codes));
+                lbh_panels_encode_u8(p, n, bytes, stride, same);
+                cr_assert(memcmp(codes, same, (size_t)n * code_size) == 0, "%s %d x %d x %d",
+                          isa[v], n, d, nout);
+                lbh_panels_free(p);
+                free(A), free(b), free(x), free(bytes), free(codes), free(same);
+            }
+}
+
+/* Wherever it stands, and whatever it is multiplied with, zeros included. */
+Test(linear, a_value_that_is_not_finite_shows)
+{
+    enum { D = 37, OUT = 70, N = 100 };
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    float *A = normal(OUT * D, 41), *x = normal(N * D, 42), z[N * OUT];
+    uint8_t codes[N * 9];
+    for (int k = 0; k < D; k += 2)
+        A[k] = 0;
+    lbh_panels *p = panels("avx512", OUT, D, A, NULL);
+    cr_assert(lbh_panels_apply(p, N, x, z) && lbh_panels_encode(p, N, x, codes));
+    for (int i = 0; i < N * D; i += 7) {
+        float kept = x[i];
+        x[i] = bad[i % 3];
+        cr_assert(!lbh_panels_apply(p, N, x, z) && !lbh_panels_encode(p, N, x, codes), "%d", i);
+        x[i] = kept;
+    }
+    lbh_panels_free(p);
+    free(A), free(x);
+}

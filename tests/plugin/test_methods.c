@@ -128,6 +128,32 @@ Test(methods, codes_do_not_depend_on_threads_or_blocks)
     }
 }
 
+Test(methods, encode_bytes_as_the_same_floats)
+{
+    enum { ROWS = 801, STRIDE = D + 4 };
+    uint8_t *bytes = malloc((size_t)ROWS * STRIDE);
+    float *x = malloc(sizeof *x * ROWS * D);
+    for (int i = 0; i < ROWS * STRIDE; i++)
+        bytes[i] = (uint8_t)(8 * test_uniform(5, (uint64_t)i)); /* near the mixture */
+    for (int i = 0; i < ROWS * D; i++)
+        x[i] = bytes[i / D * STRIDE + i % D];
+    FOR_ALL_METHODS(m) {
+        lbh_encoder *enc = trained(m, N, D, 20);
+        uint8_t codes[ROWS * 3], same[ROWS * 3];
+        OK(lbh_encoder_encode(enc, ROWS, x, codes));
+        OK(lbh_encoder_encode_u8(enc, ROWS, bytes, STRIDE, same));
+        cr_assert(memcmp(codes, same, sizeof codes) == 0, "%s", m);
+        OK(lbh_encoder_encode_queries(enc, ROWS, x, codes));
+        OK(lbh_encoder_encode_queries_u8(enc, ROWS, bytes, STRIDE, same));
+        cr_assert(memcmp(codes, same, sizeof codes) == 0, "%s", m);
+        OK(lbh_encoder_encode_u8(enc, 0, NULL, D, NULL));
+        cr_assert_eq(lbh_encoder_encode_u8(enc, 1, bytes, D - 1, same), LBH_EINVAL);
+        cr_assert_eq(lbh_encoder_encode_u8(enc, 1, NULL, D, same), LBH_EINVAL);
+        lbh_encoder_free(enc);
+    }
+    free(bytes), free(x);
+}
+
 Test(methods, a_seed_gives_one_model_whatever_the_threads)
 {
     FOR_ALL_METHODS(m) {
