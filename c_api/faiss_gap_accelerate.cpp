@@ -29,10 +29,10 @@ extern "C" {
 #include <faiss/IndexIVF.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissAssert.h>
-#include <faiss/impl/IDSelector.h>
 #include <faiss/utils/Heap.h>
 
-namespace {
+namespace
+{
 
 using faiss::SearchParameters;
 
@@ -44,7 +44,10 @@ void check(int rc)
 }
 
 struct FreeResult {
-    void operator()(lbh_range_result *result) const { lbh_range_result_free(result); }
+    void operator()(lbh_range_result *result) const
+    {
+        lbh_range_result_free(result);
+    }
 };
 using Result = std::unique_ptr<lbh_range_result, FreeResult>;
 
@@ -68,7 +71,9 @@ void copy_answers(faiss::RangeSearchResult *to, int64_t first, const lbh_range_r
 // ---- BFlat -------------------------------------------------------------------------------------
 
 struct Flat final : faiss::IndexBinaryFlat {
-    explicit Flat(faiss::IndexBinaryFlat &&stock) : IndexBinaryFlat(std::move(stock)) {}
+    explicit Flat(faiss::IndexBinaryFlat &&stock) : IndexBinaryFlat(std::move(stock))
+    {
+    }
 
     void search(int64_t n, const uint8_t *x, int64_t k, int32_t *distances, int64_t *labels,
                 const SearchParameters *params) const override
@@ -98,13 +103,18 @@ struct Flat final : faiss::IndexBinaryFlat {
 
 // The scanner that FAISS's own searches in inverted lists ask for.
 struct Scanner final : faiss::BinaryInvertedListScanner {
-    Scanner(size_t size, bool pairs, const faiss::IDSelector *selector)
-        : size_(size), pairs_(pairs), selector_(selector)
+    Scanner(size_t size, bool pairs) : size_(size), pairs_(pairs)
     {
     }
 
-    void set_query(const uint8_t *query) override { query_ = query; }
-    void set_list(int64_t number, uint8_t) override { number_ = number; }
+    void set_query(const uint8_t *query) override
+    {
+        query_ = query;
+    }
+    void set_list(int64_t number, uint8_t) override
+    {
+        number_ = number;
+    }
 
     uint32_t distance_to_code(const uint8_t *code) const override
     {
@@ -117,8 +127,6 @@ struct Scanner final : faiss::BinaryInvertedListScanner {
     size_t scan_codes(size_t n, const uint8_t *codes, const int64_t *ids, int32_t *distances,
                       int64_t *labels, size_t k) const override
     {
-        if (selector_)
-            return scan_selected(n, codes, ids, distances, labels, k);
         distance_.resize(k);
         label_.resize(k);
         const lbh_code_list list = {static_cast<int64_t>(n), codes, pairs_ ? nullptr : ids};
@@ -127,7 +135,9 @@ struct Scanner final : faiss::BinaryInvertedListScanner {
                                        static_cast<int64_t>(k), distance_.data(), label_.data()));
         size_t better = 0;
         for (; better < k && label_[better] != -1 && distance_[better] < distances[0]; better++)
-            push(k, distances, labels, distance_[better], label_[better]);
+            faiss::heap_replace_top<faiss::CMax<int32_t, int64_t>>(
+                k, distances, labels, distance_[better],
+                pairs_ ? name(label_[better], nullptr) : label_[better]);
         return better;
     }
 
@@ -139,43 +149,19 @@ struct Scanner final : faiss::BinaryInvertedListScanner {
         lbh_range_result *found = nullptr;
         check(lbh_hamming_range_lists(&found, 1, query_, size_, 1, &which, 1, &list, radius));
         Result owner(found);
-        for (int64_t j = 0; j < found->lims[1]; j++) {
-            int64_t id = name(found->labels[j], ids);
-            if (!selector_ || selector_->is_member(id))
-                result.add(static_cast<float>(found->distances[j]), id);
-        }
+        for (int64_t j = 0; j < found->lims[1]; j++)
+            result.add(static_cast<float>(found->distances[j]), name(found->labels[j], ids));
     }
 
-private:
+  private:
+    // What FAISS wants to know of a code: its id, or the list and the place in it.
     int64_t name(int64_t place, const int64_t *ids) const
     {
         return pairs_ ? number_ << 32 | place : ids[place];
     }
 
-    void push(size_t k, int32_t *distances, int64_t *labels, int32_t distance, int64_t label) const
-    {
-        faiss::heap_replace_top<faiss::CMax<int32_t, int64_t>>(
-            k, distances, labels, distance, pairs_ ? name(label, nullptr) : label);
-    }
-
-    size_t scan_selected(size_t n, const uint8_t *codes, const int64_t *ids, int32_t *distances,
-                         int64_t *labels, size_t k) const
-    {
-        size_t better = 0;
-        for (size_t j = 0; j < n; j++) {
-            int64_t place = static_cast<int64_t>(j), id = name(place, ids);
-            int32_t distance = static_cast<int32_t>(distance_to_code(codes + j * size_));
-            if (distance >= distances[0] || !selector_->is_member(id))
-                continue;
-            push(k, distances, labels, distance, pairs_ ? place : id);
-            better++;
-        }
-        return better;
-    }
-
     size_t size_;
     bool pairs_;
-    const faiss::IDSelector *selector_;
     const uint8_t *query_ = nullptr;
     int64_t number_ = 0;
     mutable std::vector<int32_t> distance_; // of one list, before they go into the heap
@@ -184,8 +170,9 @@ private:
 
 // The lists that some queries probe, taken from the InvertedLists (which may have to fetch them)
 // and given back.
-class Lists {
-public:
+class Lists
+{
+  public:
     Lists(const faiss::InvertedLists *source, const std::vector<int64_t> &keys)
         : source_(source), number_(keys)
     {
@@ -227,15 +214,21 @@ public:
         std::vector<int64_t> place(keys.size(), -1);
         for (size_t i = 0; i < keys.size(); i++)
             if (keys[i] >= 0)
-                place[i] = std::lower_bound(number_.begin(), number_.end(), keys[i]) -
-                           number_.begin();
+                place[i] =
+                    std::lower_bound(number_.begin(), number_.end(), keys[i]) - number_.begin();
         return place;
     }
 
-    const lbh_code_list *data() const { return list_.data(); }
-    int64_t count() const { return static_cast<int64_t>(list_.size()); }
+    const lbh_code_list *data() const
+    {
+        return list_.data();
+    }
+    int64_t count() const
+    {
+        return static_cast<int64_t>(list_.size());
+    }
 
-private:
+  private:
     const faiss::InvertedLists *source_;
     std::vector<int64_t> number_; // rising
     std::vector<lbh_code_list> list_;
@@ -243,7 +236,9 @@ private:
 
 struct Ivf final : faiss::IndexBinaryIVF {
     // Shares everything with `stock`, which must give up what it owns.
-    explicit Ivf(const faiss::IndexBinaryIVF &stock) : IndexBinaryIVF(stock) {}
+    explicit Ivf(const faiss::IndexBinaryIVF &stock) : IndexBinaryIVF(stock)
+    {
+    }
 
     void search(int64_t n, const uint8_t *x, int64_t k, int32_t *distances, int64_t *labels,
                 const SearchParameters *params) const override
@@ -289,21 +284,19 @@ struct Ivf final : faiss::IndexBinaryIVF {
             copy_answers(result, static_cast<int64_t>(b) * block_size, *found[b]);
     }
 
-    // Without `override`: each version of FAISS has one of the two.
+    // Without `override`: later versions have a second parameter, and use their own scanner.
     virtual faiss::BinaryInvertedListScanner *get_InvertedListScanner(bool store_pairs) const
     {
-        return new Scanner(static_cast<size_t>(code_size), store_pairs, nullptr);
-    }
-    virtual faiss::BinaryInvertedListScanner *
-    get_InvertedListScanner(bool store_pairs, const faiss::IDSelector *selector) const
-    {
-        return new Scanner(static_cast<size_t>(code_size), store_pairs, selector);
+        return new Scanner(static_cast<size_t>(code_size), store_pairs);
     }
 
-private:
+  private:
     static constexpr int64_t block_size = 1024; // queries that share lists
 
-    int64_t probes() const { return static_cast<int64_t>(std::min(nlist, nprobe)); }
+    int64_t probes() const
+    {
+        return static_cast<int64_t>(std::min(nlist, nprobe));
+    }
 
     // The lists nearest to each of m queries, m x probes(), -1 for none.
     std::vector<int64_t> probe(int64_t m, const uint8_t *x) const
