@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { L = 6, D = 4, HID = 5, K = 3, CODES = 1 << L, MOST = 400 };
+enum { BITS = 10, D = 4, HID = 5, K = 3, MOST = 400 };
 
 static double softplus(double a)
 {
@@ -25,8 +25,8 @@ typedef struct bench {
     jmlh_config cfg;
     lbh_mlp encoder, head, genc, ghead;
     jmlh_batch w;
-    int nenc, size;
-    float theta[MOST], grad[MOST], X[D], y[64], noise[L];
+    int L, codes, nenc, size; /* bits, 2^bits, parameters of the encoder, of both */
+    float theta[MOST], grad[MOST], X[D], y[64], noise[BITS];
     float room[4000];
     double loss[1], exact[MOST];
 } bench;
@@ -46,12 +46,14 @@ static void take_layers(bench *t, int *used, const lbh_mlp *m, lbh_mlp_batch *w)
     }
 }
 
-static void set_up(bench *t, jmlh_config cfg, int nhidden, int head_hidden, int nout)
+static void set_up(bench *t, jmlh_config cfg, int L, int nhidden, int head_hidden, int nout)
 {
-    const int hidden[] = {HID, HID}, deep[] = {head_hidden};
+    const int hidden[] = {HID, 6, HID}, deep[] = {head_hidden};
     int used = 0;
     memset(t, 0, sizeof *t);
     t->cfg = cfg;
+    t->L = L;
+    t->codes = 1 << L;
     t->encoder = t->genc = lbh_mlp_shape(D, nhidden, hidden, L);
     t->head = t->ghead = lbh_mlp_shape(L, 1, deep, nout);
     t->nenc = (int)lbh_mlp_size(&t->encoder);
@@ -123,7 +125,7 @@ static double head_loss(const bench *t, const double *h)
     return sum;
 }
 
-static double kl(const double *a)
+static double kl(int L, const double *a)
 {
     double sum = 0;
     for (int k = 0; k < L; k++) {
@@ -133,40 +135,48 @@ static double kl(const double *a)
     return sum;
 }
 
-static double probability(const double *a, int code)
+/* q(code) of bits that are on with chances p[L] */
+static double probability(int L, const double *p, int code)
 {
     double q = 1;
     for (int k = 0; k < L; k++)
-        q *= code >> k & 1 ? sigmoid(a[k]) : 1 - sigmoid(a[k]);
+        q *= code >> k & 1 ? p[k] : 1 - p[k];
     return q;
+}
+
+static void chances(const bench *t, double *p)
+{
+    logits(t, p);
+    for (int k = 0; k < t->L; k++)
+        p[k] = sigmoid(p[k]);
 }
 
 /* E_q[loss] + lambda KL: every code is visited. */
 static double enumerated(const bench *t)
 {
-    double a[L], h[L], sum = 0;
+    double a[BITS], p[BITS], h[BITS], sum = 0;
     logits(t, a);
-    for (int code = 0; code < CODES; code++) {
-        for (int k = 0; k < L; k++)
+    chances(t, p);
+    for (int code = 0; code < t->codes; code++) {
+        for (int k = 0; k < t->L; k++)
             h[k] = code >> k & 1;
-        sum += probability(a, code) * head_loss(t, h);
+        sum += probability(t->L, p, code) * head_loss(t, h);
     }
-    return sum + t->cfg.lambda * kl(a);
+    return sum + t->cfg.lambda * kl(t->L, a);
 }
 
 /* The objective of the relaxed model: the head sees probabilities. */
 static double relaxed(const bench *t)
 {
-    double a[L], p[L];
+    double a[BITS], p[BITS];
     logits(t, a);
-    for (int k = 0; k < L; k++)
-        p[k] = sigmoid(a[k]);
-    return head_loss(t, p) + t->cfg.lambda * kl(a);
+    chances(t, p);
+    return head_loss(t, p) + t->cfg.lambda * kl(t->L, a);
 }
 
 static double gradient_at(bench *t, int code)
 {
-    for (int k = 0; k < L; k++)
+    for (int k = 0; k < t->L; k++)
         t->noise[k] = code >> k & 1 ? 0 : 1;
     return jmlh_gradients(&t->cfg, &t->encoder, &t->head, 1, t->X, t->y, t->noise, &t->w, &t->genc,
                           &t->ghead);
@@ -187,34 +197,40 @@ static void compare(bench *t, const double *mean, double (*objective)(const benc
     }
 }
 
-Test(jmlh, exact_gradient_equals_enumeration)
+static void check_exact(jmlh_loss loss, int L, int nhidden)
 {
     static bench t;
+    double mean[MOST] = {0}, p[BITS], J = 0;
+    set_up(&t, (jmlh_config){.loss = loss, .estimator = JMLH_EXACT, .lambda = 0.3f}, L, nhidden, 0,
+           K);
+    chances(&t, p);
+    for (int code = 0; code < t.codes; code++) {
+        double q = probability(L, p, code);
+        J += q * gradient_at(&t, code);
+        for (int i = 0; i < t.size; i++)
+            mean[i] += q * t.grad[i];
+    }
+    cr_assert_float_eq(J, enumerated(&t), 1e-5 * (1 + fabs(J)));
+    compare(&t, mean, enumerated);
+}
+
+Test(jmlh, exact_gradient_equals_enumeration)
+{
     for (int loss = JMLH_SOFTMAX; loss <= JMLH_SIGMOID; loss++)
-        for (int nhidden = 0; nhidden <= 2; nhidden++) {
-            double mean[MOST] = {0}, a[L], J = 0;
-            set_up(&t, (jmlh_config){.loss = (jmlh_loss)loss, .estimator = JMLH_EXACT,
-                                     .lambda = 0.3f}, nhidden, 0, K);
-            logits(&t, a);
-            for (int code = 0; code < CODES; code++) {
-                double q = probability(a, code);
-                J += q * gradient_at(&t, code);
-                for (int i = 0; i < t.size; i++)
-                    mean[i] += q * t.grad[i];
-            }
-            cr_assert_float_eq(J, enumerated(&t), 1e-5 * (1 + fabs(J)));
-            compare(&t, mean, enumerated);
-        }
+        for (int L = 1; L <= BITS; L++)
+            for (int nhidden = 0; nhidden <= 3; nhidden++)
+                if (nhidden == 1 || L % 5 == 0) /* all depths at 5 and at 10 bits */
+                    check_exact((jmlh_loss)loss, L, nhidden);
 }
 
 Test(jmlh, relaxed_gradient_equals_central_differences)
 {
     static bench t;
     for (int loss = JMLH_SOFTMAX; loss <= JMLH_SQUARES; loss++)
-        for (int deep = 0; deep < 2; deep++) {
+        for (int depth = 0; depth < 8; depth++) {
             double mean[MOST];
-            set_up(&t, (jmlh_config){.loss = (jmlh_loss)loss, .relaxed = true, .lambda = 0.3f}, 1,
-                   deep ? HID : 0, K);
+            set_up(&t, (jmlh_config){.loss = (jmlh_loss)loss, .relaxed = true, .lambda = 0.3f}, 6,
+                   depth / 2, depth % 2 ? HID : 0, K);
             double J = gradient_at(&t, 0);
             cr_assert_float_eq(J, relaxed(&t), 1e-5 * (1 + fabs(J)));
             for (int i = 0; i < t.size; i++)
@@ -226,8 +242,8 @@ Test(jmlh, relaxed_gradient_equals_central_differences)
 /* d(loss)/dh_k at a code, by central differences. */
 static double slope_at(const bench *t, int code, int k)
 {
-    double h[L], step = 1e-5;
-    for (int j = 0; j < L; j++)
+    double h[BITS], step = 1e-5;
+    for (int j = 0; j < t->L; j++)
         h[j] = code >> j & 1;
     h[k] += step;
     double up = head_loss(t, h);
@@ -241,14 +257,14 @@ Test(jmlh, biased_and_straight_through_are_what_they_say)
     static bench t;
     for (int loss = JMLH_SOFTMAX; loss <= JMLH_SQUARES; loss++)
         for (int straight = 0; straight < 2; straight++)
-            for (int code = 0; code < CODES; code += 5) {
-                double a[L];
+            for (int code = 0; code < 64; code += 5) {
+                double a[BITS];
                 set_up(&t, (jmlh_config){.loss = (jmlh_loss)loss,
                                          .estimator = straight ? JMLH_STRAIGHT : JMLH_BIASED,
-                                         .lambda = 0.3f, .penalty = 0.7f}, 1, 0, K);
+                                         .lambda = 0.3f, .penalty = 0.7f}, 6, 1, 0, K);
                 gradient_at(&t, code);
                 logits(&t, a);
-                for (int k = 0; k < L; k++) {
+                for (int k = 0; k < t.L; k++) {
                     double p = sigmoid(a[k]), h = code >> k & 1, s = slope_at(&t, code, k);
                     double own = p * (1 - p) * (0.3 * a[k] + 2 * 0.7 * (p - h));
                     double want = (straight ? s : p * (1 - p) * s) + own;
@@ -261,23 +277,24 @@ Test(jmlh, biased_and_straight_through_are_what_they_say)
 Test(jmlh, without_noise_the_sign_of_the_logit_decides)
 {
     static bench t;
-    double a[L];
-    set_up(&t, (jmlh_config){.loss = JMLH_SOFTMAX}, 1, 0, K);
+    double a[BITS];
+    set_up(&t, (jmlh_config){.loss = JMLH_SOFTMAX}, BITS, 1, 0, K);
     logits(&t, a);
     jmlh_gradients(&t.cfg, &t.encoder, &t.head, 1, t.X, t.y, NULL, &t.w, &t.genc, &t.ghead);
-    for (int k = 0; k < L; k++)
+    for (int k = 0; k < t.L; k++)
         cr_assert_eq(t.w.H[k], a[k] > 0 ? 1.0f : 0.0f);
 }
 
 /* Means over the batch: two equal rows give the gradient of one. */
 Test(jmlh, losses_are_means_over_the_batch)
 {
+    enum { L = 6 };
     static bench t;
     float X[2 * D], y[2 * K], noise[2 * L], room[2000] = {0}, *at = room, one[MOST];
     double loss[2];
     jmlh_batch w = {.loss = loss};
-    set_up(&t, (jmlh_config){.loss = JMLH_SIGMOID, .estimator = JMLH_EXACT, .lambda = 0.2f}, 1, 0,
-           K);
+    set_up(&t, (jmlh_config){.loss = JMLH_SIGMOID, .estimator = JMLH_EXACT, .lambda = 0.2f}, L, 1,
+           0, K);
     double J = gradient_at(&t, 37);
     memcpy(one, t.grad, sizeof one);
     for (int i = 0; i < 2; i++) {
