@@ -1,0 +1,112 @@
+/* hamming.h: how the parts of the Hamming search fit together.
+ *
+ * A KERNEL (hamming_scalar.c, _avx2.c, _avx512.c, _neon.c) compares every code of a run with every
+ * query of a block, and reports the codes that are nearer than the query's BAR. A COLLECTOR
+ * (hamming_collect.c) keeps what may still be an answer of one query, and lowers the bar. hamming.c
+ * cuts the work into blocks and slices and runs them.
+ *
+ * Almost all codes fail at the bar, so a kernel takes the smallest of up to 32 distances and makes
+ * one comparison for all of them. Which codes a kernel reports above those that are near enough
+ * changes nothing: the collector looks again. So every kernel gives the same answers. */
+#ifndef LBH_SCAN_HAMMING_H
+#define LBH_SCAN_HAMMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Collectors ---------------------------------------------------------------------------- */
+
+typedef struct lbh_answer {
+    int64_t id;
+    int32_t distance;
+} lbh_answer;
+
+/* The k best answers so far of one query, or all below a radius (k = 0).
+ *
+ * histogram[t] counts the answers at distance t < limit, `below` is their sum. It is kept below k
+ * by lowering `limit`: as soon as k answers lie below the limit, none at the limit is needed any
+ * more. So, once k answers were seen, `limit` is the distance of the k-th best. */
+typedef struct lbh_collector {
+    int64_t k;
+    bool ordered;         /* ids rise from call to call: of equal distances the first ones win */
+    bool failed;          /* there was no memory for an answer */
+    int32_t limit;        /* an answer at a larger distance is none; k = 0: end - 1 */
+    int64_t bar;          /* a code is of interest if its distance is below it */
+    int64_t tie;          /* a code at the limit is of interest if its id is below it */
+    int64_t below;
+    int64_t *histogram;   /* [bits of a code + 2]; k = 0: NULL */
+    int64_t count, room;  /* k > 0: room > k, or as many as there can be codes */
+    lbh_answer *answer;   /* [room]; k = 0: grows, freed by lbh_collector_free */
+} lbh_collector;
+
+/* Starts a search, among the codes at a distance < `end`, for the k best (k > 0; histogram and
+ * answer[room] are there; end <= nbits + 1) or for all (k = 0). */
+void lbh_collector_start(lbh_collector *c, int64_t k, bool ordered, int64_t nbits, int32_t end);
+
+/* Takes a code at a distance below c->bar. */
+void lbh_collector_add(lbh_collector *c, int64_t id, int32_t distance);
+
+/* Writes the best by (distance, id) to distances[k], labels[k], k >= c->k; missing ones are
+ * INT32_MAX, -1. Ends the search. */
+void lbh_collector_write(lbh_collector *c, int32_t *distances, int64_t *labels, int64_t k);
+
+/* Writes all answers of `count` collectors (k = 0) that lie `stride` apart, by (distance, id);
+ * start[nbits + 2] is scratch. */
+void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t stride, int64_t nbits,
+                              int64_t *start, int32_t *distances, int64_t *labels);
+
+/* ---- Kernels ------------------------------------------------------------------------------- */
+
+enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32 };
+
+/* A block of queries against runs of codes. */
+typedef struct lbh_scan {
+    size_t code_size;
+    int64_t words;             /* of 8 bytes in a query: code_size rounded up */
+    int64_t nq;
+    uint64_t *query;           /* nq x words, zeros after code_size bytes */
+    int64_t *bar;              /* nq, each the bar of its collector */
+    lbh_collector **collector; /* nq */
+    const int64_t *ids;        /* of the run's codes, or NULL: first, first + 1, ... */
+    int64_t first;
+    int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */
+    uint64_t *tile;            /* words x tile_codes, for kernels that want codes transposed */
+    uint8_t *passed;           /* [nq + 16] and ... */
+    int32_t *hit;              /* [nq + 16], for kernels that put reports off */
+} lbh_scan;
+
+/* Compares n codes with all queries. */
+typedef void (*lbh_scan_fn)(lbh_scan *s, int64_t n, const uint8_t *codes);
+
+/* Kernels of one instruction set, by the size of a code in bytes. */
+typedef struct lbh_scan_kernels {
+    lbh_scan_fn bytes4, bytes8, bytes16, bytes32, bytes64, bytes128, any;
+} lbh_scan_kernels;
+
+/* NULL where the library was built for another architecture. */
+const lbh_scan_kernels *lbh_scan_kernels_scalar(void);
+const lbh_scan_kernels *lbh_scan_kernels_avx2(void);
+const lbh_scan_kernels *lbh_scan_kernels_avx512(void);
+const lbh_scan_kernels *lbh_scan_kernels_neon(void);
+
+/* The kernel for this CPU (core/cpu.h) and this size. */
+lbh_scan_fn lbh_scan_choose(size_t code_size);
+
+/* What kernels call. Reports code `at` of the run to query q. */
+void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance);
+
+/* Reports codes at + i of the run, for the bits i of mask, to query q. distance[64] */
+void lbh_scan_report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, const int32_t *distance);
+
+/* Fills s->tile with n codes (n <= tile_codes), word w of code i at tile[w * tile_codes + i], and
+ * with zeros up to a multiple of LBH_SCAN_TILE_STEP. */
+void lbh_scan_fill_tile(lbh_scan *s, int64_t n, const uint8_t *codes);
+
+/* The lowest n of 64 bits, 0 <= n. */
+static inline uint64_t lbh_scan_lowest(int64_t n)
+{
+    return n >= 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+#endif
