@@ -94,6 +94,13 @@ static int train(FaissIndexBinary *index, const char *factory, int64_t n, size_t
     return train_ivf(index, info.nlist, n, code_size, codes);
 }
 
+int lbh_index_train_codes(FaissIndexBinary *index, size_t code_size, int64_t n,
+                          const uint8_t *codes)
+{
+    LBH_TRY(lbh_check_codes(index, code_size, n, codes));
+    return train(index, lbh_index_kind(index), n, code_size, codes);
+}
+
 /* Ids first, first + 1, ...; the caller frees. */
 static int64_t *count_up(int64_t first, int64_t n)
 {

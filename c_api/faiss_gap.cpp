@@ -1,17 +1,10 @@
-/* faiss_gap.cpp: the only C++ of the project: what FAISS's C API lacks (see faiss_gap.h). Compiled
- * against the headers of the very library that it is linked with, because class layouts change from
- * version to version. Works with FAISS 1.7.3 and later. */
+/* faiss_gap.cpp: with its neighbour faiss_gap_codes.cpp the only C++ of the project: what FAISS's C
+ * API lacks (see faiss_gap.h). Compiled against the headers of the very library that it is linked
+ * with, because class layouts change from version to version. Works with FAISS 1.7.3 and later. */
 #include "faiss_gap.h"
+#include "faiss_gap.hpp"
 
-extern "C" {
-#include "core/error.h"
-}
-
-#include <algorithm>
 #include <memory>
-#include <new>
-#include <stdexcept>
-#include <string>
 
 #include <faiss/Clustering.h>
 #include <faiss/Index.h>
@@ -37,16 +30,6 @@ extern "C" {
 
 namespace {
 
-const faiss::IndexBinary *cpp(const FaissIndexBinary *index)
-{
-    return reinterpret_cast<const faiss::IndexBinary *>(index);
-}
-
-faiss::IndexBinary *cpp(FaissIndexBinary *index)
-{
-    return reinterpret_cast<faiss::IndexBinary *>(index);
-}
-
 const faiss::Index *cpp(const FaissIndex *index)
 {
     return reinterpret_cast<const faiss::Index *>(index);
@@ -60,40 +43,6 @@ faiss::Index *cpp(FaissIndex *index)
 FaissIndexBinary *c(const faiss::IndexBinary *index)
 {
     return reinterpret_cast<FaissIndexBinary *>(const_cast<faiss::IndexBinary *>(index));
-}
-
-// FAISS's text without the place in its source, on one line.
-std::string words(const char *what)
-{
-    std::string text(what);
-    std::size_t at = text.rfind("Error: ");
-    if (at != std::string::npos)
-        text.erase(0, at + 7);
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    while (!text.empty() && text.back() == ' ')
-        text.pop_back();
-    return text;
-}
-
-// Runs f; whatever it throws becomes an error code and the text "what: FAISS's words".
-template <class F> int guarded(const char *what, F f) noexcept
-{
-    try {
-        f();
-        return LBH_OK;
-    } catch (const std::bad_alloc &) {
-        return lbh_error(LBH_ENOMEM, "%s: out of memory", what);
-    } catch (const std::length_error &) {
-        return lbh_error(LBH_ENOMEM, "%s: a size is beyond all memory", what);
-    } catch (const std::exception &e) {
-        try {
-            return lbh_error(LBH_EFAISS, "%s: FAISS says: %s", what, words(e.what()).c_str());
-        } catch (...) {
-            return lbh_error(LBH_EFAISS, "%s: FAISS failed", what);
-        }
-    } catch (...) {
-        return lbh_error(LBH_EFAISS, "%s: FAISS failed in an unknown way", what);
-    }
 }
 
 // Two habits of FAISS's training: k-means writes a warning to stderr when there are few rows to a

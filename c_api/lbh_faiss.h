@@ -51,6 +51,11 @@ LBH_API int lbh_index_build(FaissIndexBinary **index, const lbh_encoder *enc, co
 LBH_API int lbh_index_build_codes(FaissIndexBinary **index, size_t code_size, const char *factory,
                                   int64_t n, const uint8_t *codes);
 
+/* Trains an empty index on n codes[n * code_size]; only BIVF has anything to learn. LBH_EINVAL if
+ * there are fewer codes than lists. */
+LBH_API int lbh_index_train_codes(FaissIndexBinary *index, size_t code_size, int64_t n,
+                                  const uint8_t *codes);
+
 /* Adds n vectors x[n * d], encoded by enc. ids[n], or NULL for ntotal, ntotal+1, ... LBH_EFAISS for
  * kinds that take no ids (BFlat, BHNSW, multi-hash: make them under IDMap). */
 LBH_API int lbh_index_add(FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,

@@ -1,0 +1,28 @@
+/* faiss_gap_codes.h: PRIVATE. The codes that an index holds, and their removal; as faiss_gap.h. */
+#ifndef LBH_FAISS_GAP_CODES_H
+#define LBH_FAISS_GAP_CODES_H
+
+#include "lbh_faiss.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Searches for k answers to each of n queries, as FAISS's search does, and hands out the codes of the
+ * answers as well, codes[n * k * code_size] (anything where the label is -1). The index is not
+ * empty; LBH_CODE_PAD bytes are readable after the queries. Needs no memory in the index: no direct
+ * map, no IDMap2. LBH_EFAISS for kinds that keep no codes. */
+int lbh_gap_search_codes(const FaissIndexBinary *index, int64_t n, const uint8_t *queries,
+                         int64_t k, int32_t *distances, int64_t *labels, uint8_t *codes);
+
+/* The code of one id. Looks through all codes where FAISS has no map (BIVF, BHash, IDMap).
+ * LBH_EINVAL if there is no such id. */
+int lbh_gap_code(const FaissIndexBinary *index, int64_t id, uint8_t *code);
+
+/* Removes what has one of these ids; their number to *removed. */
+int lbh_gap_remove(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,112 @@
+/* pipeline_params.c: run-time parameters by name: the pipeline's own and those of its index. */
+#include "pipeline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const modes[] = {"none", "margin", "decoder", "float"};
+enum { MODES = sizeof modes / sizeof *modes };
+
+void lbh_pipeline_params(const lbh_pipeline *p, char text[128])
+{
+    snprintf(text, 128, "rescore=%s,k_factor=%.9g,margin_factor=%.9g", modes[p->rescore],
+             p->shortlist.k_factor, p->shortlist.margin_factor);
+}
+
+typedef struct settings {
+    int rescore;
+    lbh_shortlist shortlist;
+    char index[512]; /* what is left for lbh_index_set */
+} settings;
+
+static int set_factor(double *factor, double max, const char *name, const char *value)
+{
+    char *end;
+    double x = strtod(value, &end);
+    if (!*value || *end || !(x >= 1 && x <= max))
+        return lbh_error(LBH_EINVAL, "pipeline: %s (%s) must be a number within 1..%.0f", name,
+                         value, max);
+    *factor = x;
+    return LBH_OK;
+}
+
+static int set_rescore(settings *s, const lbh_pipeline *p, const char *value)
+{
+    int mode = 0;
+    while (mode < MODES && strcmp(modes[mode], value) != 0)
+        mode++;
+    if (mode == MODES)
+        return lbh_error(LBH_EINVAL, "pipeline: rescore (%s) must be none, margin, decoder or float",
+                         value);
+    if (mode == LBH_RESCORE_FLOAT && !p->store)
+        return lbh_error(LBH_EINVAL, "pipeline: rescore=float needs vectors, and \"%s\" keeps none: "
+                         "end it with RFlat or RSQ8", p->spec.text);
+    if (mode == LBH_RESCORE_DECODER && !lbh_encoder_is_trained(p->enc))
+        return lbh_error(LBH_ESTATE, "pipeline: train before rescore=decoder is chosen");
+    s->rescore = mode;
+    return LBH_OK;
+}
+
+/* One "name=value"; what is not the pipeline's is collected for the index. */
+static int set_one(settings *s, const lbh_pipeline *p, char *part)
+{
+    char *value = strchr(part, '=');
+    if (!value)
+        return lbh_error(LBH_EINVAL, "pipeline: \"%s\" is no name=value", part);
+    *value++ = '\0';
+    if (strcmp(part, "rescore") == 0)
+        return set_rescore(s, p, value);
+    if (strcmp(part, "k_factor") == 0)
+        return set_factor(&s->shortlist.k_factor, 1e6, part, value);
+    if (strcmp(part, "margin_factor") == 0)
+        return set_factor(&s->shortlist.margin_factor, 1000, part, value);
+    size_t used = strlen(s->index);
+    snprintf(s->index + used, sizeof s->index - used, "%s%s=%s", used ? "," : "", part, value);
+    return LBH_OK;
+}
+
+static int set_index(lbh_pipeline *p, const char *assignments)
+{
+    int rc = *assignments ? lbh_index_set(p->index, assignments) : LBH_OK;
+    if (rc != LBH_EINVAL)
+        return rc;
+    char text[512];
+    snprintf(text, sizeof text, "%s", lbh_last_error());
+    return lbh_error(rc, "%s; a pipeline has rescore, k_factor and margin_factor too", text);
+}
+
+int lbh_pipeline_set(lbh_pipeline *p, const char *assignments)
+{
+    if (!p || !assignments)
+        return lbh_error(LBH_EINVAL, "pipeline: no pipeline or no parameters given");
+    settings s = {.rescore = p->rescore, .shortlist = p->shortlist};
+    char text[sizeof s.index];
+    size_t size = strlen(assignments);
+    if (size >= sizeof text)
+        return lbh_error(LBH_EINVAL, "pipeline: the parameters are longer than %zu characters",
+                         sizeof text - 1);
+    memcpy(text, assignments, size + 1);
+    for (char *part = text, *next; part && *text; part = next) {
+        next = strchr(part, ',');
+        if (next)
+            *next++ = '\0';
+        LBH_TRY(set_one(&s, p, part));
+    }
+    lbh_rescorer *rescorer = NULL;
+    bool anew = s.rescore != p->rescore || !p->rescorer;
+    if (anew) /* first: the method may lack a decoder */
+        LBH_TRY(lbh_pipeline_rescorer(&rescorer, p, s.rescore));
+    int rc = set_index(p, s.index);
+    if (rc) {
+        lbh_rescorer_free(rescorer);
+        return rc;
+    }
+    if (anew) {
+        lbh_rescorer_free(p->rescorer);
+        p->rescorer = rescorer;
+    }
+    p->rescore = s.rescore;
+    p->shortlist = s.shortlist;
+    return LBH_OK;
+}
