@@ -337,5 +337,9 @@ const command command_eval = {
     "--score decoder ranks all rows by ||q - x^||^2 or q.x^, x^ being what the decoder makes of a\n"
     "code. rebuild_error is the mean of ||x - x^||^2 / 2 over the base, and variance_left its share\n"
     "of the error that the mean of the base makes.\n"
+    "map and map_r leave out queries without a hit, map_zero and map_r_zero count them as 0.\n"
+    "precision_h2 counts an empty ball as 0, precision_h2_filled leaves it out.\n"
+    "--split takes N rows of each class from the base (with the queries, if given, behind it) as\n"
+    "queries, and all others as base: the protocol of papers on supervised hashing.\n"
     "With a synthetic base, --query and the label files may be left out.\n",
     run};

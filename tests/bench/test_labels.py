@@ -48,7 +48,8 @@ def codes(model, name, *how):
 
 def make(n, classes, several):
     """Rows that sum the centres of their classes; labels as sets. Some rows have no label."""
-    centre = [[random.Random(100 * c + j).gauss(0, 2) for j in range(D)] for c in range(max(classes) + 1)]
+    centre = [[random.Random(100 * c + j).gauss(0, 2) for j in range(D)]
+              for c in range(max(classes) + 1)]
     rows, labels = [], []
     for i in range(n):
         have = set(rng.sample(classes, rng.choice([1, 1, 2, 3]) if several else 1))
@@ -58,7 +59,8 @@ def make(n, classes, several):
 
 
 def close(a, b, tolerance=1e-9):
-    assert (a is None and math.isnan(b)) or math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-12), (a, b)
+    nothing = a is None and math.isnan(b)
+    assert nothing or math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-12), (a, b)
 
 
 def mean(x):
@@ -154,7 +156,8 @@ def check_f1(o, given, have):
 def neighbours(base, query, base_labels, k):
     voters = [i for i, h in enumerate(base_labels) if h]
     for q in query:
-        yield [base_labels[i] for _, i in sorted((bin(q ^ base[i]).count("1"), i) for i in voters)[:k]]
+        near = sorted((bin(q ^ base[i]).count("1"), i) for i in voters)[:k]
+        yield [base_labels[i] for _, i in near]
 
 
 def knn_single(base, query, base_labels, k):
@@ -225,7 +228,8 @@ assert j["classify"]["queries_without_label"] == sum(not h for h in query_l)
 lines = [x.split(",") for x in open("pr.csv").read().splitlines()]
 assert lines[0] == "by,at,precision,precision_zero,recall,queries_with_filled_ball".split(",")
 for line, p in zip(lines[1:], j["pr_by_rank"] + j["pr_by_radius"]):
-    assert line[0] == ("rank" if "rank" in p else "radius") and int(line[1]) == p.get("rank", p.get("radius"))
+    by = "rank" if "rank" in p else "radius"
+    assert line[0] == by and int(line[1]) == p[by]
     assert (line[2] == "") == (p["precision"] is None)
     for text, value in ((line[2], p["precision"]), (line[4], p["recall"])):
         assert text == "" or math.isclose(float(text), value, rel_tol=1e-8)
@@ -263,7 +267,7 @@ b, q = codes("u.lbh", "base.fvecs"), codes("u.lbh", "query.fvecs", "--queries")
 close(k["classify"]["knn"]["accuracy"],
       mean([g == h for g, h in zip(knn_single(b, q, base_l, 10), query_l) if h]))
 
-# ---- several labels a row -------------------------------------------------------------------------
+# ---- several labels a row ------------------------------------------------------------------------
 CLASSES = list(range(6))
 base, base_l = make(N, CLASSES, True)
 query, query_l = make(NQ, CLASSES, True)
@@ -275,8 +279,8 @@ for stem, labels in (("b", base_l), ("q", query_l)):
     write(stem + "l.csv", "u,v,w,x,y,z\n" + "".join(",".join(map(str, r)) + "\n" for r in rows))
     header = "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 6), }" % len(rows)
     header = header.ljust(117) + "\n"
-    open(stem + "l.npy", "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() +
-                                     b"".join(rows))
+    open(stem + "l.npy", "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) +
+                                     header.encode() + b"".join(rows))
 run(*train, "--labels", "bl.ivecs", "-o", "m.lbh")
 b, q = codes("m.lbh", "base.fvecs"), codes("m.lbh", "query.fvecs", "--queries")
 j = None
@@ -294,7 +298,7 @@ for kind in ("ivecs", "u8bin", "npy", "csv"):
     assert kind == "csv" or k["classify"]["head"] == j["classify"]["head"], kind
     assert kind != "csv" or k["classify"]["head"]["classes_it_does_not_know"] == 6
 
-# ---- splits ---------------------------------------------------------------------------------------
+# ---- splits --------------------------------------------------------------------------------------
 plan = "queries-per-class=4,train-per-class=12,seed=3"
 both = ("--query", "query.fvecs", "--query-labels", "ql.npy")
 for extra, pool in (((), N), (both, N + NQ)):
@@ -316,11 +320,11 @@ t = document(*train, "--labels", "bl.npy", "--split", "train-per-class=12", "-o"
 assert t["split"]["base"] == N and t["split"]["train"] == 72 and t["split"]["queries"] == 0
 e = document(*ask, "--split", "train-per-class=12")
 assert e["n"] == N and e["queries"] == NQ
-c = document("compare", *common, "--base-labels", "bl.npy", "--query-labels", "ql.npy", "--split", plan,
-             "--metric", "label", "--methods", "lsh,itq-cca,ITQ", "-b", 8)
+c = document("compare", *common, "--base-labels", "bl.npy", "--query-labels", "ql.npy", "--split",
+             plan, "--metric", "label", "--methods", "lsh,itq-cca,ITQ", "-b", 8)
 assert c["split"]["queries"] == 24 and c["n_train"] == 72 and len(c["rows"]) == 3
 
-# ---- what is refused ------------------------------------------------------------------------------
+# ---- what is refused -----------------------------------------------------------------------------
 write("short.csv", "label\n1\n2\n")
 write("bad.csv", "label,x\n1,2\n3\n")
 message = run("eval", "--model", "m.lbh", *common, "--base-labels", "short.csv", "--query-labels",
@@ -328,7 +332,7 @@ message = run("eval", "--model", "m.lbh", *common, "--base-labels", "short.csv",
 assert "2 rows" in message and "%d rows" % N in message, message
 full = (*common, "--base-labels", "bl.csv", "--query-labels", "ql.csv")
 for args, word, code in (
-        ((*common, "--base-labels", "bad.csv", "--query-labels", "ql.csv", "--metric", "label"), "line 3", 1),
+        ((*full, "--base-labels", "bad.csv", "--metric", "label"), "line 3", 1),
         ((*common, "--classify"), "--classify needs", 2),
         ((*full, "--pr", "x.png"), ".csv nor .svg", 2),
         ((*full, "--pr", "nowhere/x.svg"), "nowhere", 1),
@@ -339,7 +343,8 @@ for args, word, code in (
         ((*full, "--split", "queries-per-class=1,classes=7"), "6 classes", 1),
         ((*full, "--split", "nonsense"), "--split", 2),
         ((*full, "--split", plan, "--query-ids", "ql.ivecs"), "--query-ids", 2),
-        (("--base", "base.fvecs", "--base-labels", "bl.csv", "--split", "train-per-class=1"), "--query", 2),
+        (("--base", "base.fvecs", "--base-labels", "bl.csv", "--split", "train-per-class=1"),
+         "--query", 2),
         (("--base", "base.fvecs", "--split", plan), "needs labels", 2)):
     message = run("eval", "--model", "m.lbh", *args, code=code)
     assert word in message, (args, message)
