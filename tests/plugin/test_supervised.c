@@ -163,6 +163,41 @@ Test(supervised, several_labels_a_row)
     lbh_encoder_free(itq), clear(&base), clear(&query);
 }
 
+/* Topics that one of two rows has and the other has not. */
+static int difference(const data *s, int64_t i, int64_t j)
+{
+    int count = 0;
+    for (int c = 0; c < TOPICS; c++)
+        count += has(s, i, c) != has(s, j, c);
+    return count;
+}
+
+/* Topics are independent and each has a direction of its own, so that codes must lie the farther
+ * apart, the more topics two rows differ in; rows of the same topics have nearly the same code. */
+Test(supervised, codes_are_as_far_apart_as_sets_of_labels)
+{
+    enum { ROWS = 400 };
+    data base = make_topics(N, 81), query = make_topics(ROWS, 85);
+    lbh_encoder *enc = fresh("jmlh", "hidden1=32,steps=800,batch=64");
+    uint8_t code[ROWS * BITS / 8];
+    double sum[TOPICS + 1] = {0};
+    int64_t pairs[TOPICS + 1] = {0};
+    OK(train(enc, &base));
+    OK(lbh_encoder_encode(enc, ROWS, query.x, code));
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < i; j++) {
+            int differ = difference(&query, i, j);
+            sum[differ] += test_hamming(code + i * BITS / 8, code + j * BITS / 8, BITS / 8);
+            pairs[differ]++;
+        }
+    cr_assert(sum[0] / (double)pairs[0] < 2, "%g", sum[0] / (double)pairs[0]);
+    for (int k = 1; k < TOPICS; k++) {
+        double here = sum[k] / (double)pairs[k], before = sum[k - 1] / (double)pairs[k - 1];
+        cr_assert(here > before + 1, "%d topics apart: %g bits, %d: %g", k, here, k - 1, before);
+    }
+    lbh_encoder_free(enc), clear(&base), clear(&query);
+}
+
 /* Share of right answers: the class, or, with several labels, each yes or no. */
 static double accuracy(const lbh_encoder *enc, const data *s)
 {
