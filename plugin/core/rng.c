@@ -10,6 +10,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 enum { CHUNK = 1024 }; /* numbers a thread takes at a time; a multiple of 4 */
 
 static inline philox4x32_ctr_t block(uint64_t seed, uint64_t stream, uint64_t index)
@@ -35,6 +39,59 @@ static void uniform_blocks(uint64_t seed, uint64_t stream, uint64_t first, int c
     }
 }
 
+#if defined(__x86_64__)
+
+/* The same, `count` a multiple of 8: a block in each 64-bit lane, whose lower half the 32-bit product
+ * takes and whose upper half may hold anything. A quarter of the compiler's instructions. */
+__attribute__((target("avx512f"))) static void
+uniform_blocks_avx512(uint64_t seed, uint64_t stream, uint64_t first, int count, float *out)
+{
+    const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57);
+    const __m512i even = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i odd = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const __m512 unit = _mm512_set1_ps(0x1p-24f);
+    for (int i = 0; i < count; i += 8) {
+        __m512i c0 = _mm512_add_epi64(_mm512_set1_epi64((long long)(first + (uint64_t)i)),
+                                      _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+        __m512i c1 = _mm512_srli_epi64(c0, 32);
+        __m512i c2 = _mm512_set1_epi64((long long)stream), c3 = _mm512_srli_epi64(c2, 32);
+        uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+        for (int round = 0; round < 10; round++) {
+            __m512i p0 = _mm512_mul_epu32(c0, m0), p1 = _mm512_mul_epu32(c2, m1);
+            c0 = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(p1, 32), c1),
+                                  _mm512_set1_epi64(k0));
+            c2 = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(p0, 32), c3),
+                                  _mm512_set1_epi64(k1));
+            c1 = p1;
+            c3 = p0;
+            k0 += 0x9E3779B9; /* Philox's constants, from the paper */
+            k1 += 0xBB67AE85;
+        }
+        __m512i c01 = _mm512_mask_blend_epi32(0xaaaa, c0, _mm512_slli_epi64(c1, 32));
+        __m512i c23 = _mm512_mask_blend_epi32(0xaaaa, c2, _mm512_slli_epi64(c3, 32));
+        __m512i lower = _mm512_permutex2var_epi64(c01, even, c23);
+        __m512i upper = _mm512_permutex2var_epi64(c01, odd, c23);
+        lower = _mm512_srli_epi32(lower, 8);
+        upper = _mm512_srli_epi32(upper, 8);
+        _mm512_storeu_ps(out + 4 * i, _mm512_mul_ps(_mm512_cvtepi32_ps(lower), unit));
+        _mm512_storeu_ps(out + 4 * i + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(upper), unit));
+    }
+}
+
+#endif
+
+static void uniform_chunk(uint64_t seed, uint64_t stream, uint64_t first, int count, float *out)
+{
+    int done = 0;
+#if defined(__x86_64__)
+    if (lbh_cpu_isa() == LBH_ISA_AVX512) {
+        done = count / 8 * 8;
+        uniform_blocks_avx512(seed, stream, first, done, out);
+    }
+#endif
+    uniform_blocks(seed, stream, first + (uint64_t)done, count - done, out + 4 * done);
+}
+
 void lbh_rng_uniform(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, float *out)
 {
     lbh_time before = lbh_clock(LBH_TIME_NOISE);
@@ -42,7 +99,7 @@ void lbh_rng_uniform(uint64_t seed, uint64_t stream, uint64_t first, int64_t n, 
 #pragma omp parallel for schedule(static) if (n > 16 * CHUNK)
     for (int64_t i = 0; i < whole; i += CHUNK) {
         int64_t count = whole - i < CHUNK ? whole - i : CHUNK;
-        uniform_blocks(seed, stream, (first + (uint64_t)i) / 4, (int)(count / 4), out + i);
+        uniform_chunk(seed, stream, (first + (uint64_t)i) / 4, (int)(count / 4), out + i);
     }
     float last[4];
     if (whole < n)

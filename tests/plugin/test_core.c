@@ -4,6 +4,7 @@
 
 #include "core/adam.h"
 #include "core/arena.h"
+#include "core/cpu.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/number.h"
@@ -43,6 +44,23 @@ Test(rng, requests_of_any_length_and_place_agree)
     lbh_rng_uniform(3, 9, (uint64_t)1 << 34, 4, next);
     cr_assert(memcmp(far + 4, next, sizeof next) == 0);
     free(all);
+}
+
+Test(rng, is_the_same_with_every_instruction_set)
+{
+    enum { N = 4099 };
+    static float best[N], other[N];
+    const uint64_t first = ((uint64_t)1 << 34) - 2048; /* the counter carries half-way */
+    lbh_rng_uniform(0x123456789abcdef, 0xfedcba9876543210, first, N, best);
+    const char *isa[] = {"scalar", "avx2", "avx512"};
+    for (int v = 0; v < 3; v++) {
+        setenv("LBH_ISA", isa[v], 1);
+        lbh_cpu_choose_again();
+        lbh_rng_uniform(0x123456789abcdef, 0xfedcba9876543210, first, N, other);
+        cr_assert(memcmp(best, other, sizeof best) == 0, "%s", isa[v]);
+    }
+    unsetenv("LBH_ISA");
+    lbh_cpu_choose_again();
 }
 
 /* Philox4x32-10, counter 0, key 0: a known answer of the Random123 library. */
