@@ -10,7 +10,7 @@ typedef struct search_args {
     const char *model, *index, *query, *codes, *query_ids, *ids, *distances;
     char *set;
     int64_t k;
-    int bit_order;
+    int bit_order, stock;
 } search_args;
 
 typedef struct answers {
@@ -145,6 +145,8 @@ static int search(const search_args *a)
         rc = codes_check(&query, enc ? lbh_encoder_code_size(enc) : 0);
     if (rc == EXIT_OK) {
         int code = lbh_index_load(&index, a->index);
+        if (code == LBH_OK && !a->stock)
+            code = lbh_index_accelerate(&index);
         rc = code ? fail_library(code) : EXIT_OK;
     }
     if (rc == EXIT_OK && a->set) {
@@ -175,6 +177,8 @@ static int run(const command *self, int argc, char **argv)
         {OPT_INT, 'k', "k", "K", &a.k, 1, 1 << 20, "answers a query (10)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
          "search parameter: nprobe, nflip, efSearch; may repeat", 0},
+        {OPT_FLAG, 0, "stock", 0, &a.stock, 0, 0, "FAISS's own search of BFlat and BIVF: slower",
+         0},
         {OPT_TEXT, 'o', "output", "IDS", &a.ids, 0, 0, "ids; without it they are printed", 0},
         {OPT_TEXT, 0, "distances", "FILE", &a.distances, 0, 0, "Hamming distances", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),

@@ -69,6 +69,9 @@ done
 "$lbh" search --model "$m.lbh" --index flat.faiss --query $base,part=query -o b.npy \
     --distances db.npy >/dev/null
 cmp da.npy db.npy # all lists probed: the flat distances
+cmp a.npy b.npy   # and ids
+"$lbh" search --model "$m.lbh" --index flat.faiss --query $base,part=query --stock -o c.npy >/dev/null
+cmp b.npy c.npy
 
 say "a query's own row is left out"
 "$lbh" search --model "$m.lbh" --index flat.faiss --query "$base@7:8" -k 2 | grep -q '	7	0$'
