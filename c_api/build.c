@@ -130,6 +130,7 @@ static int add_checked(FaissIndexBinary *index, int64_t n, const uint8_t *codes,
 {
     lbh_index_info info = lbh_gap_info(index);
     int64_t total = faiss_IndexBinary_ntotal(index);
+    LBH_TRY(lbh_check_changeable(index));
     LBH_TRY(check_ids(index, &info, n, ids));
     if (!faiss_IndexBinary_is_trained(index))
         return lbh_error(LBH_ESTATE, "%s: train the index before adding to it (lbh_index_build)",

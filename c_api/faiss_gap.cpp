@@ -1,4 +1,4 @@
-/* faiss_gap.cpp: with its neighbour faiss_gap_codes.cpp the only C++ of the project: what FAISS's C
+/* faiss_gap.cpp: with its neighbours faiss_gap_*.cpp the only C++ of the project: what FAISS's C
  * API lacks (see faiss_gap.h). Compiled against the headers of the very library that it is linked
  * with, because class layouts change from version to version. Works with FAISS 1.7.3 and later. */
 #include "faiss_gap.h"

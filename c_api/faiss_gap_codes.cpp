@@ -12,7 +12,6 @@
 #include <faiss/IndexBinaryHash.h>
 #include <faiss/IndexBinaryIVF.h>
 #include <faiss/IndexIDMap.h>
-#include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissException.h>
 
 namespace {
@@ -186,13 +185,4 @@ int lbh_gap_code(const FaissIndexBinary *index, int64_t id, uint8_t *code)
     if (rc == LBH_OK && !found)
         rc = lbh_error(LBH_EINVAL, "index: there is no id %lld", static_cast<long long>(id));
     return rc;
-}
-
-/* FAISS's C API prints exceptions (as lbh_gap_train); delete when it no longer does. */
-int lbh_gap_remove(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed)
-{
-    return guarded("removing from the index", [&] {
-        faiss::IDSelectorBatch chosen(static_cast<size_t>(n), ids);
-        *removed = static_cast<int64_t>(cpp(index)->remove_ids(chosen));
-    });
 }

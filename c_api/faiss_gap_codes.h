@@ -1,4 +1,4 @@
-/* faiss_gap_codes.h: PRIVATE. The codes that an index holds, and their removal; as faiss_gap.h. */
+/* faiss_gap_codes.h: PRIVATE. The codes that an index holds; as faiss_gap.h. */
 #ifndef LBH_FAISS_GAP_CODES_H
 #define LBH_FAISS_GAP_CODES_H
 
@@ -18,9 +18,6 @@ int lbh_gap_search_codes(const FaissIndexBinary *index, int64_t n, const uint8_t
 /* The code of one id. Looks through all codes where FAISS has no map (BIVF, BHash, IDMap).
  * LBH_EINVAL if there is no such id. */
 int lbh_gap_code(const FaissIndexBinary *index, int64_t id, uint8_t *code);
-
-/* Removes what has one of these ids; their number to *removed. */
-int lbh_gap_remove(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include "core/file.h"
+#include "faiss_gap_life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,17 @@ int lbh_index_load(FaissIndexBinary **index, const char *path)
     if (rc == LBH_OK)
         *index = made;
     return rc;
+}
+
+int lbh_index_load_mapped(FaissIndexBinary **index, const char *path)
+{
+    LBH_TRY(check_path(index, path));
+    FILE *stream;
+    size_t size;
+    LBH_TRY(open_input(&stream, &size, path));
+    int rc = check_structure(stream, size, path);
+    fclose(stream);
+    return rc == LBH_OK ? lbh_gap_read_mapped(index, path) : rc;
 }
 
 int lbh_float_index_load(FaissIndex **index, const char *path)

@@ -31,6 +31,7 @@ int lbh_factory_parse(lbh_factory *f, const char *factory, size_t code_size);
 /* checks.c: each returns LBH_OK or LBH_EINVAL (LBH_ESTATE) with the error set. */
 int lbh_check_rows(const char *what, int64_t n, const void *rows);
 int lbh_check_codes(const FaissIndexBinary *index, size_t code_size, int64_t n, const void *codes);
+int lbh_check_changeable(const FaissIndexBinary *index); /* life.c: not mapped from a file */
 int lbh_check_encoder(const lbh_encoder *enc);
 int lbh_check_encoder_fits(const FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
                            const void *x);

@@ -114,6 +114,40 @@ LBH_API int lbh_index_accelerate(FaissIndexBinary **index);
 /* 1 if lbh_index_accelerate has done something for this index, else 0. */
 LBH_API int lbh_index_is_accelerated(const FaissIndexBinary *index);
 
+/* ---- Change, look up, filter --------------------------------------------------------------- */
+
+/* Removes the codes with these ids[n] and says how many there were (removed may be NULL). BFlat closes
+ * the gaps: later ids move down. BIVF, and kinds under IDMap, keep the other ids. LBH_EFAISS for BHNSW
+ * and the hash kinds, which cannot; LBH_ESTATE for an index that is mapped from a file, also below. */
+LBH_API int lbh_index_remove(FaissIndexBinary *index, int64_t n, const int64_t *ids,
+                             int64_t *removed);
+
+/* The stored code[lbh_index_code_size(index)] of an id. BIVF, BHash and IDMap look through all their
+ * ids. LBH_EINVAL if there is no such id. */
+LBH_API int lbh_index_reconstruct(const FaissIndexBinary *index, int64_t id, uint8_t *code);
+
+/* Removes all codes; what was trained stays. */
+LBH_API int lbh_index_reset(FaissIndexBinary *index);
+
+/* Moves all codes of `other` into `index`, and leaves `other` empty. Both are of the same kind and
+ * parameters, BIVF with the same trained lists (files of one trained index, say), else LBH_EINVAL.
+ * add_id is added to the moved ids of BIVF, BHash and IDMap; in the others they go on from ntotal. */
+LBH_API int lbh_index_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id);
+
+/* Searches among the ids for which filter(ctx, id) is not 0: as lbh_index_search(_codes), with the same
+ * answers as an index of those ids alone would give (BHNSW, and others with search parameters that
+ * leave something out: as near as they come). For all kinds and versions of FAISS: the answers of
+ * searches for more and more ids are filtered, so a filter that lets few of many ids pass is slow.
+ * Called from one thread. */
+typedef int (*lbh_filter_fn)(const void *ctx, int64_t id);
+LBH_API int lbh_index_search_filtered(const FaissIndexBinary *index, const lbh_encoder *enc,
+                                      int64_t n, const float *x, int64_t k, lbh_filter_fn filter,
+                                      const void *ctx, int32_t *distances, int64_t *labels);
+LBH_API int lbh_index_search_filtered_codes(const FaissIndexBinary *index, size_t code_size,
+                                            int64_t n, const uint8_t *codes, int64_t k,
+                                            lbh_filter_fn filter, const void *ctx,
+                                            int32_t *distances, int64_t *labels);
+
 /* ---- Files --------------------------------------------------------------------------------- */
 
 /* Writes an index as FAISS writes it (faiss::write_index_binary), to a temporary file that is
@@ -122,6 +156,12 @@ LBH_API int lbh_index_save(const FaissIndexBinary *index, const char *path);
 
 /* Reads any FAISS binary index file. The caller owns the index. LBH_EIO, LBH_EFORMAT, LBH_EFAISS.*/
 LBH_API int lbh_index_load(FaissIndexBinary **index, const char *path);
+
+/* The same, but codes stay in the file, which is mapped into memory read-only and read where a search
+ * needs it: lists of BIVF, and from FAISS 1.11 on codes of BFlat where it can. LBH_EFAISS for other
+ * kinds. The index can be searched and saved, not changed (LBH_ESTATE). The file may be replaced (as
+ * lbh_index_save does it) but not cut short while the index lives. */
+LBH_API int lbh_index_load_mapped(FaissIndexBinary **index, const char *path);
 
 /* Frees an index; NULL is fine. */
 LBH_API void lbh_index_free(FaissIndexBinary *index);

@@ -3,6 +3,7 @@
 #include "pipeline.h"
 
 #include "faiss_gap_codes.h"
+#include "faiss_gap_life.h"
 
 #include <float.h>
 #include <stdlib.h>
@@ -292,7 +293,7 @@ int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *ids, int6
     if (p->store && lbh_store_in_order(p->store))
         LBH_TRY(lbh_store_remove(p->store, 0, NULL, false)); /* whatever memory it may need */
     if (n)
-        LBH_TRY(lbh_gap_remove(p->index, n, ids, &count));
+        LBH_TRY(lbh_gap_remove_ids(p->index, n, ids, &count));
     if (p->store)
         LBH_TRY(lbh_store_remove(p->store, n, ids, !keeps_ids(p)));
     if (removed)
