@@ -1,5 +1,6 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
 #include "eval_labels.h"
+#include "eval_rescore.h"
 #include "float_rank.h"
 #include "rebuild.h"
 #include "split.h"
@@ -19,6 +20,7 @@ typedef struct eval_args {
     const char *split;
     curve_args curve;
     int classify;
+    rescore_args rescore;
 } eval_args;
 
 typedef struct eval_job {
@@ -34,6 +36,7 @@ typedef struct eval_job {
     FaissIndexBinary *index;
     split_plan plan;
     split_data split;
+    rescore_table rescored;
 } eval_job;
 
 /* Models say which rows they have not seen; a measurement on others deserves a word. */
@@ -89,6 +92,9 @@ static int open_inputs(eval_job *j)
     if (rc == EXIT_OK && j->by_decoder && (a->curve.precision_at || a->curve.pr))
         rc = fail_usage("eval: --precision-at and --pr are of the Hamming ranking; "
                         "--score hamming measures it");
+    if (rc == EXIT_OK && a->rescore.mode && (j->by_decoder || a->metric == METRIC_LABEL))
+        rc = fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
+                        "neighbours: --score hamming, --metric l2 or ip");
     if (rc == EXIT_OK)
         compare_splits(j);
     if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
@@ -219,6 +225,16 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
     return EXIT_OK;
 }
 
+static int measure_rescoring(eval_job *j, cJSON *doc)
+{
+    rescore_eval e = {j->index, j->enc, &j->base, &j->query, &j->near, j->own, j->a->metric,
+                      j->a->rescore};
+    int rc = rescore_measure(&j->rescored, &e);
+    if (rc == EXIT_OK && j->a->common.json)
+        rescore_report(doc, &j->rescored, &e.how);
+    return rc;
+}
+
 static int measure(eval_job *j, cJSON *doc)
 {
     decoded_codes codes = {j->enc, decoder_metric(j->enc, j->a->metric), j->base.n, j->base_codes};
@@ -228,6 +244,8 @@ static int measure(eval_job *j, cJSON *doc)
         rc = measure_ranking(j, &decoder, doc);
     if (rc == EXIT_OK && has_decoder(j->enc))
         rc = report_rebuilding(doc, j->enc, &j->base, j->base_codes);
+    if (rc == EXIT_OK && j->a->rescore.mode)
+        rc = measure_rescoring(j, doc);
     classify_job c = {j->enc, &j->query, j->base.n, j->base_codes, j->query_codes,
                       &j->base_l, &j->query_l, j->own, j->a->knn_k};
     if (rc == EXIT_OK && j->a->classify)
@@ -281,12 +299,14 @@ static int eval(const eval_args *a)
     vectors_close(&j.query);
     vectors_close(&j.base);
     split_close(&j.split);
-    return common_end(doc, a->common.json, rc);
+    rc = common_end(doc, a->common.json, rc);
+    return rc || a->common.json || !a->rescore.mode ? rc : rescore_print(&j.rescored);
 }
 
 static int run(const command *self, int argc, char **argv)
 {
-    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000, .knn_k = 10};
+    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000, .knn_k = 10,
+                   .rescore = RESCORE_DEFAULTS};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
@@ -315,6 +335,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_FLAG, 0, "classify", 0, &a.classify, 0, 0,
          "accuracy of the model's classifier and of nearest codes", 0},
         {OPT_INT, 0, "knn-k", "K", &a.knn_k, 1, 1 << 20, "nearest codes that vote (10)", 0},
+        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|all"),
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
@@ -337,6 +358,8 @@ const command command_eval = {
     "--score decoder ranks all rows by ||q - x^||^2 or q.x^, x^ being what the decoder makes of a\n"
     "code. rebuild_error is the mean of ||x - x^||^2 / 2 over the base, and variance_left its share\n"
     "of the error that the mean of the base makes.\n"
+    "--rescore: the first 10 answers of the index beside those of a shortlist, 10 times k-factor,\n"
+    "ranked again by the query's margins, by the decoder or by the vectors of the base themselves.\n"
     "map and map_r leave out queries without a hit, map_zero and map_r_zero count them as 0.\n"
     "precision_h2 counts an empty ball as 0, precision_h2_filled leaves it out.\n"
     "--split takes N rows of each class from the base (with the queries, if given, behind it) as\n"

@@ -1,6 +1,7 @@
 /* cmd_search.c: `lbh search`: the nearest codes of a file of queries. */
 #include "codes.h"
 #include "common.h"
+#include "rescore.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,18 @@ typedef struct search_args {
     char *set;
     int64_t k;
     int bit_order, stock;
+    rescore_args rescore;
+    const char *base;
+    int metric;
 } search_args;
+
+enum { METRIC_MODEL, METRIC_L2, METRIC_IP };
 
 typedef struct answers {
     int64_t nq, k;
     int64_t *ids;
     int32_t *distances;
+    float *scores; /* instead of distances, where answers are rescored */
 } answers;
 
 static int write_one(const char *path, array_kind kind, const answers *r, const void *data)
@@ -33,6 +40,11 @@ static int write_one(const char *path, array_kind kind, const answers *r, const 
     return array_commit(&out);
 }
 
+static double distance_of(const answers *r, int64_t i)
+{
+    return r->scores ? (double)r->scores[i] : r->distances[i];
+}
+
 /* Without -o: one line an answer. */
 static void print_answers(const answers *r)
 {
@@ -40,7 +52,8 @@ static void print_answers(const answers *r)
     for (int64_t q = 0; q < r->nq; q++)
         for (int64_t i = q * r->k; i < (q + 1) * r->k; i++)
             if (r->ids[i] >= 0)
-                printf("%lld\t%lld\t%d\n", (long long)q, (long long)r->ids[i], r->distances[i]);
+                printf("%lld\t%lld\t%.9g\n", (long long)q, (long long)r->ids[i],
+                       distance_of(r, i));
 }
 
 static int add_answers(cJSON *doc, const answers *r)
@@ -53,7 +66,7 @@ static int add_answers(cJSON *doc, const answers *r)
             return fail_memory();
         for (int64_t i = q * r->k; i < (q + 1) * r->k && r->ids[i] >= 0; i++) {
             cJSON_AddItemToArray(row_ids, cJSON_CreateNumber((double)r->ids[i]));
-            cJSON_AddItemToArray(row_distances, cJSON_CreateNumber(r->distances[i]));
+            cJSON_AddItemToArray(row_distances, cJSON_CreateNumber(distance_of(r, i)));
         }
         cJSON_AddItemToArray(ids, row_ids);
         cJSON_AddItemToArray(distances, row_distances);
@@ -67,7 +80,8 @@ static int output(const search_args *a, const answers *r, double seconds)
         return fail_cancelled();
     int rc = a->ids ? write_one(a->ids, ARRAY_IDS, r, r->ids) : EXIT_OK;
     if (rc == EXIT_OK && a->distances)
-        rc = write_one(a->distances, ARRAY_INTS, r, r->distances);
+        rc = r->scores ? write_one(a->distances, ARRAY_FLOATS, r, r->scores)
+                       : write_one(a->distances, ARRAY_INTS, r, r->distances);
     if (rc)
         return rc;
     if (!a->ids && !a->common.json) {
@@ -109,6 +123,34 @@ static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndex
     return rc;
 }
 
+static int search_rescored(const search_args *a, const lbh_encoder *enc,
+                           const FaissIndexBinary *index, const vectors *query)
+{
+    vectors base;
+    int64_t *own = NULL;
+    answers r = {.nq = query->n, .k = a->k};
+    double seconds;
+    int metric = a->metric == METRIC_MODEL ? decoder_metric(enc, -1)
+                 : a->metric == METRIC_IP  ? LBH_METRIC_IP
+                                           : LBH_METRIC_L2;
+    int rc = a->base ? vectors_open(&base, a->base) : EXIT_OK;
+    if (rc)
+        return rc;
+    if (a->query_ids)
+        rc = read_row_ids(a->query_ids, query->n, INT64_MAX, &own);
+    if (rc == EXIT_OK)
+        rc = rescored_search(index, enc, query, &a->rescore, a->rescore.mode, metric,
+                             a->base ? &base : NULL, a->k, own, &r.scores, &r.ids, &seconds);
+    if (rc == EXIT_OK)
+        rc = output(a, &r, seconds);
+    free(r.ids);
+    free(r.scores);
+    free(own);
+    if (a->base)
+        vectors_close(&base);
+    return rc;
+}
+
 static int check_args(const search_args *a)
 {
     int rc = EXIT_OK;
@@ -118,12 +160,16 @@ static int check_args(const search_args *a)
         return fail_usage("search: option --model is missing (try 'lbh search --help')");
     if (a->query && a->bit_order != BITS_LSB)
         return fail_usage("search: --bit-order is for --codes");
+    if (a->rescore.mode && !a->query)
+        return fail_usage("search: --rescore needs vectors (--query), not codes");
+    if ((a->rescore.mode == LBH_RESCORE_FLOAT) != (a->base != NULL))
+        return fail_usage("search: --rescore float and --base, the vectors of the index, go together");
     if (a->ids)
         rc = array_check(a->ids, ARRAY_IDS);
     if (rc == EXIT_OK && a->ids)
         rc = outfile_check(a->ids, false);
     if (rc == EXIT_OK && a->distances)
-        rc = array_check(a->distances, ARRAY_INTS);
+        rc = array_check(a->distances, a->rescore.mode ? ARRAY_FLOATS : ARRAY_INTS);
     if (rc == EXIT_OK && a->distances)
         rc = outfile_check(a->distances, false);
     return rc;
@@ -155,7 +201,8 @@ static int search(const search_args *a)
         rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
     }
     if (rc == EXIT_OK)
-        rc = search_codes(a, enc, index, &query);
+        rc = a->rescore.mode ? search_rescored(a, enc, index, &query)
+                             : search_codes(a, enc, index, &query);
     lbh_index_free(index);
     lbh_encoder_free(enc);
     vectors_close(&query);
@@ -164,7 +211,7 @@ static int search(const search_args *a)
 
 static int run(const command *self, int argc, char **argv)
 {
-    search_args a = {.k = 10};
+    search_args a = {.rescore = RESCORE_DEFAULTS, .k = 10};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 0},
         {OPT_TEXT, 0, "index", "INDEX", &a.index, 0, 0, "index file of 'lbh build' or of FAISS", 1},
@@ -179,8 +226,13 @@ static int run(const command *self, int argc, char **argv)
          "search parameter: nprobe, nflip, efSearch; may repeat", 0},
         {OPT_FLAG, 0, "stock", 0, &a.stock, 0, 0, "FAISS's own search of BFlat and BIVF: slower",
          0},
+        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float"),
+        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0,
+         "float: vectors of the index, row i that of id i", 0},
+        {OPT_CHOICE, 0, "metric", "model|l2|ip", &a.metric, 0, 0,
+         "what rescoring goes by (that of the model)", 0},
         {OPT_TEXT, 'o', "output", "IDS", &a.ids, 0, 0, "ids; without it they are printed", 0},
-        {OPT_TEXT, 0, "distances", "FILE", &a.distances, 0, 0, "Hamming distances", 0},
+        {OPT_TEXT, 0, "distances", "FILE", &a.distances, 0, 0, "Hamming distances, or scores", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };

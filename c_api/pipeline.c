@@ -66,6 +66,7 @@ static int make_parts(lbh_pipeline *p)
     if (*spec->options)
         LBH_TRY(lbh_encoder_set(p->enc, spec->options));
     LBH_TRY(lbh_index_new(&p->index, lbh_encoder_code_size(p->enc), spec->index));
+    LBH_TRY(lbh_index_accelerate(&p->index));
     return spec->store ? lbh_store_new(&p->store, p->d, spec->store) : LBH_OK;
 }
 

@@ -204,7 +204,8 @@ static int take_member(lbh_pipeline *p, const lbh_manifest *m, int member, const
     case LBH_MEMBER_ENCODER:
         return lbh_encoder_load_memory(&p->enc, data, size);
     case LBH_MEMBER_INDEX:
-        return lbh_index_load(&p->index, path);
+        rc = lbh_index_load(&p->index, path);
+        return rc ? rc : lbh_index_accelerate(&p->index);
     case LBH_MEMBER_VECTORS:
         rc = lbh_store_map(p->store, m->ntotal, data, size);
         *keep = rc == LBH_OK;

@@ -1,0 +1,82 @@
+/* eval_rescore.c: see eval_rescore.h. */
+#include "eval_rescore.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const names[] = {"hamming", "margin", "decoder", "float"};
+static const int recalls[3][2] = {{1, 1}, {1, 10}, {10, 10}};
+
+static int measure_row(rescore_row *row, const rescore_eval *e, int mode)
+{
+    float *distances;
+    int64_t *ids;
+    row->name = names[mode];
+    int rc = rescored_search(e->index, e->enc, e->query, &e->how, mode, e->metric,
+                             mode == LBH_RESCORE_FLOAT ? e->base : NULL, RESCORE_K, e->own,
+                             &distances, &ids, &row->seconds);
+    if (rc)
+        return rc;
+    for (int i = 0; i < 3; i++)
+        row->recall[i] = recall_at(e->near, ids, RESCORE_K, recalls[i][0], recalls[i][1]);
+    free(distances);
+    free(ids);
+    return EXIT_OK;
+}
+
+int rescore_measure(rescore_table *table, const rescore_eval *e)
+{
+    *table = (rescore_table){.queries = e->query->n};
+    for (int mode = LBH_RESCORE_NONE; mode <= LBH_RESCORE_FLOAT; mode++) {
+        bool all = e->how.mode == RESCORE_ALL;
+        if (mode != LBH_RESCORE_NONE && mode != e->how.mode && !all)
+            continue;
+        if (mode == LBH_RESCORE_DECODER && all && !has_decoder(e->enc))
+            continue;
+        int rc = measure_row(&table->row[table->rows++], e, mode);
+        if (rc)
+            return rc;
+    }
+    return EXIT_OK;
+}
+
+void rescore_report(cJSON *doc, const rescore_table *table, const rescore_args *how)
+{
+    cJSON *object = cJSON_AddObjectToObject(doc, "rescore");
+    report_number(object, "k", RESCORE_K);
+    report_number(object, "k_factor", how->k_factor);
+    report_number(object, "margin_factor", how->margin_factor);
+    for (int i = 0; i < table->rows; i++) {
+        const rescore_row *row = &table->row[i];
+        cJSON *values = cJSON_AddObjectToObject(object, row->name);
+        for (int r = 0; r < 3; r++) {
+            char name[32];
+            snprintf(name, sizeof name, "%d@%d", recalls[r][0], recalls[r][1]);
+            report_number(values, name, row->recall[r]);
+        }
+        report_seconds(values, "search_seconds", row->seconds);
+        report_number(values, "queries_per_second", (double)table->queries / row->seconds);
+    }
+}
+
+int rescore_print(const rescore_table *table)
+{
+    enum { COLUMNS = 5, WIDTH = 24 };
+    char text[RESCORE_ROWS + 1][COLUMNS][WIDTH];
+    const char *cells[(RESCORE_ROWS + 1) * COLUMNS];
+    static const char *const header[COLUMNS] = {"ranking", "1@1", "1@10", "10@10", "queries/s"};
+    for (int i = 0; i < COLUMNS; i++)
+        cells[i] = header[i];
+    for (int i = 0; i < table->rows; i++) {
+        const rescore_row *row = &table->row[i];
+        snprintf(text[i][0], WIDTH, "%s", row->name);
+        for (int r = 0; r < 3; r++)
+            snprintf(text[i][1 + r], WIDTH, "%.3f", row->recall[r]);
+        snprintf(text[i][4], WIDTH, "%.0f", (double)table->queries / row->seconds);
+        for (int c = 0; c < COLUMNS; c++)
+            cells[(i + 1) * COLUMNS + c] = text[i][c];
+    }
+    printf("\n");
+    table_print(COLUMNS, table->rows + 1, cells);
+    return report_flush();
+}
