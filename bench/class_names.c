@@ -239,6 +239,25 @@ cJSON *class_names(const labels *l)
     return array;
 }
 
+int labels_meet(const labels *base, const labels *query)
+{
+    bool *in_base = cli_alloc(base->classes, sizeof *in_base), common = false;
+    char b[CLASS_TEXT], q[CLASS_TEXT];
+    if (!in_base)
+        return EXIT_RUNTIME;
+    memset(in_base, 0, (size_t)base->classes * sizeof *in_base);
+    for (int64_t i = 0; i < items(base); i++)
+        in_base[base->item[i]] = true;
+    for (int64_t i = 0; i < items(query); i++)
+        common |= in_base[query->item[i]];
+    free(in_base);
+    if (common)
+        return EXIT_OK;
+    return fail("no class of the queries (%.60s ...) is one of the base (%.60s ...)",
+                items(query) ? class_name(query, query->item[0], q) : "none",
+                items(base) ? class_name(base, base->item[0], b) : "none");
+}
+
 int labels_pick(labels *out, const labels *from, int64_t count, const int64_t *ids)
 {
     *out = (labels){0};

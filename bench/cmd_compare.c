@@ -36,6 +36,8 @@ static int open_relevance(contest *c, const compare_args *a)
         rc = fail_usage("compare: --metric label needs --base-labels and --query-labels");
     if (rc == EXIT_OK)
         rc = labels_dense(&c->base_labels, &c->query_labels);
+    if (rc == EXIT_OK)
+        rc = labels_meet(&c->base_labels, &c->query_labels);
     return rc ? rc : relevance_labels(&c->rel, c->own, &c->base_labels, &c->query_labels);
 }
 

@@ -122,7 +122,9 @@ static int open_labels(eval_job *j)
     if (rc == EXIT_OK && !(have_base && have_query))
         rc = fail_usage("eval: %s needs --base-labels and --query-labels",
                         a->metric == METRIC_LABEL ? "--metric label" : "--classify");
-    return rc ? rc : labels_dense(&j->base_l, &j->query_l);
+    if (rc == EXIT_OK)
+        rc = labels_dense(&j->base_l, &j->query_l);
+    return rc ? rc : labels_meet(&j->base_l, &j->query_l);
 }
 
 static int open_relevance(eval_job *j)

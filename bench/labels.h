@@ -46,6 +46,9 @@ int labels_pick(labels *out, const labels *from, int64_t count, const int64_t *i
 /* Refuses labels whose number is not that of the rows. */
 int labels_fit(const labels *l, const char *spec, const vectors *rows);
 
+/* After labels_dense: refuses sets without a common class, whose measures would all be empty. */
+int labels_meet(const labels *base, const labels *query);
+
 /* The labels as the library wants them. Valid while *l is. */
 lbh_lists labels_lists(const labels *l);
 

@@ -106,7 +106,10 @@ static bool is_label(const char *text)
 static int collect_names(labels *l, const cells *c, const survey *s)
 {
     int64_t from = s->matrix ? 0 : c->start[s->first], to = s->matrix ? c->start[1] : c->words;
-    int64_t count = 0;
+    int64_t count = 0, width = c->start[s->first + 1] - c->start[s->first];
+    if (s->matrix && to != width)
+        return fail("'%s': %lld names in the header of %lld columns", c->path, (long long)to,
+                    (long long)width);
     const char **texts = cli_alloc(to - from, sizeof *texts);
     if (!texts)
         return EXIT_RUNTIME;

@@ -326,6 +326,7 @@ assert c["split"]["queries"] == 24 and c["n_train"] == 72 and len(c["rows"]) == 
 
 # ---- what is refused -----------------------------------------------------------------------------
 write("short.csv", "label\n1\n2\n")
+write("alien.csv", "label\n" + "Mars\n" * N)
 write("bad.csv", "label,x\n1,2\n3\n")
 message = run("eval", "--model", "m.lbh", *common, "--base-labels", "short.csv", "--query-labels",
               "ql.csv", "--metric", "label", code=1)
@@ -333,6 +334,7 @@ assert "2 rows" in message and "%d rows" % N in message, message
 full = (*common, "--base-labels", "bl.csv", "--query-labels", "ql.csv")
 for args, word, code in (
         ((*full, "--base-labels", "bad.csv", "--metric", "label"), "line 3", 1),
+        ((*full, "--base-labels", "alien.csv", "--metric", "label"), "no class of the queries", 1),
         ((*common, "--classify"), "--classify needs", 2),
         ((*full, "--pr", "x.png"), ".csv nor .svg", 2),
         ((*full, "--pr", "nowhere/x.svg"), "nowhere", 1),

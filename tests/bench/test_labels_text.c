@@ -78,6 +78,7 @@ static const example examples[] = {
     {"s.csv", "1\n2.5\n", NULL, "line 2: label '2.5'"},
     {"t.csv", "1\n-7\n", NULL, "line 2: label '-7'"},
     {"u.csv", "a,a\n0,1\n", NULL, "same name"},
+    {"w.csv", "a\n0,1\n", NULL, "1 names in the header of 2 columns"},
     {"v.csv", "label\n", NULL, "holds no rows"},
 };
 
