@@ -65,9 +65,7 @@ int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int
         store_u32(header + 4, (uint32_t)d);
         rc = outfile_write(out->file, header, 8);
     }
-    if (rc)
-        array_abort(out);
-    return rc;
+    return rc ? array_close(out, rc) : EXIT_OK;
 }
 
 /* ids as int32: the width of .ivecs and .ibin. */
@@ -119,15 +117,14 @@ int array_write(array_out *out, int64_t count, const void *rows)
     return rc;
 }
 
-int array_commit(array_out *out)
+int array_close(array_out *out, int rc)
 {
     outfile *file = out->file;
     out->file = NULL;
-    return outfile_commit(file);
-}
-
-void array_abort(array_out *out)
-{
-    outfile_abort(out->file);
-    out->file = NULL;
+    if (rc == EXIT_OK && cli_interrupted())
+        rc = fail_cancelled();
+    if (rc == EXIT_OK)
+        return outfile_commit(file);
+    outfile_abort(file);
+    return rc;
 }

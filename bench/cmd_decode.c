@@ -24,14 +24,14 @@ static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v, 
     int d = lbh_encoder_d(enc);
     int64_t block = block_rows(d > v->d ? d : v->d);
     block = block > v->n ? v->n : block;
-    float *wide = cli_alloc(block * v->d, sizeof *wide), *x = cli_alloc(block * d, sizeof *x);
+    float *x = cli_alloc(block * d, sizeof *x);
     uint8_t *codes = cli_alloc(block, (size_t)v->d);
-    int rc = wide && x && codes ? EXIT_OK : EXIT_RUNTIME;
+    int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
     for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = progress_tick("decode", i, v->n);
         if (rc == EXIT_OK)
-            rc = codes_read(v, bit_order, i, count, wide, codes);
+            rc = codes_read(v, bit_order, i, count, codes);
         int code = rc ? LBH_OK : lbh_encoder_decode(enc, count, codes, x);
         if (code)
             rc = fail_library(code);
@@ -39,7 +39,6 @@ static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v, 
             rc = array_write(out, count, x);
     }
     progress_clear();
-    free(wide);
     free(x);
     free(codes);
     return rc;
@@ -51,14 +50,7 @@ static int write_file(const decode_args *a, const lbh_encoder *enc, const vector
     int rc = array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc));
     if (rc)
         return rc;
-    rc = write_rows(&out, enc, v, a->bit_order);
-    if (rc == EXIT_OK && cli_interrupted())
-        rc = fail_cancelled();
-    if (rc) {
-        array_abort(&out);
-        return rc;
-    }
-    rc = array_commit(&out);
+    rc = array_close(&out, write_rows(&out, enc, v, a->bit_order));
     if (rc)
         return rc;
     cJSON *doc = report_new("decode");

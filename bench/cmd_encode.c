@@ -38,15 +38,8 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
     if (rc)
         return rc;
     double began = cli_now();
-    rc = encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
-                     a->bit_order == BITS_MSB ? to_file_msb : to_file, &out);
-    if (rc == EXIT_OK && cli_interrupted())
-        rc = fail_cancelled();
-    if (rc) {
-        array_abort(&out);
-        return rc;
-    }
-    rc = array_commit(&out);
+    rc = array_close(&out, encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
+                                       a->bit_order == BITS_MSB ? to_file_msb : to_file, &out));
     if (rc)
         return rc;
     cJSON *doc = report_new("encode");

@@ -32,12 +32,7 @@ static int write_one(const char *path, array_kind kind, const answers *r, const 
     int rc = array_open(&out, path, kind, r->nq, r->k);
     if (rc)
         return rc;
-    rc = array_write(&out, r->nq, data);
-    if (rc) {
-        array_abort(&out);
-        return rc;
-    }
-    return array_commit(&out);
+    return array_close(&out, array_write(&out, r->nq, data));
 }
 
 static double distance_of(const answers *r, int64_t i)

@@ -12,10 +12,9 @@ enum { BITS_LSB, BITS_MSB };
 /* Refuses a file that cannot hold codes, of code_size bytes unless that is 0. */
 int codes_check(const vectors *v, size_t code_size);
 
-/* Reads rows into codes[count * v->d], least significant bit first. wide: scratch of the same
- * number of floats. */
-int codes_read(const vectors *v, int bit_order, int64_t first, int64_t count, float *wide,
-               uint8_t *codes);
+/* Reads rows of a file that codes_check let pass into codes[count * v->d], least significant bit
+ * first. */
+int codes_read(const vectors *v, int bit_order, int64_t first, int64_t count, uint8_t *codes);
 
 /* Reads all rows into new memory; the caller frees *codes. */
 int codes_read_all(const vectors *v, int bit_order, uint8_t **codes);

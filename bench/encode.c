@@ -57,14 +57,40 @@ int decoder_metric(const lbh_encoder *enc, int metric)
     return known ? metric : option_is(enc, "metric", 1) ? LBH_METRIC_IP : LBH_METRIC_L2;
 }
 
-static int encode_block(const lbh_encoder *enc, int64_t how, int64_t n, const float *x,
-                        uint8_t *codes)
+static int encode_floats(const lbh_encoder *enc, int64_t how, int64_t n, const float *x,
+                         uint8_t *codes)
 {
     if (how == ENCODE_QUERIES)
         return lbh_encoder_encode_queries(enc, n, x, codes);
     if (how == ENCODE_BASE)
         return lbh_encoder_encode(enc, n, x, codes);
     return lbh_encoder_encode_refined(enc, n, x, (int)how, codes);
+}
+
+static int encode_bytes(const lbh_encoder *enc, int64_t how, int64_t n, const uint8_t *x,
+                        int64_t stride, uint8_t *codes)
+{
+    return how == ENCODE_QUERIES ? lbh_encoder_encode_queries_u8(enc, n, x, stride, codes)
+                                 : lbh_encoder_encode_u8(enc, n, x, stride, codes);
+}
+
+/* One block of rows: as they lie in the mapped file where that will do, else by a copy as floats in
+ * x[count * d]. Rows that the library refuses are read again, to name the file and its row. */
+static int encode_block(const lbh_encoder *enc, const vectors *v, int64_t how, int64_t first,
+                        int64_t count, float *x, uint8_t *codes)
+{
+    const uint8_t *bytes = how <= ENCODE_BASE ? vectors_mapped_bytes(v, first) : NULL;
+    const float *floats = vectors_mapped_floats(v, first);
+    int rc = bytes ? vectors_check_rows(v, first, count) : EXIT_OK;
+    if (rc == EXIT_OK && !bytes && !floats)
+        rc = vectors_floats(v, first, count, x);
+    if (rc)
+        return rc;
+    int code = bytes ? encode_bytes(enc, how, count, bytes, (int64_t)v->stride, codes)
+                     : encode_floats(enc, how, count, floats ? floats : x, codes);
+    if (code == LBH_EINVAL && floats)
+        rc = vectors_floats(v, first, count, x);
+    return rc || !code ? rc : fail_library(code);
 }
 
 int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx)
@@ -79,12 +105,11 @@ int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink
     for (int64_t first = 0; first < v->n && rc == EXIT_OK; first += block) {
         int64_t count = v->n - first < block ? v->n - first : block;
         rc = progress_tick(how == ENCODE_QUERIES ? "encode queries" : "encode", first, v->n);
+        vectors_ahead(v, first + block, block);
         if (rc == EXIT_OK)
-            rc = vectors_floats(v, first, count, x);
-        if (rc)
-            break;
-        int code = encode_block(enc, how, count, x, codes);
-        rc = code ? fail_library(code) : sink(ctx, count, codes);
+            rc = encode_block(enc, v, how, first, count, x, codes);
+        if (rc == EXIT_OK)
+            rc = sink(ctx, count, codes);
     }
     progress_clear();
     free(x);

@@ -39,7 +39,8 @@ int array_check(const char *path, array_kind kind);
 int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int64_t d);
 /* Appends rows; `rows` has the type of the kind. */
 int array_write(array_out *out, int64_t count, const void *rows);
-int array_commit(array_out *out);
-void array_abort(array_out *out);
+/* Ends a file: whole if rc is EXIT_OK and there was no Ctrl-C, else not at all. Returns rc, or what
+ * became of it. */
+int array_close(array_out *out, int rc);
 
 #endif

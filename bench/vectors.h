@@ -54,12 +54,28 @@ int vectors_view(vectors *v, const vectors *first, const vectors *second, const 
 bool vec_format_of(const char *path, vec_format *format);
 size_t vec_type_size(vec_type type);
 
+/* A little-endian number that may lie anywhere. */
+static inline uint32_t load_u32(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 /* Rows first .. first+count-1 as float, x[count * d]; refuses NaN and infinity. Safe to call from
  * several threads at once. */
 int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x);
 
 /* Row ids[i] to x + i * d. */
 int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x);
+
+/* Rows from `row` on where they lie in the mapped file, unread and unchecked: floats, d from row to
+ * row; or bytes, v->stride from row to row, whose prefixes vectors_check_rows checks. NULL if the
+ * file has other rows. */
+const float *vectors_mapped_floats(const vectors *v, int64_t row);
+const uint8_t *vectors_mapped_bytes(const vectors *v, int64_t row);
+int vectors_check_rows(const vectors *v, int64_t first, int64_t count);
+
+/* Has the system read these rows from the disk while other work goes on. */
+void vectors_ahead(const vectors *v, int64_t first, int64_t count);
 
 /* The rows as the library pulls them. Valid while *v is. */
 lbh_rows vectors_rows(const vectors *v);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include "encode.h"
 #include "vectors.h"
 
 #include <math.h>
@@ -206,6 +207,101 @@ Test(readers, nan_and_infinity_are_named)
         cr_assert(strstr(cli_error(), "row 3"), "%s", cli_error());
         vectors_close(&v);
     }
+}
+
+/* Many threads read; the first row that is wrong is named all the same. */
+Test(readers, the_first_of_several_bad_rows_is_named)
+{
+    enum { N = 300 };
+    bytes b = {.size = 0};
+    vectors v;
+    float x[N];
+    put_int(&b, N);
+    put_int(&b, 1);
+    for (int i = 0; i < N; i++) {
+        float f = i == 120 || i == 123 || i == 290 ? NAN : (float)i;
+        put(&b, &f, 4);
+    }
+    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_OK);
+    cr_assert_eq(vectors_floats(&v, 0, N, x), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), "row 120 "), "%s", cli_error());
+    vectors_close(&v);
+}
+
+Test(readers, rows_are_found_where_they_lie)
+{
+    for (int f = 0; f < FORMATS; f++) {
+        bytes b;
+        vectors v;
+        make(&b, formats[f].extension, formats[f].type);
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_OK, "%s", cli_error());
+        const float *x = vectors_mapped_floats(&v, 2);
+        const uint8_t *u = vectors_mapped_bytes(&v, 2);
+        cr_assert_eq(x != NULL, v.type == VEC_F32 && !v.prefixed);
+        cr_assert_eq(u != NULL, v.type == VEC_U8);
+        for (int j = 0; j < D; j++) {
+            cr_assert(!x || x[D + j] == value(3, j));
+            cr_assert(!u || u[v.stride + (size_t)j] == value(3, j));
+        }
+        vectors_ahead(&v, 0, 2);
+        vectors_ahead(&v, 3, 100);
+        vectors_ahead(&v, 100, 1);
+        vectors_close(&v);
+    }
+}
+
+/* The same codes of the same numbers, whether they are copied, or encoded where they lie. */
+Test(readers, codes_do_not_depend_on_the_kind_of_file)
+{
+    float x[ROWS * D];
+    uint8_t codes[ROWS], *of_file;
+    lbh_encoder *enc;
+    for (int i = 0; i < ROWS * D; i++)
+        x[i] = (float)value(i / D, i % D);
+    cr_assert_eq(lbh_encoder_new(&enc, "lsh", D, 8), LBH_OK);
+    cr_assert_eq(lbh_encoder_train(enc, ROWS, x), LBH_OK);
+    cr_assert_eq(lbh_encoder_encode(enc, ROWS, x, codes), LBH_OK);
+    for (int f = 0; f < FORMATS; f++) {
+        bytes b;
+        vectors v;
+        make(&b, formats[f].extension, formats[f].type);
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_OK, "%s", cli_error());
+        for (int how = ENCODE_QUERIES; how <= ENCODE_BASE; how++) {
+            cr_assert_eq(encode_all(enc, &v, how, &of_file), EXIT_OK, "%s", cli_error());
+            cr_assert(memcmp(codes, of_file, ROWS) == 0, "%s", formats[f].extension);
+            free(of_file);
+        }
+        vectors_close(&v);
+    }
+    lbh_encoder_free(enc);
+}
+
+/* What the library refuses in rows that it sees first is said in the words of the file. */
+Test(readers, encoding_names_the_file_and_the_row)
+{
+    float x[ROWS * D] = {0}, bad = NAN;
+    uint8_t *codes;
+    lbh_encoder *enc;
+    bytes b;
+    vectors v;
+    int32_t wrong = 2;
+    for (int i = 0; i < ROWS * D; i++)
+        x[i] = (float)value(i / D, i % D);
+    cr_assert_eq(lbh_encoder_new(&enc, "lsh", D, 8), LBH_OK);
+    cr_assert_eq(lbh_encoder_train(enc, ROWS, x), LBH_OK);
+    make(&b, ".fbin", "f4");
+    memcpy(b.data + 8 + 4 * (3 * D + 1), &bad, 4);
+    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_OK);
+    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), ".fbin': row 3 holds a NaN"), "%s", cli_error());
+    vectors_close(&v);
+    make(&b, ".bvecs", "u1");
+    memcpy(b.data + 2 * (4 + D), &wrong, 4);
+    cr_assert_eq(vectors_open(&v, file(".bvecs", &b)), EXIT_OK);
+    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), "row 2"), "%s", cli_error());
+    vectors_close(&v);
+    lbh_encoder_free(enc);
 }
 
 Test(readers, a_range_selects_rows)

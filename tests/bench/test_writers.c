@@ -24,7 +24,7 @@ static void round_trip(const char *name, array_kind kind, const void *rows, int6
     cr_assert_eq(array_open(&out, path, kind, 2, d), EXIT_OK, "%s", cli_error());
     cr_assert_neq(access(path, F_OK), 0, "nothing before the end");
     cr_assert_eq(array_write(&out, 2, rows), EXIT_OK);
-    cr_assert_eq(array_commit(&out), EXIT_OK);
+    cr_assert_eq(array_close(&out, EXIT_OK), EXIT_OK);
     cr_assert_eq(vectors_open(&v, path), EXIT_OK, "%s", cli_error());
     cr_assert_eq(v.n, 2);
     cr_assert_eq(v.d, d);
@@ -68,7 +68,7 @@ Test(writers, an_id_beyond_32_bits_is_refused)
     int64_t id = (int64_t)1 << 31;
     cr_assert_eq(array_open(&out, test_tmp("big.ivecs"), ARRAY_IDS, 1, 1), EXIT_OK);
     cr_assert_eq(array_write(&out, 1, &id), EXIT_RUNTIME);
-    array_abort(&out);
+    cr_assert_eq(array_close(&out, EXIT_RUNTIME), EXIT_RUNTIME);
 }
 
 static int entries(const char *path)
