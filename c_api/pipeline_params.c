@@ -8,10 +8,32 @@
 static const char *const modes[] = {"none", "margin", "decoder", "float"};
 enum { MODES = sizeof modes / sizeof *modes };
 
+/* Factors are millionths, written and read here: the locale has no say, and a saved one comes back as
+ * it was. */
+static const int64_t unit = 1000000;
+
 void lbh_pipeline_params(const lbh_pipeline *p, char text[128])
 {
-    snprintf(text, 128, "rescore=%s,k_factor=%.9g,margin_factor=%.9g", modes[p->rescore],
-             p->shortlist.k_factor, p->shortlist.margin_factor);
+    int64_t k = llround(p->shortlist.k_factor * (double)unit);
+    int64_t margin = llround(p->shortlist.margin_factor * (double)unit);
+    snprintf(text, 128, "rescore=%s,k_factor=%lld.%06lld,margin_factor=%lld.%06lld",
+             modes[p->rescore], (long long)(k / unit), (long long)(k % unit),
+             (long long)(margin / unit), (long long)(margin % unit));
+}
+
+/* "10", "2.5": false for anything else. */
+static bool parse_millionths(int64_t *value, const char *text)
+{
+    size_t whole = strspn(text, "0123456789"), places = 0;
+    const char *fraction = text[whole] == '.' ? text + whole + 1 : "";
+    int64_t v = 0;
+    for (size_t i = 0; i < whole && i < 10; i++)
+        v = 10 * v + (text[i] - '0');
+    for (; places < 6; places++)
+        v = 10 * v + (places < strspn(fraction, "0123456789") ? fraction[places] - '0' : 0);
+    *value = v;
+    return whole >= 1 && whole <= 9 && strlen(fraction) == strspn(fraction, "0123456789") &&
+           (!text[whole] || text[whole] == '.');
 }
 
 typedef struct settings {
@@ -20,14 +42,13 @@ typedef struct settings {
     char index[512]; /* what is left for lbh_index_set */
 } settings;
 
-static int set_factor(double *factor, double max, const char *name, const char *value)
+static int set_factor(double *factor, int64_t max, const char *name, const char *value)
 {
-    char *end;
-    double x = strtod(value, &end);
-    if (!*value || *end || !(x >= 1 && x <= max))
-        return lbh_error(LBH_EINVAL, "pipeline: %s (%s) must be a number within 1..%.0f", name,
-                         value, max);
-    *factor = x;
+    int64_t x;
+    if (!parse_millionths(&x, value) || x < unit || x > max * unit)
+        return lbh_error(LBH_EINVAL, "pipeline: %s (%s) must be a number within 1..%lld", name,
+                         value, (long long)max);
+    *factor = (double)x / (double)unit;
     return LBH_OK;
 }
 
@@ -58,7 +79,7 @@ static int set_one(settings *s, const lbh_pipeline *p, char *part)
     if (strcmp(part, "rescore") == 0)
         return set_rescore(s, p, value);
     if (strcmp(part, "k_factor") == 0)
-        return set_factor(&s->shortlist.k_factor, 1e6, part, value);
+        return set_factor(&s->shortlist.k_factor, 1000000, part, value);
     if (strcmp(part, "margin_factor") == 0)
         return set_factor(&s->shortlist.margin_factor, 1000, part, value);
     size_t used = strlen(s->index);

@@ -361,6 +361,24 @@ Test(pipeline, searches_at_the_same_time)
     lbh_pipeline_free(p);
 }
 
+/* Methods that learn from labels get them. */
+Test(pipeline, labels)
+{
+    int64_t label[N], start[N + 1], two = 2;
+    free(test_mixture(N, D, 11, label));
+    for (int64_t i = 0; i <= N; i++)
+        start[i] = i;
+    lbh_pipeline *p = NULL;
+    lbh_rows rows = lbh_rows_from_matrix(N, D, rows_);
+    lbh_lists labels = {N, 10, start, label};
+    cr_ok(lbh_pipeline_new(&p, D, "ITQ-CCA8,BIVF4", LBH_METRIC_L2));
+    cr_assert_eq(lbh_pipeline_train(p, N, rows_), LBH_EINVAL);
+    cr_ok(lbh_pipeline_train_rows(p, &rows, &labels, NULL));
+    cr_ok(lbh_pipeline_add_with_ids(p, 1, rows_, &two));
+    cr_assert_eq(lbh_pipeline_ntotal(p), 1);
+    lbh_pipeline_free(p);
+}
+
 /* An empty pipeline answers that there is nothing. */
 Test(pipeline, empty)
 {
@@ -469,7 +487,17 @@ Test(pipeline, errors)
     cr_fails(lbh_pipeline_train(p, N, rows_), LBH_ESTATE, "is trained");
     cr_fails(lbh_pipeline_set(p, "rescore=decode"), LBH_EINVAL, "none, margin, decoder or float");
     cr_fails(lbh_pipeline_set(p, "k_factor=0"), LBH_EINVAL, "k_factor (0)");
-    cr_fails(lbh_pipeline_set(p, "margin_factor=x"), LBH_EINVAL, "margin_factor (x)");
+    static const char *const factors[] = {"x", "", ".5", "1e3", "0.999999", "1000.1", "4x", "1.5.5",
+                                          "-2", "99999999999"};
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+        char text[64], words[64];
+        snprintf(text, sizeof text, "margin_factor=%s", factors[i]);
+        snprintf(words, sizeof words, "margin_factor (%s) must be a number within 1..1000",
+                 factors[i]);
+        cr_fails(lbh_pipeline_set(p, text), LBH_EINVAL, words);
+    }
+    cr_ok(lbh_pipeline_set(p, "margin_factor=1000,k_factor=1.000001"));
+    cr_ok(lbh_pipeline_set(p, "margin_factor=4.,k_factor=2.5"));
     cr_fails(lbh_pipeline_set(p, "nflip=3"), LBH_EINVAL, "nprobe");
     cr_fails(lbh_pipeline_set(p, "nflip=3"), LBH_EINVAL, "k_factor");
     cr_fails(lbh_pipeline_set(p, "k_factor"), LBH_EINVAL, "name=value");

@@ -144,7 +144,7 @@ Test(pipeline_file, members)
     free(bytes);
     bytes = test_slurp(path, &size);
     cr_assert(strstr((char *)bytes, "factory itq24,IDMap,BFlat,RFlat\nmetric l2\nd 20\nntotal 302\n"
-                                    "next_id 7001\nparameters rescore=float,k_factor=10,"));
+                                    "next_id 7001\nparameters rescore=float,k_factor=10.000000,"));
     free(bytes);
     lbh_encoder_free(enc);
     lbh_index_free(index);
