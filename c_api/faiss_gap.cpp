@@ -4,6 +4,7 @@
 #include "faiss_gap.h"
 #include "faiss_gap.hpp"
 
+#include <limits>
 #include <memory>
 
 #include <faiss/Clustering.h>
@@ -142,6 +143,11 @@ int lbh_gap_new(FaissIndexBinary **index, int d, const char *factory, int idmap)
     });
 }
 
+/* FAISS 1.14.0 to 1.15.0 finds nothing by counting (use_heap = false) where max_codes is 0, its word
+ * for "no limit"; a limit that is never reached says the same. Delete when those are gone. */
+constexpr bool counting_needs_max_codes =
+    FAISS_VERSION_MAJOR == 1 && FAISS_VERSION_MINOR >= 14 && FAISS_VERSION_MINOR <= 15;
+
 /* FAISS's C API lacks nprobe and max_codes of binary IVF until 1.12, ef* of binary HNSW until 1.14
  * and nflip of the hash kinds in every version; keep. */
 void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value)
@@ -152,6 +158,13 @@ void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value)
             ivf->nprobe = static_cast<std::size_t>(value);
         else if (param == LBH_PARAM_MAX_CODES)
             ivf->max_codes = static_cast<std::size_t>(value);
+        else if (param == LBH_PARAM_USE_HEAP)
+            ivf->use_heap = value != 0;
+        if (counting_needs_max_codes && !ivf->use_heap && ivf->max_codes == 0)
+            ivf->max_codes = std::numeric_limits<std::size_t>::max() / 2;
+    } else if (auto *flat = dynamic_cast<faiss::IndexBinaryFlat *>(p)) {
+        if (param == LBH_PARAM_USE_HEAP)
+            flat->use_heap = value != 0;
     } else if (auto *hnsw = dynamic_cast<faiss::IndexBinaryHNSW *>(p)) {
         if (param == LBH_PARAM_EF_SEARCH)
             hnsw->hnsw.efSearch = static_cast<int>(value);

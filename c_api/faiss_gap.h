@@ -51,7 +51,8 @@ typedef enum lbh_search_param {
     LBH_PARAM_MAX_CODES,
     LBH_PARAM_EF_SEARCH,
     LBH_PARAM_EF_CONSTRUCTION,
-    LBH_PARAM_NFLIP
+    LBH_PARAM_NFLIP,
+    LBH_PARAM_USE_HEAP
 } lbh_search_param;
 void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value);
 

@@ -94,7 +94,8 @@ LBH_API int lbh_index_range_search_codes(lbh_range_result **result, const FaissI
 
 /* Sets search parameters by name, all or none: "nprobe=16", "max_codes=.." (BIVF), "efSearch=64",
  * "efConstruction=40" (BHNSW; also the quantizer of BIVF_HNSW as "quantizer_efSearch"), "nflip=2"
- * (BHash, multi-hash). Works through IDMap. LBH_EINVAL names the parameters that the kind has. */
+ * (BHash, multi-hash), "use_heap=0" (BFlat, BIVF: FAISS's own search counts distances instead of
+ * keeping a heap). Works through IDMap. LBH_EINVAL names the parameters that the kind has. */
 LBH_API int lbh_index_set(FaissIndexBinary *index, const char *assignments);
 
 /* Makes the searches of an index run the kernels of lbh_scan.h: BFlat and BIVF, alone, under IDMap

@@ -15,16 +15,20 @@ typedef struct param {
 
 static const param ivf_params[] = {{"nprobe", LBH_PARAM_NPROBE, 1, 0},
                                    {"max_codes", LBH_PARAM_MAX_CODES, 0, INT64_MAX},
+                                   {"use_heap", LBH_PARAM_USE_HEAP, 0, 1},
                                    {NULL, 0, 0, 0}};
 static const param hnsw_params[] = {{"efSearch", LBH_PARAM_EF_SEARCH, 1, 1 << 20},
                                     {"efConstruction", LBH_PARAM_EF_CONSTRUCTION, 1, 1 << 20},
                                     {NULL, 0, 0, 0}};
 static const param hash_params[] = {{"nflip", LBH_PARAM_NFLIP, 0, 0}, {NULL, 0, 0, 0}};
+static const param flat_params[] = {{"use_heap", LBH_PARAM_USE_HEAP, 0, 1}, {NULL, 0, 0, 0}};
 static const param no_params[] = {{NULL, 0, 0, 0}};
 
 static const param *params_of(lbh_kind kind)
 {
     switch (kind) {
+    case LBH_KIND_FLAT:
+        return flat_params;
     case LBH_KIND_IVF:
         return ivf_params;
     case LBH_KIND_HNSW:

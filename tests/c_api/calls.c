@@ -131,11 +131,13 @@ Test(c_api_calls, parameters)
     cr_fails(lbh_index_set(ivf, "nprobe=5"), LBH_EINVAL, "1..4");
     cr_fails(lbh_index_set(ivf, "nprobe=99999999999999999999999"), LBH_EINVAL, "whole number");
     cr_fails(lbh_index_set(ivf, "nflip=1"), LBH_EINVAL,
-             "nprobe, max_codes, quantizer_efSearch, quantizer_efConstruction");
+             "nprobe, max_codes, use_heap, quantizer_efSearch, quantizer_efConstruction");
     cr_fails(lbh_index_set(hnsw, "nprobe=1"), LBH_EINVAL, "efSearch");
     cr_fails(lbh_index_set(hnsw, "quantizer_efSearch=1"), LBH_EINVAL, "efSearch");
     cr_fails(lbh_index_set(hash, "nflip=6"), LBH_EINVAL, "0..5");
-    cr_fails(lbh_index_set(flat, "nprobe=1"), LBH_EINVAL, "no search parameters");
+    cr_fails(lbh_index_set(flat, "nprobe=1"), LBH_EINVAL, "it has use_heap");
+    cr_fails(lbh_index_set(flat, "use_heap=2"), LBH_EINVAL, "0..1");
+    cr_ok(lbh_index_set(flat, "use_heap=0"));
     lbh_index_free(flat);
     lbh_index_free(hash);
     lbh_index_free(hnsw);

@@ -363,3 +363,20 @@ Test(c_api_search, with_an_encoder)
     free(x);
     free_world(w);
 }
+
+Test(c_api_search, counting_finds_what_the_heap_finds)
+{
+    static const char *const factories[] = {"BFlat", "BIVF16", "IDMap,BFlat", NULL};
+    world *w = new_world(8);
+    for (int f = 0; factories[f]; f++) {
+        FaissIndexBinary *index = build(w, factories[f]);
+        if (strstr(factories[f], "IVF"))
+            cr_ok(lbh_index_set(index, "nprobe=16"));
+        cr_ok(lbh_index_set(index, "use_heap=0"));
+        search(w, index);
+        check_answers(w, factories[f], 1, 0);
+        cr_assert_arr_eq(w->d, w->true_d, sizeof w->d, "%s", factories[f]);
+        lbh_index_free(index);
+    }
+    free_world(w);
+}

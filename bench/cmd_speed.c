@@ -1,0 +1,151 @@
+/* cmd_speed.c: `lbh speed`: ours against FAISS and against the hardware, side by side. */
+#include "common.h"
+#include "speed.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct speed_args {
+    common common;
+    speed_options o;
+    int64_t repeats;
+    char *only;
+} speed_args;
+
+static const char *const parts[] = {"scan", "ivf", "mih", "encode", "train"};
+enum { SCAN, IVF, MIH, ENCODE, TRAIN, PARTS };
+
+/* wanted[p]: whether --only names part p; all of them without it. */
+static int choose_parts(const char *only, bool wanted[PARTS])
+{
+    for (int p = 0; p < PARTS; p++)
+        wanted[p] = !only;
+    while (only && *only) {
+        size_t n = strcspn(only, ",");
+        int p = 0;
+        while (p < PARTS && (strlen(parts[p]) != n || strncmp(parts[p], only, n) != 0))
+            p++;
+        if (p == PARTS)
+            return fail_usage("speed: --only '%.*s': there are scan, ivf, mih, encode, train",
+                              (int)n, only);
+        wanted[p] = true;
+        only += n + (only[n] == ',');
+    }
+    return EXIT_OK;
+}
+
+static int run_parts(const speed_options *o, const bool wanted[PARTS])
+{
+    int rc = wanted[SCAN] ? speed_scan(o) : EXIT_OK;
+    if (rc == EXIT_OK && (wanted[IVF] || wanted[MIH]))
+        rc = speed_tables(o, wanted[IVF], wanted[MIH]);
+    if (rc == EXIT_OK && wanted[ENCODE])
+        rc = speed_encode(o);
+    if (rc == EXIT_OK && wanted[TRAIN])
+        rc = speed_train(o);
+    return rc;
+}
+
+static double number(const cJSON *item, const char *name)
+{
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(item, name));
+}
+
+static void cell(char *text, size_t size, const char *format, double value)
+{
+    if (isnan(value))
+        snprintf(text, size, "-");
+    else
+        snprintf(text, size, format, value);
+}
+
+/* One Markdown row a case; times in the unit of the case. */
+static int print_table(const cJSON *results)
+{
+    enum { COLUMNS = 9, WIDTH = 96 };
+    static const char *const head[COLUMNS] = {"case", "threads", "unit", "ours", "rival", "ratio",
+                                              "min..max", "of the limit", "rival / limit"};
+    int n = cJSON_GetArraySize(results);
+    char(*text)[WIDTH] = cli_alloc((int64_t)(n + 1) * COLUMNS, WIDTH);
+    const char **cells = cli_alloc((int64_t)(n + 1) * COLUMNS, sizeof *cells);
+    for (int i = 0; text && cells && i <= n; i++) {
+        char(*row)[WIDTH] = text + i * COLUMNS;
+        const cJSON *c = i ? cJSON_GetArrayItem(results, i - 1) : NULL;
+        for (int j = 0; j < COLUMNS; j++) {
+            snprintf(row[j], WIDTH, "%s", head[j]);
+            cells[i * COLUMNS + j] = row[j];
+        }
+        if (!c)
+            continue;
+        const cJSON *ratio = cJSON_GetObjectItem(c, "ratio");
+        double low = number(ratio, "min"), high = number(ratio, "max");
+        snprintf(row[0], WIDTH, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(c, "name")));
+        cell(row[1], WIDTH, "%.0f", number(c, "threads"));
+        snprintf(row[2], WIDTH, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(c, "unit")));
+        cell(row[3], WIDTH, "%.4g", number(c, "ours"));
+        cell(row[4], WIDTH, "%.4g", number(c, "rival"));
+        cell(row[5], WIDTH, "%.2f", number(ratio, "median"));
+        if (isnan(low))
+            snprintf(row[6], WIDTH, "-");
+        else
+            snprintf(row[6], WIDTH, "%.2f..%.2f", low, high);
+        cell(row[7], WIDTH, "%.0f %%", 100 * number(c, "limit_fraction"));
+        snprintf(row[8], WIDTH, "%s / %s",
+                 cJSON_GetStringValue(cJSON_GetObjectItem(c, "rival_name")),
+                 cJSON_GetStringValue(cJSON_GetObjectItem(c, "limit_name")));
+    }
+    if (text && cells)
+        table_print(COLUMNS, n + 1, cells);
+    int rc = text && cells ? report_flush() : EXIT_RUNTIME;
+    free(text);
+    free(cells);
+    return rc;
+}
+
+static int print_results(cJSON *results, int json)
+{
+    return json ? report_print(results, 1) : print_table(results);
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    speed_args a = {.o = {.n = 1000000}, .repeats = 5};
+    const option_def defs[] = {
+        {OPT_JOIN, 0, "only", "PARTS", &a.only, 0, 0, "of scan, ivf, mih, encode, train (all)", 0},
+        {OPT_INT, 'n', "codes", "N", &a.o.n, 1000, 1000000000, "codes to search (1000000)", 0},
+        {OPT_TEXT, 0, "base", "FILE", &a.o.base, 0, 0,
+         "rows whose SGH codes ivf and mih search (a built-in set)", 0},
+        {OPT_TEXT, 0, "query", "FILE", &a.o.query, 0, 0, "and their queries", 0},
+        {OPT_INT, 0, "repeats", "R", &a.repeats, 1, 100, "rounds a case (5)", 0},
+        OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
+        OPTIONS_LAST,
+    };
+    bool wanted[PARTS];
+    int rc = options_parse(self, defs, argc, argv, NULL);
+    if (rc == EXIT_OK)
+        rc = choose_parts(a.only, wanted);
+    free(a.only);
+    if (rc != EXIT_OK)
+        return rc == OPTIONS_HELP ? EXIT_OK : rc;
+    common_begin(&a.common);
+    a.o.repeats = (int)a.repeats;
+    a.o.threads = omp_get_max_threads();
+    a.o.results = cJSON_CreateArray();
+    rc = a.o.results ? run_parts(&a.o, wanted) : fail_memory();
+    progress_clear();
+    if (rc == EXIT_OK)
+        return print_results(a.o.results, a.common.json);
+    cJSON_Delete(a.o.results);
+    return rc;
+}
+
+const command command_speed = {
+    "speed", "Time ours against FAISS and against the limits of the hardware", "[OPTIONS]",
+    "Every case runs ours and its rivals in turn, after a round that does not count; a ratio is the\n"
+    "rival's time over ours within a round (the faster rival's), its median, smallest and largest.\n"
+    "The limit is reading the bytes, or counting the bits on registers, whichever takes longer; for\n"
+    "encoding it is sgemm of the same shape. Figures for ten million codes: --codes 10000000 (about\n"
+    "4 GB of memory; FAISS's k-means takes minutes).\n", run};
