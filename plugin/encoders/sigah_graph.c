@@ -1,0 +1,113 @@
+/* sigah_graph.c: see sigah_graph.h. Both losses depend on the codes through K = T T^T (and, on
+ * relaxed codes, the Laplacian through the diagonal too), so that with M = d(loss)/dK the gradient
+ * is (M + M^T) T: passes over the rows of K, each by one thread, and one or two products. */
+#include "encoders/sigah_graph.h"
+
+#include "core/blas.h"
+#include "core/cpu.h"
+#include "core/vmath.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* d_j = |x_i|^2 + |x_j|^2 - 2 x_i . x_j, at least 0 */
+LBH_CLONES
+static void distances(int B, float mine, const float *restrict norm, float *restrict D)
+{
+    for (int j = 0; j < B; j++) {
+        float d = mine + norm[j] - 2 * D[j];
+        D[j] = d > 0 ? d : 0;
+    }
+}
+
+/* Row i of the Laplacian: K <- deg_i [i = j] - S_ij. Returns sum_j S_ij ||t_i - t_j||^2. */
+LBH_CLONES
+static double laplacian_row(int B, int i, float inv_sigma, const float *restrict square,
+                            const float *restrict D, float *restrict K)
+{
+    float degree = 0, loss = 0, mine = square[i];
+    for (int j = 0; j < B; j++) {
+        float s = lbh_expf(-inv_sigma * D[j]);
+        degree += s;
+        loss += s * (mine + square[j] - 2 * K[j]);
+        K[j] = -s;
+    }
+    K[i] += degree;
+    return (double)loss;
+}
+
+/* Row i: K <- q_ij - p_ij, 0 at j = i. Returns KL(p_i || q_i). */
+LBH_CLONES
+static double embedding_row(int B, int i, float inv_sigma, float beta, float *restrict D,
+                            float *restrict K)
+{
+    const float far = 1e30f;
+    float nearest = far, largest = -far, sum_p = 0, sum_q = 0, cross = 0;
+    D[i] = far;
+    K[i] = -far;
+    for (int j = 0; j < B; j++) {
+        nearest = D[j] < nearest ? D[j] : nearest;
+        largest = K[j] > largest ? K[j] : largest;
+    }
+    for (int j = 0; j < B; j++) {
+        float a = -inv_sigma * (D[j] - nearest), b = beta * (K[j] - largest);
+        a = a < -80 ? -80 : a; /* e^-80 is 0 next to the 1 of the nearest */
+        b = b < -80 ? -80 : b;
+        float p = lbh_expf(a), q = lbh_expf(b);
+        sum_p += p;
+        sum_q += q;
+        cross += p * (a - b);
+        D[j] = p;
+        K[j] = q;
+    }
+    float inv_p = 1 / sum_p, inv_q = 1 / sum_q;
+    for (int j = 0; j < B; j++)
+        K[j] = K[j] * inv_q - D[j] * inv_p;
+    K[i] = 0;
+    return (double)(cross * inv_p + logf(sum_q * inv_p));
+}
+
+static void diagonal(int B, const float *M, float *out)
+{
+    for (int i = 0; i < B; i++)
+        out[i] = M[(ptrdiff_t)i * B + i];
+}
+
+static double total(int B, const double *row)
+{
+    double sum = 0;
+    for (int i = 0; i < B; i++)
+        sum += row[i];
+    return sum;
+}
+
+double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
+                             const float *X, const float *T, float *dT)
+{
+    float inv_sigma = 1 / g->sigma;
+    if (B < 2)
+        return 0;
+    lbh_gemm_nt(B, B, d, 1, X, X, 0, g->D);
+    lbh_gemm_nt(B, B, L, 1, T, T, 0, g->K);
+    diagonal(B, g->D, g->norm);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < B; i++)
+        distances(B, g->norm[i], g->norm, g->D + (ptrdiff_t)i * B);
+    diagonal(B, g->K, g->norm);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < B; i++) {
+        float *D = g->D + (ptrdiff_t)i * B, *K = g->K + (ptrdiff_t)i * B;
+        g->row[i] = g->loss == SIGAH_LAPLACIAN
+                        ? laplacian_row(B, i, inv_sigma, g->norm, D, K)
+                        : embedding_row(B, i, inv_sigma, g->beta, D, K);
+    }
+    if (g->loss == SIGAH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
+        float n2 = (float)B * (float)B;
+        lbh_gemm_nn(B, L, B, 4 * weight / n2, g->K, T, 1, dT);
+        return total(B, g->row) / (double)n2;
+    }
+    float factor = weight * g->beta / (float)B;
+    lbh_gemm_nn(B, L, B, factor, g->K, T, 1, dT);
+    lbh_gemm_tn(B, L, B, factor, g->K, T, 1, dT);
+    return total(B, g->row) / B;
+}

@@ -1,0 +1,35 @@
+/* sigah_graph.h: the in-batch graph regulariser of SiGAH, on codes t of L values in [-1, 1].
+ *
+ *   laplacian  gr = 1/n^2 sum_ij S_ij ||t_i - t_j||^2,  S_ij = exp(-||x_i - x_j||^2 / sigma)
+ *
+ * is the paper's. It can only pull codes together, and what it pulls at is the average pair. The
+ * default treats the same similarities as what the codes ought to reproduce, as stochastic neighbour
+ * embedding does (Hinton & Roweis, NIPS 2002):
+ *
+ *   embedding  gr = 1/n sum_i KL(p_i || q_i)
+ *              p_ij ~ S_ij,  q_ij ~ exp(beta t_i . t_j),  j != i, each row of sum 1
+ *
+ * On bits t_i . t_j = L - 2 h_ij, so that q_ij falls with the Hamming distance h_ij at 2 beta a bit:
+ * near rows attract, and rows repel that are nearer in code than they are in the data. */
+#ifndef LBH_ENCODERS_SIGAH_GRAPH_H
+#define LBH_ENCODERS_SIGAH_GRAPH_H
+
+typedef enum { SIGAH_EMBEDDING, SIGAH_LAPLACIAN } sigah_graph_loss;
+
+typedef struct sigah_graph {
+    sigah_graph_loss loss;
+    float sigma; /* of squared distances, > 0 */
+    float beta;
+
+    /* Scratch of a batch of B rows. */
+    float *D, *K; /* B x B: squared distances, then similarities; derivative by t_i . t_j */
+    float *norm;  /* B */
+    double *row;  /* B */
+} sigah_graph;
+
+/* Adds weight d(gr)/dT to dT[B * L] for rows X[B * d] with codes T[B * L]; returns gr. A batch of
+ * one row has no pairs: 0. */
+double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
+                             const float *X, const float *T, float *dT);
+
+#endif

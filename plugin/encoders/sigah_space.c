@@ -1,0 +1,233 @@
+/* sigah_space.c: the space that SiGAH trains in, and where it starts.
+ *
+ *   t = (x - mean) V^T scale
+ *
+ * V are the leading r principal components, scale is one number for the set, such that the leading
+ * nbits components have variance 1 on average: any data end where tanh learns, and the order of
+ * distances is kept. A Gaussian measurement matrix stays one under a rotation, so that nothing is
+ * lost but the directions that hold next to no variance.
+ *
+ * Start (the paper's is random Gaussian): the rotation of ITQ as hash layer. */
+#include "core/blas.h"
+#include "core/linalg.h"
+#include "core/rng.h"
+#include "encoders/itq.h"
+#include "encoders/sigah.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STATISTICS_ROWS = 100000, ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024,
+       PAIRS = 20000 };
+enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ,
+       STREAM_PAIRS };
+
+static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
+
+int sigah_space_dimension(const lbh_encoder *self)
+{
+    int wanted = (int)self->value[SIGAH_OPT_PCA];
+    if (wanted < 2 * self->nbits)
+        wanted = 2 * self->nbits;
+    return wanted < self->d ? wanted : self->d;
+}
+
+/* ---- Into the space ------------------------------------------------------------------------ */
+
+static int find_components(const lbh_encoder *self, lbh_training *t, sigah_run *r)
+{
+    int dim = r->cfg.d, leading = self->nbits < dim ? self->nbits : dim;
+    int64_t m;
+    float *S;
+    double sum = 0, all = 0;
+    LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
+    lbh_centre(m, r->d, S, r->mean);
+    LBH_TRY(lbh_pca(m, r->d, S, dim, r->seed, r->V, r->variance));
+    for (int j = 0; j < leading; j++)
+        sum += r->variance[j];
+    r->scale = sum > 0 ? (float)(1 / sqrt(sum / leading)) : 1;
+    for (int j = 0; j < dim; j++) {
+        r->variance[j] *= r->scale * r->scale;
+        all += r->variance[j];
+    }
+    r->cfg.unit = all > 0 ? (float)(1 / all) : 1;
+    return LBH_OK;
+}
+
+static int bring_rows(lbh_training *t, const sigah_run *r, int64_t count, const int64_t *ids,
+                      float *block, float *out)
+{
+    int d = r->d;
+    LBH_TRY(lbh_pull(t, count, ids, block));
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < count; i++)
+        for (int j = 0; j < d; j++)
+            block[i * d + j] = (block[i * d + j] - r->mean[j]) * r->scale;
+    lbh_gemm_nt((int)count, r->cfg.d, d, 1, block, r->V, 0, out);
+    return LBH_OK;
+}
+
+int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
+{
+    int64_t limit = MAX_FLOATS / r->cfg.d;
+    r->mean = lbh_scratch_f(t, 1, r->d);
+    r->variance = lbh_scratch_f(t, 1, r->cfg.d);
+    r->V = lbh_scratch_f(t, r->cfg.d, r->d);
+    if (!r->mean || !r->variance || !r->V)
+        return LBH_ENOMEM;
+    LBH_TRY(find_components(self, t, r));
+    r->n = t->n < limit ? t->n : limit;
+    int64_t *ids = lbh_scratch(t, r->n, sizeof *ids);
+    float *block = lbh_scratch_f(t, BLOCK, r->d);
+    r->rows = lbh_scratch_f(t, r->n, r->cfg.d);
+    if (!ids || !block || !r->rows)
+        return LBH_ENOMEM;
+    LBH_TRY(lbh_sample_ids(t, r->n, ids));
+    for (int64_t i = 0; i < r->n; i += BLOCK) {
+        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
+        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->rows + i * r->cfg.d));
+    }
+    return LBH_OK;
+}
+
+/* ---- The start ----------------------------------------------------------------------------- */
+
+static void normal(const sigah_run *r, int which, uint64_t stream, double std)
+{
+    lbh_rng_normal(r->seed, stream, r->size[which], r->p[which]);
+    for (int64_t i = 0; i < r->size[which]; i++)
+        r->p[which][i] *= (float)std;
+}
+
+/* Rotations of the leading l = min(L, d) components; several when there are more bits than that. */
+static int start_itq(lbh_training *t, sigah_run *r, float slope)
+{
+    int d = r->cfg.d, L = r->cfg.nbits, l = L < d ? L : d;
+    int64_t m = r->n < ITQ_ROWS ? r->n : ITQ_ROWS;
+    float *A = lbh_scratch_f(t, l, d), *T = lbh_scratch_f(t, m, d);
+    if (!A || !T)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < m; i++) { /* rows spread over the set: it may be sorted */
+        int64_t row = lbh_rng_below(r->seed, STREAM_ITQ, (uint64_t)i, r->n);
+        memcpy(T + i * d, r->rows + row * d, (size_t)d * sizeof *T);
+    }
+    for (int k = 0; k < L; k += l) {
+        int count = L - k < l ? L - k : l;
+        LBH_TRY(lbh_itq_learn(t, m, d, T, l, ITQ_ITERATIONS, r->seed + (uint64_t)k, 0, A));
+        for (int64_t i = 0; i < (int64_t)count * d; i++)
+            r->p[SIGAH_W][(int64_t)k * d + i] = slope * A[i];
+    }
+    return LBH_OK;
+}
+
+/* Rows of the data have length 1 / sqrt(unit), codes sqrt(L): the generator starts with features of
+ * a few tenths, the hash layer with values of standard deviation `slope`. */
+int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r)
+{
+    const sigah_config *c = &r->cfg;
+    double slope = self->value[SIGAH_OPT_SLOPE];
+    normal(r, SIGAH_WG, STREAM_WG, 0.3 / sqrt(c->nbits));
+    normal(r, SIGAH_A, STREAM_A, 1 / sqrt(c->d));
+    normal(r, SIGAH_WE, STREAM_WE, 1 / sqrt(c->d));
+    normal(r, SIGAH_WD, STREAM_WD, 1 / sqrt(c->k));
+    if ((int)self->value[SIGAH_OPT_INIT] == SIGAH_INIT_ITQ)
+        return start_itq(t, r, (float)slope);
+    normal(r, SIGAH_W, STREAM_W, slope * sqrt((double)c->unit));
+    return LBH_OK;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+int sigah_median_distance(lbh_training *t, const sigah_run *r, float *median)
+{
+    int d = r->cfg.d;
+    float *square = lbh_scratch_f(t, 1, PAIRS);
+    if (!square)
+        return LBH_ENOMEM;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < PAIRS; i++) {
+        uint64_t at = 2 * (uint64_t)i;
+        const float *x = r->rows + lbh_rng_below(r->seed, STREAM_PAIRS, at, r->n) * d;
+        const float *y = r->rows + lbh_rng_below(r->seed, STREAM_PAIRS, at + 1, r->n) * d;
+        for (int j = 0; j < d; j++)
+            square[i] += (x[j] - y[j]) * (x[j] - y[j]);
+    }
+    qsort(square, PAIRS, sizeof *square, compare_floats);
+    *median = square[PAIRS / 2];
+    return LBH_OK;
+}
+
+/* ---- Out of the space ---------------------------------------------------------------------- */
+
+/* Adds the normal equations of one block: G += H1^T H1, R += H1^T T, H1 = (H, 1). */
+static void add_normal(int64_t n, int L, int d, const float *H, const float *T, float *part,
+                       double *G, double *R)
+{
+    int K = L + 1;
+    lbh_gemm_tn(K, K, (int)n, 1, H, H, 0, part);
+    for (int64_t i = 0; i < (int64_t)K * K; i++)
+        G[i] += (double)part[i];
+    lbh_gemm_tn(K, d, (int)n, 1, H, T, 0, part);
+    for (int64_t i = 0; i < (int64_t)K * d; i++)
+        R[i] += (double)part[i];
+}
+
+/* min over U, c of sum ||t - h U - c||^2: (L + 1) normal equations with a ridge of 1e-6 n. */
+static int fit_decoder(lbh_training *t, const sigah_run *r, float *U, float *c)
+{
+    int d = r->cfg.d, L = r->cfg.nbits, K = L + 1;
+    int64_t widest = d > K ? d : K;
+    float *A = lbh_scratch_f(t, BLOCK, L), *H = lbh_scratch_f(t, BLOCK, K);
+    float *part = lbh_scratch_f(t, K, widest);
+    double *G = lbh_scratch(t, (int64_t)K * K, sizeof *G), *R = lbh_scratch(t, (int64_t)K * d, 8);
+    if (!A || !H || !part || !G || !R)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < r->n; i += BLOCK) {
+        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
+        const float *T = r->rows + i * d;
+        lbh_gemm_nt((int)count, L, d, 1, T, r->p[SIGAH_W], 0, A);
+        for (int64_t j = 0; j < count; j++) {
+            for (int k = 0; k < L; k++)
+                H[j * K + k] = A[j * L + k] + r->p[SIGAH_B][k] >= 0 ? 1.0f : -1.0f;
+            H[j * K + L] = 1;
+        }
+        add_normal(count, L, d, H, T, part, G, R);
+    }
+    LBH_TRY(lbh_solve_spd(K, d, G, 1e-6 * (double)r->n, R));
+    for (int64_t i = 0; i < (int64_t)L * d; i++)
+        U[i] = (float)R[i];
+    for (int j = 0; j < d; j++)
+        c[j] = (float)R[(int64_t)L * d + j];
+    return LBH_OK;
+}
+
+/* z = W t + b and x^ = (h U + c) V / scale + mean, with h = 2 bit - 1. */
+int sigah_leave_space(lbh_training *t, const sigah_run *r, sigah_model *model)
+{
+    int d = r->d, s = r->cfg.d, L = r->cfg.nbits;
+    float *U = lbh_scratch_f(t, L, s), *c = lbh_scratch_f(t, 1, s);
+    if (!U || !c)
+        return LBH_ENOMEM;
+    LBH_TRY(fit_decoder(t, r, U, c));
+    lbh_gemm_nn(L, d, s, r->scale, r->p[SIGAH_W], r->V, 0, model->W);
+    lbh_gemm_nn(L, d, s, 1 / r->scale, U, r->V, 0, model->U);
+    lbh_gemm_nn(1, d, s, 1 / r->scale, c, r->V, 0, model->c);
+    for (int j = 0; j < d; j++)
+        model->c[j] += r->mean[j];
+    for (int k = 0; k < L; k++) {
+        double shift = 0;
+        for (int j = 0; j < d; j++) {
+            int64_t i = (int64_t)k * d + j;
+            shift += (double)model->W[i] * (double)r->mean[j];
+            model->c[j] -= model->U[i];
+            model->U[i] *= 2;
+        }
+        model->b[k] = (float)((double)r->p[SIGAH_B][k] - shift);
+    }
+    return LBH_OK;
+}

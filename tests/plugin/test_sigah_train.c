@@ -1,0 +1,175 @@
+/* test_sigah_train.c: SiGAH as a whole: where training goes wrong it says so, where it goes well its
+ * codes are better than those it started from. */
+#include "support.h"
+
+#include "lbh.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 2000, D = 24 };
+
+#define OK(call) cr_assert_eq((call), LBH_OK, "%s", lbh_last_error())
+
+typedef struct progress {
+    int calls;
+    int64_t last, steps;
+    double loss;
+} progress;
+
+static int follow(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    (void)method;
+    *(progress *)ctx = (progress){((progress *)ctx)->calls + 1, step, steps, loss};
+    return 0;
+}
+
+static int train(lbh_encoder **enc, const char *options, progress *p)
+{
+    float *x = test_mixture(N, D, 3, NULL);
+    OK(lbh_encoder_new(enc, "sigah", D, 16));
+    OK(lbh_encoder_set(*enc, "steps=400,batch=64"));
+    OK(lbh_encoder_set(*enc, options));
+    lbh_encoder_on_progress(*enc, follow, p);
+    int rc = lbh_encoder_train(*enc, N, x);
+    free(x);
+    return rc;
+}
+
+static void expect_failure(const char *options, const char *what, const char *advice)
+{
+    lbh_encoder *enc;
+    progress p = {0};
+    cr_assert_eq(train(&enc, options, &p), LBH_ENUMERIC, "%s trains", options);
+    cr_assert(strstr(lbh_last_error(), what) && strstr(lbh_last_error(), advice), "%s: %s", options,
+              lbh_last_error());
+    cr_assert(p.calls > 0 && p.last >= 1 && p.last <= p.steps, "%s is not reported", options);
+    char step[40];
+    snprintf(step, sizeof step, "step %lld:", (long long)p.last);
+    cr_assert(strstr(lbh_last_error(), step), "reported at %s the text says %s", step,
+              lbh_last_error());
+    cr_assert(!lbh_encoder_is_trained(enc));
+    lbh_encoder_free(enc);
+}
+
+Test(sigah_train, divergence_is_an_error_that_says_what_to_do)
+{
+    expect_failure("lr=10,schedule=constant", "diverges", "lower lr (10)");
+    expect_failure("lr_d=10,schedule=constant,adversarial=1", "diverges", "lr_d (10)");
+}
+
+Test(sigah_train, collapsed_codes_are_an_error_that_says_what_to_do)
+{
+    /* Nothing but attraction: all codes become one, or all bits do. */
+    expect_failure("graph_loss=laplacian,graph=1000,sigma=100", "collapsed", "lower graph (1000)");
+    expect_failure("graph_loss=laplacian,graph=1000,sigma=100,noise=0,bias=1", "collapsed",
+                   "lower graph (1000)");
+}
+
+Test(sigah_train, a_saturated_hash_layer_is_an_error_that_says_what_to_do)
+{
+    expect_failure("slope=1000,noise=0", "saturated", "lower slope (1000)");
+}
+
+Test(sigah_train, every_preset_trains)
+{
+    const char *preset, *assignments;
+    for (int i = 0; lbh_method_preset(&preset, &assignments, "sigah", i) == LBH_OK; i++) {
+        lbh_encoder *enc;
+        progress p = {0};
+        char text[64];
+        snprintf(text, sizeof text, "preset=%s,steps=60", preset);
+        OK(train(&enc, text, &p));
+        cr_assert(p.last == p.steps && isfinite(p.loss), "%s", preset);
+        lbh_encoder_free(enc);
+    }
+}
+
+Test(sigah_train, orthogonal_rows_stay_orthogonal)
+{
+    static const int bits[] = {16, 40};
+    for (int c = 0; c < 2; c++) {
+        int L = bits[c];
+        lbh_encoder *enc;
+        float *x = test_mixture(N, D, 3, NULL), A[40 * D], b[40];
+        OK(lbh_encoder_new(&enc, "sigah", D, L));
+        OK(lbh_encoder_set(enc, "steps=200,batch=64,orthogonal=1,noise=0,slope=1"));
+        OK(lbh_encoder_train(enc, N, x));
+        OK(lbh_encoder_linear(enc, A, b));
+        int n = L < D ? L : D; /* rows are orthogonal; columns where there are more bits than that */
+        double first = 0;
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j <= i; j++) {
+                double sum = 0;
+                for (int k = 0; k < (L < D ? D : L); k++)
+                    sum += L < D ? (double)A[i * D + k] * A[j * D + k]
+                                 : (double)A[k * D + i] * A[k * D + j];
+                first = i == 0 ? sum : first;
+                cr_assert_float_eq(sum / first, i == j ? 1 : 0, 1e-3, "%d bits, (%d, %d): %g", L, i,
+                                   j, sum / first);
+            }
+        free(x);
+        lbh_encoder_free(enc);
+    }
+}
+
+/* ---- Quality ------------------------------------------------------------------------------- */
+
+static double precision(const char *method, const char *options, int64_t n, int d, const float *x,
+                        const int64_t *truth, int nq, const float *q)
+{
+    enum { NBITS = 32, SIZE = NBITS / 8, TOP = 100 };
+    lbh_encoder *enc;
+    OK(lbh_encoder_new(&enc, method, d, NBITS));
+    OK(lbh_encoder_set(enc, options));
+    OK(lbh_encoder_train(enc, n, x));
+    uint8_t *codes = malloc((size_t)n * SIZE), *query = malloc((size_t)nq * SIZE);
+    int32_t *distances = malloc((size_t)nq * TOP * sizeof *distances);
+    int64_t *labels = malloc((size_t)nq * TOP * sizeof *labels);
+    OK(lbh_encoder_encode(enc, n, x, codes));
+    OK(lbh_encoder_encode(enc, nq, q, query));
+    test_naive_search(n, codes, nq, query, SIZE, TOP, distances, labels);
+    double hits = 0;
+    for (int i = 0; i < nq * TOP; i++)
+        for (int j = 0; j < TOP; j++)
+            hits += labels[i] == truth[i / TOP * TOP + j];
+    free(codes), free(query), free(distances), free(labels);
+    lbh_encoder_free(enc);
+    return hits / ((double)nq * TOP);
+}
+
+typedef struct neighbour {
+    float distance;
+    int64_t id;
+} neighbour;
+
+static int nearer(const void *a, const void *b)
+{
+    float x = ((const neighbour *)a)->distance, y = ((const neighbour *)b)->distance;
+    return (x > y) - (x < y);
+}
+
+Test(sigah_train, beats_itq_in_the_share_of_true_neighbours)
+{
+    enum { BASE = 4000, NQ = 100, TOP = 100, DIM = 48 };
+    float *x = test_mixture(BASE + NQ, DIM, 5, NULL), *q = x + BASE * DIM;
+    int64_t *truth = malloc(NQ * TOP * sizeof *truth);
+    neighbour *all = malloc(BASE * sizeof *all);
+    for (int i = 0; i < NQ; i++) {
+        for (int j = 0; j < BASE; j++) {
+            float sum = 0;
+            for (int k = 0; k < DIM; k++)
+                sum += (q[i * DIM + k] - x[j * DIM + k]) * (q[i * DIM + k] - x[j * DIM + k]);
+            all[j] = (neighbour){sum, j};
+        }
+        qsort(all, BASE, sizeof *all, nearer);
+        for (int j = 0; j < TOP; j++)
+            truth[i * TOP + j] = all[j].id;
+    }
+    double itq = precision("itq", "seed=1", BASE, DIM, x, truth, NQ, q);
+    double sigah = precision("sigah", "steps=600,seed=1", BASE, DIM, x, truth, NQ, q);
+    cr_assert(sigah > 1.05 * itq, "precision at 100: %.3f, itq %.3f", sigah, itq);
+    free(x), free(truth), free(all);
+}
