@@ -78,10 +78,12 @@ static int run(const command *self, int argc, char **argv)
 const command command_export = {
     "export", "Write a float index for stock FAISS, without this library",
     "--model MODEL --format FORMAT [--base FILE] -o INDEX [OPTIONS]",
-    "INDEX is a file that any FAISS >= 1.7.3 reads with read_index and searches with float queries.\n"
+    "INDEX is a file that any FAISS >= 1.7.3 reads with read_index and searches with float "
+    "queries.\n"
     "  faiss-lsh  IndexPreTransform(LinearTransform, IndexLSH): Hamming distance, exhaustive\n"
     "  faiss-ivf  IndexIVFSpectralHash: the same bits and distances behind inverted lists\n"
     "  faiss-aq   the decoder as an additive quantizer over the same bits: x . x^ or ||x - x^||^2\n"
-    "--set: nlist=N (faiss-ivf, faiss-aq), nprobe=N, metric=l2|ip, norms=none|byte|float (faiss-aq,\n"
+    "--set: nlist=N (faiss-ivf, faiss-aq), nprobe=N, metric=l2|ip, norms=none|byte|float "
+    "(faiss-aq,\n"
     "L2: bytes behind each code that make the search fast), refine=N (faiss-aq: searched codes).\n",
     run};

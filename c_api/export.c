@@ -37,8 +37,10 @@ static int parse_format(export_job *job, const char *format)
             job->format = (export_format)i;
             return LBH_OK;
         }
-    return lbh_error(LBH_EINVAL, "export: the format (%.40s) is none of faiss-lsh, faiss-ivf, "
-                                 "faiss-aq", format ? format : "NULL");
+    return lbh_error(LBH_EINVAL,
+                     "export: the format (%.40s) is none of faiss-lsh, faiss-ivf, "
+                     "faiss-aq",
+                     format ? format : "NULL");
 }
 
 /* Position of the text among "a|b|c", or -1. */
@@ -149,7 +151,8 @@ static int check_lists(export_job *job)
     if (job->n < job->nlist)
         return lbh_error(LBH_EINVAL,
                          "export: %lld lists need at least as many base rows to learn from, got "
-                         "%lld", (long long)job->nlist, (long long)job->n);
+                         "%lld",
+                         (long long)job->nlist, (long long)job->n);
     if (job->nprobe > job->nlist)
         return lbh_error(LBH_EINVAL, "export: nprobe (%lld) is above nlist (%lld)",
                          (long long)job->nprobe, (long long)job->nlist);
@@ -162,8 +165,9 @@ static int check_norms(const export_job *job)
         return lbh_error(LBH_EINVAL, "export: norms=%s is for metric=l2: inner products need none",
                          job->norms == NORMS_BYTE ? "byte" : "float");
     if (job->norms == NORMS_BYTE && job->n == 0)
-        return lbh_error(LBH_EINVAL, "export: norms=byte needs base rows, whose norms set its steps; "
-                                     "without a base use norms=float or norms=none");
+        return lbh_error(LBH_EINVAL,
+                         "export: norms=byte needs base rows, whose norms set its steps; "
+                         "without a base use norms=float or norms=none");
     return LBH_OK;
 }
 
@@ -180,15 +184,18 @@ static int take_map(export_job *job)
     if (lbh_encoder_linear(enc, job->A, job->b) == LBH_OK)
         return LBH_OK;
     if (lbh_encoder_linear_queries(enc, job->A, job->b, &job->unit) != LBH_OK)
-        return lbh_error(LBH_EINVAL,
-                         "export: %s needs an encoder that is one linear map, which this %s is not; "
-                         "use lbh_index_build, or faiss-aq if it has a decoder",
-                         format_names[job->format], lbh_encoder_method(enc));
+        return lbh_error(
+            LBH_EINVAL,
+            "export: %s needs an encoder that is one linear map, which this %s is not; "
+            "use lbh_index_build, or faiss-aq if it has a decoder",
+            format_names[job->format], lbh_encoder_method(enc));
     if (!job->base)
-        return lbh_error(LBH_EINVAL,
-                         "export: this %s encodes items otherwise than queries, and stock FAISS can "
-                         "do the queries only: give the base rows, so that their codes are in the "
-                         "file", lbh_encoder_method(enc));
+        return lbh_error(
+            LBH_EINVAL,
+            "export: this %s encodes items otherwise than queries, and stock FAISS can "
+            "do the queries only: give the base rows, so that their codes are in the "
+            "file",
+            lbh_encoder_method(enc));
     return LBH_OK;
 }
 
@@ -218,8 +225,9 @@ static int prepare(export_job *job, const char *format, char *opts)
     LBH_TRY(check_base(job));
     LBH_TRY(check_lists(job));
     LBH_TRY(check_norms(job));
-    job->stored_size = lbh_encoder_code_size(job->enc) +
-                       (job->norms == NORMS_FLOAT ? 4 : job->norms == NORMS_BYTE ? 1 : 0);
+    job->stored_size = lbh_encoder_code_size(job->enc) + (job->norms == NORMS_FLOAT  ? 4
+                                                          : job->norms == NORMS_BYTE ? 1
+                                                                                     : 0);
     LBH_TRY(job->format == EXPORT_AQ ? export_take_decoder(job) : take_map(job));
     LBH_TRY(export_take_base(job));
     return job->norms == NORMS_NONE ? LBH_OK : export_append_norms(job);

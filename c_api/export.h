@@ -23,9 +23,9 @@ typedef struct export_job {
     int unit;           /* 1: of queries of length 1 */
     float *codebooks;   /* additive quantizer: code_size x 256 x d */
     float norm_min, norm_max;
-    uint8_t *codes;     /* n x stored_size */
-    int64_t *list;      /* list of each row, where there are lists */
-    float *centroids;   /* nlist x d */
+    uint8_t *codes;   /* n x stored_size */
+    int64_t *list;    /* list of each row, where there are lists */
+    float *centroids; /* nlist x d */
 } export_job;
 
 /* export_base.c: fills codes, list and centroids from the base. */

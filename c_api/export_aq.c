@@ -35,8 +35,9 @@ int export_take_decoder(export_job *job)
     job->codebooks = lbh_alloc_rows(256 * (int64_t)m, (size_t)d * sizeof *job->codebooks, 0);
     int rc = U && c && job->codebooks ? LBH_OK : LBH_ENOMEM;
     if (rc == LBH_OK && lbh_encoder_decoder(job->enc, U, c) != LBH_OK)
-        rc = lbh_error(LBH_EINVAL, "export: faiss-aq needs an encoder with a decoder, which %s has "
-                                   "not; use faiss-lsh or lbh_index_build",
+        rc = lbh_error(LBH_EINVAL,
+                       "export: faiss-aq needs an encoder with a decoder, which %s has "
+                       "not; use faiss-lsh or lbh_index_build",
                        lbh_encoder_method(job->enc));
     for (int j = 0; j < m && rc == LBH_OK; j++)
         fill_codebook(j, d, nbits, U, c, job->codebooks + (int64_t)j * 256 * d);

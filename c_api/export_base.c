@@ -25,8 +25,8 @@ static int learn_lists(export_job *job)
     if (rc == LBH_OK)
         rc = base->read(base, m, ids, x);
     if (rc == LBH_OK)
-        rc = lbh_gap_kmeans(base->d, job->nlist, m, x, job->metric == LBH_METRIC_IP,
-                            job->centroids);
+        rc =
+            lbh_gap_kmeans(base->d, job->nlist, m, x, job->metric == LBH_METRIC_IP, job->centroids);
     free(ids);
     free(x);
     return rc;

@@ -6,8 +6,8 @@
  *
  * IndexIVFSpectralHash sets bit = floor((y - c) 2 / period) & 1, c a threshold of the list. With
  * y = -(A x + b), a period beyond every |y| and a c a little above 0 that is [A x + b >= 0], our
- * rule (FAISS's own IndexLSH's too), the zero included: floor is -1, an odd number, for y <= 0 and 0
- * for y > c. Powers of two keep the products exact and away from underflow. */
+ * rule (FAISS's own IndexLSH's too), the zero included: floor is -1, an odd number, for y <= 0 and
+ * 0 for y > c. Powers of two keep the products exact and away from underflow. */
 #include "export.h"
 
 #include <math.h>
@@ -122,10 +122,10 @@ static fl_quantizer quantizer(const export_job *job)
     return (fl_quantizer){.d = lbh_encoder_d(job->enc),
                           .m = (int32_t)lbh_encoder_code_size(job->enc),
                           .codebooks = job->codebooks,
-                          .search_type = job->metric == LBH_METRIC_IP  ? FL_LUT
-                                         : job->norms == NORMS_FLOAT ? FL_NORM_FLOAT
-                                         : job->norms == NORMS_BYTE  ? FL_NORM_BYTE
-                                                                     : FL_DECOMPRESS,
+                          .search_type = job->metric == LBH_METRIC_IP ? FL_LUT
+                                         : job->norms == NORMS_FLOAT  ? FL_NORM_FLOAT
+                                         : job->norms == NORMS_BYTE   ? FL_NORM_BYTE
+                                                                      : FL_DECOMPRESS,
                           .norm_min = job->norms == NORMS_NONE ? 0 : job->norm_min,
                           .norm_max = job->norms == NORMS_NONE ? 0 : job->norm_max};
 }

@@ -76,8 +76,8 @@ int lbh_gap_float_write(const FaissIndex *index, FILE *stream);
 int lbh_gap_float_read(FaissIndex **index, FILE *stream, const char *path);
 size_t lbh_gap_float_code_size(const FaissIndex *index);
 
-/* k centroids[k * d] of n >= k vectors x[n * d], as FAISS's own IVF indexes learn them. spherical: of
- * length 1, for inner products. */
+/* k centroids[k * d] of n >= k vectors x[n * d], as FAISS's own IVF indexes learn them. spherical:
+ * of length 1, for inner products. */
 int lbh_gap_kmeans(int d, int64_t k, int64_t n, const float *x, int spherical, float *centroids);
 
 #ifdef __cplusplus

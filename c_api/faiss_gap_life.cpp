@@ -1,5 +1,5 @@
-/* faiss_gap_life.cpp: what FAISS's C API lacks, or FAISS does wrongly, in the life of an index between
- * building and freeing it (see faiss_gap_life.h; the rules are those of faiss_gap.cpp). */
+/* faiss_gap_life.cpp: what FAISS's C API lacks, or FAISS does wrongly, in the life of an index
+ * between building and freeing it (see faiss_gap_life.h; the rules are those of faiss_gap.cpp). */
 #include "faiss_gap_life.h"
 #include "faiss_gap.hpp"
 
@@ -21,7 +21,8 @@
     (FAISS_VERSION_MAJOR > (major) ||                                                              \
      (FAISS_VERSION_MAJOR == (major) && FAISS_VERSION_MINOR >= (minor)))
 
-namespace {
+namespace
+{
 
 using idx = int64_t;
 using faiss::IndexBinary;
@@ -38,7 +39,8 @@ template <class Kind, class Base> Kind *as(Base *p)
     return dynamic_cast<Kind *>(p);
 }
 
-// Gives the codes in the lists of an IVF index under IDMap, whose ids are places in the map, new ids.
+// Gives the codes in the lists of an IVF index under IDMap, whose ids are places in the map, new
+// ids.
 void renumber(IndexBinaryIVF &ivf, const std::vector<idx> &place)
 {
     for (std::size_t list = 0; list < ivf.nlist; list++) {
@@ -175,8 +177,8 @@ bool is_mapped(const IndexBinary *p)
     return false;
 }
 
-// FAISS has one way to map inverted lists and, from 1.11 on, another one for vectors; they do not go
-// together. Which one is for this file: looks through IDMaps.
+// FAISS has one way to map inverted lists and, from 1.11 on, another one for vectors; they do not
+// go together. Which one is for this file: looks through IDMaps.
 int mapping_flags(const char *path)
 {
     const int lists = faiss::IO_FLAG_MMAP | faiss::IO_FLAG_READ_ONLY;
@@ -195,9 +197,9 @@ int mapping_flags(const char *path)
 
 } // namespace
 
-/* FAISS's C API prints exceptions (as lbh_gap_train). FAISS's IDMap, in all versions to 1.15, closes
- * the gaps in its map but leaves the ids of a BIVF under it, which are places in that map, as they
- * were: mends them; delete when FAISS does. */
+/* FAISS's C API prints exceptions (as lbh_gap_train). FAISS's IDMap, in all versions to 1.15,
+ * closes the gaps in its map but leaves the ids of a BIVF under it, which are places in that map,
+ * as they were: mends them; delete when FAISS does. */
 int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed)
 {
     return guarded("removing from the index", [&] {
@@ -213,8 +215,9 @@ int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, i
     });
 }
 
-/* FAISS's multi-hash, in 1.7.3 at least, empties copies of its tables, not the tables, and finds places
- * beyond its codes afterwards; IDMap2 keeps its reverse map; delete when FAISS does neither. */
+/* FAISS's multi-hash, in 1.7.3 at least, empties copies of its tables, not the tables, and finds
+ * places beyond its codes afterwards; IDMap2 keeps its reverse map; delete when FAISS does neither.
+ */
 int lbh_gap_reset(FaissIndexBinary *index)
 {
     return guarded("emptying the index", [&] { reset(cpp(index)); });
@@ -225,25 +228,28 @@ int lbh_gap_mergeable(const FaissIndexBinary *index, const FaissIndexBinary *oth
     return mergeable(cpp(index), cpp(other));
 }
 
-/* FAISS has no merging of binary indexes in its C API until 1.12, then of BIVF only; FAISS 1.7.3 refuses
- * those too (it compares a type with that of a pointer), does not ask whether the lists are the same,
- * and mixes up the ids of a BIVF under IDMap; keep. */
+/* FAISS has no merging of binary indexes in its C API until 1.12, then of BIVF only; FAISS 1.7.3
+ * refuses those too (it compares a type with that of a pointer), does not ask whether the lists are
+ * the same, and mixes up the ids of a BIVF under IDMap; keep. */
 int lbh_gap_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id)
 {
     return guarded("merging the indexes", [&] { merge(cpp(index), cpp(other), add_id); });
 }
 
-/* FAISS's C API names FAISS_IO_FLAG_MMAP but gives it the value of another flag, in all versions; delete
- * when it does not, and reports errors without printing them. */
+/* FAISS's C API names FAISS_IO_FLAG_MMAP but gives it the value of another flag, in all versions;
+ * delete when it does not, and reports errors without printing them. */
 int lbh_gap_read_mapped(FaissIndexBinary **index, const char *path)
 {
     std::unique_ptr<IndexBinary> made;
-    int rc = guarded(path, [&] { made.reset(faiss::read_index_binary(path, mapping_flags(path))); });
+    int rc =
+        guarded(path, [&] { made.reset(faiss::read_index_binary(path, mapping_flags(path))); });
     if (rc != LBH_OK)
         return rc;
     if (!is_mapped(made.get()))
-        return lbh_error(LBH_EFAISS, "%s: FAISS %s cannot leave the codes of this kind of index in the "
-                         "file; load it (lbh_index_load)", path, lbh_faiss_version());
+        return lbh_error(LBH_EFAISS,
+                         "%s: FAISS %s cannot leave the codes of this kind of index in the "
+                         "file; load it (lbh_index_load)",
+                         path, lbh_faiss_version());
     *index = reinterpret_cast<FaissIndexBinary *>(made.release());
     return LBH_OK;
 }

@@ -1,5 +1,5 @@
-/* faiss_gap_life.h: PRIVATE. Changes to an index beyond adding, and files that stay where they are; as
- * faiss_gap.h. */
+/* faiss_gap_life.h: PRIVATE. Changes to an index beyond adding, and files that stay where they are;
+ * as faiss_gap.h. */
 #ifndef LBH_FAISS_GAP_LIFE_H
 #define LBH_FAISS_GAP_LIFE_H
 
@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Removes what has one of these ids; their number to *removed. Nothing is changed where FAISS cannot
- * (BHNSW, the hash kinds). */
+/* Removes what has one of these ids; their number to *removed. Nothing is changed where FAISS
+ * cannot (BHNSW, the hash kinds). */
 int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed);
 
 /* Removes everything but what was learned. */
@@ -18,11 +18,12 @@ int lbh_gap_reset(FaissIndexBinary *index);
 
 /* 1 if the two are of one kind with the same parameters and lists. */
 int lbh_gap_mergeable(const FaissIndexBinary *index, const FaissIndexBinary *other);
-/* Moves all codes of `other`, which is mergeable, to the end of `index`; add_id is added to their ids
- * where the kind keeps ids. */
+/* Moves all codes of `other`, which is mergeable, to the end of `index`; add_id is added to their
+ * ids where the kind keeps ids. */
 int lbh_gap_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id);
 
-/* Reads an index whose codes stay in the file. LBH_EFAISS if this FAISS cannot do so for the kind. */
+/* Reads an index whose codes stay in the file. LBH_EFAISS if this FAISS cannot do so for the kind.
+ */
 int lbh_gap_read_mapped(FaissIndexBinary **index, const char *path);
 /* 1 if codes are in a mapped file: FAISS ends the process when such an index is changed. */
 int lbh_gap_is_mapped(const FaissIndexBinary *index);

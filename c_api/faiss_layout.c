@@ -130,15 +130,15 @@ void fl_local_search_quantizer(FILE *f, const fl_quantizer *q)
     fl_i32(f, q->search_type);
     fl_f32(f, q->norm_min);
     fl_f32(f, q->norm_max);
-    fl_u64(f, 256);                          /* K */
-    fl_u64(f, 25);                           /* train_iters */
-    fl_u64(f, 16);                           /* encode_ils_iters */
-    fl_u64(f, 8);                            /* train_ils_iters */
-    fl_u64(f, 4);                            /* icm_iters */
-    fl_f32(f, 0.5f);                         /* p */
-    fl_f32(f, 0.01f);                        /* lambd */
-    fl_u64(f, 10000);                        /* chunk_size */
-    fl_i32(f, 0x12345);                      /* random_seed */
+    fl_u64(f, 256);                           /* K */
+    fl_u64(f, 25);                            /* train_iters */
+    fl_u64(f, 16);                            /* encode_ils_iters */
+    fl_u64(f, 8);                             /* train_ils_iters */
+    fl_u64(f, 4);                             /* icm_iters */
+    fl_f32(f, 0.5f);                          /* p */
+    fl_f32(f, 0.01f);                         /* lambd */
+    fl_u64(f, 10000);                         /* chunk_size */
+    fl_i32(f, 0x12345);                       /* random_seed */
     fl_u64(f, q->m < 4 ? (uint64_t)q->m : 4); /* nperts: at most m */
-    fl_bool(f, 1);                           /* update_codebooks_with_double */
+    fl_bool(f, 1);                            /* update_codebooks_with_double */
 }

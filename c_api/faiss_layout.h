@@ -1,7 +1,7 @@
 /* faiss_layout.h: PRIVATE. Writers of the pieces of FAISS's float index files, as FAISS 1.7.3 lays
- * them out (faiss/impl/index_write.cpp) and every later version reads them. Written here, and not by
- * the FAISS that is linked, so that a file does not depend on that version, and because FAISS's C
- * API can make none of these objects.
+ * them out (faiss/impl/index_write.cpp) and every later version reads them. Written here, and not
+ * by the FAISS that is linked, so that a file does not depend on that version, and because FAISS's
+ * C API can make none of these objects.
  *
  * Nothing is returned: a stream remembers its errors, lbh_file_commit() reports them. Numbers are
  * little-endian, a vector is a 64-bit count and its items, a bool is a byte. */

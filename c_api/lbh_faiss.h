@@ -117,14 +117,15 @@ LBH_API int lbh_index_is_accelerated(const FaissIndexBinary *index);
 
 /* ---- Change, look up, filter --------------------------------------------------------------- */
 
-/* Removes the codes with these ids[n] and says how many there were (removed may be NULL). BFlat closes
- * the gaps: later ids move down. BIVF, and kinds under IDMap, keep the other ids. LBH_EFAISS for BHNSW
- * and the hash kinds, which cannot; LBH_ESTATE for an index that is mapped from a file, also below. */
+/* Removes the codes with these ids[n] and says how many there were (removed may be NULL). BFlat
+ * closes the gaps: later ids move down. BIVF, and kinds under IDMap, keep the other ids. LBH_EFAISS
+ * for BHNSW and the hash kinds, which cannot; LBH_ESTATE for an index that is mapped from a file,
+ * also below. */
 LBH_API int lbh_index_remove(FaissIndexBinary *index, int64_t n, const int64_t *ids,
                              int64_t *removed);
 
-/* The stored code[lbh_index_code_size(index)] of an id. BIVF, BHash and IDMap look through all their
- * ids. LBH_EINVAL if there is no such id. */
+/* The stored code[lbh_index_code_size(index)] of an id. BIVF, BHash and IDMap look through all
+ * their ids. LBH_EINVAL if there is no such id. */
 LBH_API int lbh_index_reconstruct(const FaissIndexBinary *index, int64_t id, uint8_t *code);
 
 /* Removes all codes; what was trained stays. */
@@ -135,11 +136,11 @@ LBH_API int lbh_index_reset(FaissIndexBinary *index);
  * add_id is added to the moved ids of BIVF, BHash and IDMap; in the others they go on from ntotal. */
 LBH_API int lbh_index_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id);
 
-/* Searches among the ids for which filter(ctx, id) is not 0: as lbh_index_search(_codes), with the same
- * answers as an index of those ids alone would give (BHNSW, and others with search parameters that
- * leave something out: as near as they come). For all kinds and versions of FAISS: the answers of
- * searches for more and more ids are filtered, so a filter that lets few of many ids pass is slow.
- * Called from one thread. */
+/* Searches among the ids for which filter(ctx, id) is not 0: as lbh_index_search(_codes), with the
+ * same answers as an index of those ids alone would give (BHNSW, and others with search parameters
+ * that leave something out: as near as they come). For all kinds and versions of FAISS: the answers
+ * of searches for more and more ids are filtered, so a filter that lets few of many ids pass is
+ * slow. Called from one thread. */
 typedef int (*lbh_filter_fn)(const void *ctx, int64_t id);
 LBH_API int lbh_index_search_filtered(const FaissIndexBinary *index, const lbh_encoder *enc,
                                       int64_t n, const float *x, int64_t k, lbh_filter_fn filter,
@@ -158,10 +159,10 @@ LBH_API int lbh_index_save(const FaissIndexBinary *index, const char *path);
 /* Reads any FAISS binary index file. The caller owns the index. LBH_EIO, LBH_EFORMAT, LBH_EFAISS.*/
 LBH_API int lbh_index_load(FaissIndexBinary **index, const char *path);
 
-/* The same, but codes stay in the file, which is mapped into memory read-only and read where a search
- * needs it: lists of BIVF, and from FAISS 1.11 on codes of BFlat where it can. LBH_EFAISS for other
- * kinds. The index can be searched and saved, not changed (LBH_ESTATE). The file may be replaced (as
- * lbh_index_save does it) but not cut short while the index lives. */
+/* The same, but codes stay in the file, which is mapped into memory read-only and read where a
+ * search needs it: lists of BIVF, and from FAISS 1.11 on codes of BFlat where it can. LBH_EFAISS
+ * for other kinds. The index can be searched and saved, not changed (LBH_ESTATE). The file may be
+ * replaced (as lbh_index_save does it) but not cut short while the index lives. */
 LBH_API int lbh_index_load_mapped(FaissIndexBinary **index, const char *path);
 
 /* Frees an index; NULL is fine. */
@@ -169,19 +170,19 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
 
 /* ---- Export: learned codes without this library at query time ------------------------------- */
 
-/* Writes learned codes as a float index of stock FAISS (1.7.3 or later): faiss::read_index opens the
- * file, with no plugin, and searches it with float queries.
+/* Writes learned codes as a float index of stock FAISS (1.7.3 or later): faiss::read_index opens
+ * the file, with no plugin, and searches it with float queries.
  *
- *   "faiss-lsh"  IndexPreTransform(LinearTransform, IndexLSH): exhaustive search by Hamming distance
+ *   "faiss-lsh"  IndexPreTransform(LinearTransform, IndexLSH): exhaustive, by Hamming distance
  *   "faiss-ivf"  IndexIVFSpectralHash over the same bits, behind a flat coarse quantizer
- *   "faiss-aq"   IndexLocalSearchQuantizer: the encoder's decoder, as an additive quantizer over the
- *                same bits; exhaustive search by the decoder's score, or with lists (nlist)
+ *   "faiss-aq"   IndexLocalSearchQuantizer: the encoder's decoder, as an additive quantizer over
+ *                the same bits; exhaustive search by the decoder's score, or with lists (nlist)
  *
- * base: rows whose codes go into the index with ids 0, 1, ...; NULL for an empty index (faiss-lsh and
- * faiss-aq). The stored codes are those of lbh_encoder_encode, bit for bit. FAISS encodes queries,
- * and what is added later, by its BLAS: a bit may differ where its value z is 0 to within rounding
- * (about 1e-6 of the sum of |terms|). What is added to faiss-aq later is encoded by FAISS's own local
- * search, towards the same decoder.
+ * base: rows whose codes go into the index with ids 0, 1, ...; NULL for an empty index (faiss-lsh
+ * and faiss-aq). The stored codes are those of lbh_encoder_encode, bit for bit. FAISS encodes
+ * queries, and what is added later, by its BLAS: a bit may differ where its value z is 0 to within
+ * rounding (about 1e-6 of the sum of |terms|). What is added to faiss-aq later is encoded by
+ * FAISS's own local search, towards the same decoder.
  *
  * An encoder whose items are encoded otherwise than its queries (inner products) needs `base`: its
  * items' codes and its queries' map are written, and adding to the file later would encode items as

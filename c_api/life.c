@@ -13,8 +13,10 @@ int lbh_check_changeable(const FaissIndexBinary *index)
     if (!index)
         return lbh_error(LBH_EINVAL, "index: no index given");
     if (lbh_gap_is_mapped(index))
-        return lbh_error(LBH_ESTATE, "%s: its codes are in a mapped file; load it with lbh_index_load "
-                         "to change it", lbh_index_kind(index));
+        return lbh_error(LBH_ESTATE,
+                         "%s: its codes are in a mapped file; load it with lbh_index_load "
+                         "to change it",
+                         lbh_index_kind(index));
     return LBH_OK;
 }
 
@@ -52,17 +54,18 @@ int lbh_index_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t ad
     if (add_id < 0)
         return lbh_error(LBH_EINVAL, "merge: add_id (%lld) is negative", (long long)add_id);
     if (!lbh_gap_mergeable(index, other))
-        return lbh_error(LBH_EINVAL,
-                         "merge: %s and %s do not fit: they must have the same kind, code size and "
-                         "parameters, and BIVF the same trained lists (load one trained index twice)",
-                         lbh_index_kind(index), lbh_index_kind(other));
+        return lbh_error(
+            LBH_EINVAL,
+            "merge: %s and %s do not fit: they must have the same kind, code size and "
+            "parameters, and BIVF the same trained lists (load one trained index twice)",
+            lbh_index_kind(index), lbh_index_kind(other));
     return lbh_gap_merge(index, other, add_id);
 }
 
 /* ---- Searches among some ids --------------------------------------------------------------- */
 
-/* FAISS filters binary indexes in few kinds and late versions only. Here the answers of a plain search
- * are filtered, and queries that lack some are asked for 4 times as many. */
+/* FAISS filters binary indexes in few kinds and late versions only. Here the answers of a plain
+ * search are filtered, and queries that lack some are asked for 4 times as many. */
 typedef struct filtering {
     const FaissIndexBinary *index;
     size_t code_size;
@@ -75,7 +78,8 @@ typedef struct filtering {
 
 enum { MAX_ANSWERS = 1 << 22 }; /* of one plain search: 50 MB */
 
-/* Copies allowed answers of one query; 1 if it needs no more of them: it has k, or there are none. */
+/* Copies allowed answers of one query; 1 if it needs no more of them: it has k, or there are none.
+ */
 static int keep_allowed(const filtering *f, int64_t query, int64_t want, const int32_t *distances,
                         const int64_t *labels)
 {
@@ -94,7 +98,8 @@ static int keep_allowed(const filtering *f, int64_t query, int64_t want, const i
     return complete;
 }
 
-/* Asks each of the m queries for `want` answers; the ones that need more stay in queries[0 .. *m-1]. */
+/* Asks each of the m queries for `want` answers; the ones that need more stay in queries[0 ..
+ * *m-1]. */
 static int ask(const filtering *f, const uint8_t *codes, int64_t want, int64_t *queries, int64_t *m)
 {
     int64_t block = MAX_ANSWERS / want, left = 0;
@@ -106,8 +111,8 @@ static int ask(const filtering *f, const uint8_t *codes, int64_t want, int64_t *
     for (int64_t i = 0; i < *m && rc == LBH_OK; i += block) {
         int64_t count = *m - i < block ? *m - i : block;
         for (int64_t j = 0; j < count; j++)
-            memcpy(some + (size_t)j * f->code_size,
-                   codes + (size_t)queries[i + j] * f->code_size, f->code_size);
+            memcpy(some + (size_t)j * f->code_size, codes + (size_t)queries[i + j] * f->code_size,
+                   f->code_size);
         rc = lbh_index_search_codes(f->index, f->code_size, count, some, want, distances, labels);
         for (int64_t j = 0; j < count && rc == LBH_OK; j++)
             if (!keep_allowed(f, queries[i + j], want, distances + j * want, labels + j * want))
@@ -140,7 +145,8 @@ int lbh_index_search_filtered_codes(const FaissIndexBinary *index, size_t code_s
         queries[i] = i;
     int rc = LBH_OK;
     int64_t want = k < total / 2 ? 2 * k : total;
-    for (want = want < 1 ? 1 : want; m > 0 && rc == LBH_OK; want = 4 * want < total ? 4 * want : total) {
+    for (want = want < 1 ? 1 : want; m > 0 && rc == LBH_OK;
+         want = 4 * want < total ? 4 * want : total) {
         rc = ask(&f, codes, want, queries, &m);
         if (want >= total)
             break;

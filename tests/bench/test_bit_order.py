@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""test_bit_order.py LBH: codes that numpy.packbits would make, out of `lbh encode --bit-order msb` and
-into build, search and decode. Exit code 77 without numpy."""
+"""test_bit_order.py LBH: codes that numpy.packbits would make, out of `lbh encode --bit-order msb`
+and into build, search and decode. Exit code 77 without numpy."""
 import json
 import os
 import subprocess
@@ -39,7 +39,7 @@ with tempfile.TemporaryDirectory() as directory:
         bits = np.unpackbits(lsb, axis=1, bitorder="little")
         assert (bits[:, nbits:] == 0).all()
         assert (msb == np.packbits(bits, axis=1)).all()  # numpy's own order, padding included
-        # what numpy packed comes in again: hash indexes look at the first bits, so they would notice
+        # what numpy packed comes in again: hash indexes look at the first bits and would notice
         for kind in "BFlat", "BHash5":
             run("build", "--model", "m", "--base", "x.npy", "--index", kind, "-o", "a.faiss")
             run("build", "--codes", "msb.u8bin", "--bit-order", "msb", "--index", kind, "-o",

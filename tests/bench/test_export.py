@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""test_export.py LBH [PATH]: stock Python FAISS reads the files of `lbh export` and finds in them the
-codes of `lbh encode`, and searches them with float queries at the distances of `lbh search`. PATH: a
-directory with another FAISS to use. Exit code 77 without FAISS."""
+"""test_export.py LBH [PATH]: stock Python FAISS reads the files of `lbh export` and finds in them
+the codes of `lbh encode`, and searches them with float queries at the distances of `lbh search`.
+PATH: a directory with another FAISS to use. Exit code 77 without FAISS."""
 import os
 import subprocess
 import sys
@@ -117,7 +117,8 @@ def test_lsh(model, base, query, codes, query_codes):
 
 
 def test_ivf(model, base, query, codes, query_codes):
-    index = export(model, "--format", "faiss-ivf", "--base", "base.npy", "--set", "nlist=16,nprobe=3")
+    index = export(model, "--format", "faiss-ivf", "--base", "base.npy", "--set",
+                   "nlist=16,nprobe=3")
     ivf = faiss.extract_index_ivf(index)
     assert ivf.nprobe == 3 and ivf.nlist == 16
     assert (list_codes(ivf) == codes).all()
@@ -227,8 +228,8 @@ def test_refusals():
     refused("decoder", "export", "--model", "lsh.lbh", "--format", "faiss-aq", "-o", "never.faiss")
     refused("give some", "export", "--model", "lsh.lbh", "--format", "faiss-ivf", "-o",
             "never.faiss")
-    refused("no option", "export", "--model", "lsh.lbh", "--format", "faiss-lsh", "--set", "nlist=3",
-            "-o", "never.faiss")
+    refused("no option", "export", "--model", "lsh.lbh", "--format", "faiss-lsh", "--set",
+            "nlist=3", "-o", "never.faiss")
     refused("within 1", "export", "--model", "lsh.lbh", "--format", "faiss-ivf", "--set", "nlist=0",
             "-o", "never.faiss")
     refused("none of", "export", "--model", "lsh.lbh", "--format", "faiss", "-o", "never.faiss")
@@ -242,7 +243,8 @@ print("FAISS", faiss.__version__)
 with tempfile.TemporaryDirectory() as directory:
     os.chdir(directory)
     rng = np.random.default_rng(3)
-    everything = (rng.normal(size=(N + NQ, D)) / np.arange(1, D + 1) ** 0.5 + 0.2).astype(np.float32)
+    scales = np.arange(1, D + 1) ** -0.5
+    everything = (rng.normal(size=(N + NQ, D)) * scales + 0.2).astype(np.float32)
     base, query = everything[:N].copy(), everything[N:].copy()
     np.save("base.npy", base)
     np.save("query.npy", query)

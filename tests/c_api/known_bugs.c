@@ -8,11 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A copy of the bytes whose last one is the last that may be read: after it comes a forbidden page. */
+/* A copy of the bytes whose last one is the last that may be read: after it comes a forbidden page.
+ */
 static uint8_t *at_the_edge(const uint8_t *data, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (size + page - 1) / page * page;
-    uint8_t *p = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *p =
+        mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(p, MAP_FAILED);
     cr_assert_eq(mprotect(p + room, page, PROT_NONE), 0);
     memcpy(p + room - size, data, size);
@@ -24,7 +26,8 @@ static uint8_t *at_the_edge(const uint8_t *data, size_t size)
  * multi-hash index. The mappings stay until the test's process ends. */
 Test(known_bugs, hashes_near_the_end_of_memory)
 {
-    static const char *const factories[] = {"BHash9", "BHash3x7", "IDMap2,BHash9", "BHash3x8,IDMap"};
+    static const char *const factories[] = {"BHash9", "BHash3x7", "IDMap2,BHash9",
+                                            "BHash3x8,IDMap"};
     static const size_t sizes[] = {3, 5, 7, 8, 9};
     enum { N = 300, NQ = 5, K = 4 };
     for (int s = 0; s < 5; s++)
@@ -92,8 +95,8 @@ Test(known_bugs, the_flag_that_maps)
     free(path);
 }
 
-/* FAISS 1.14.0 to 1.15 find nothing in BIVF when they are told not to use a heap, which is a field of
- * the index that no file keeps. It is not to be had here, and the default finds. */
+/* FAISS 1.14.0 to 1.15 find nothing in BIVF when they are told not to use a heap, which is a field
+ * of the index that no file keeps. It is not to be had here, and the default finds. */
 Test(known_bugs, no_counting_scanner)
 {
     uint8_t *codes = test_near_codes(1000, 8, 5, 1);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""test_lbh.py MODULE_DIRECTORY LBH [PATH]: scripts/python/lbh.py against numpy, the command and stock
-Python FAISS. The libraries come from $LBH_LIBRARY. PATH: a directory with another FAISS. Exit code 77
-without numpy; what needs FAISS is skipped without it."""
+"""test_lbh.py MODULE_DIRECTORY LBH [PATH]: scripts/python/lbh.py against numpy, the command and
+stock Python FAISS. The libraries come from $LBH_LIBRARY. PATH: a directory with another FAISS. Exit
+code 77 without numpy; what needs FAISS is skipped without it."""
 import os
 import pickle
 import subprocess
@@ -109,7 +109,8 @@ class Encoders(unittest.TestCase):
         codes = [lbh.Encoder("jmlh", D, 16, steps=150).train(x, given).encode(x)
                  for given in (label, lists, one_hot)]
         self.assertTrue((codes[0] == codes[1]).all() and (codes[0] == codes[2]).all())
-        enc = lbh.Encoder("jmlh", D, 16, steps=150).train(x, np.where(np.arange(N) < 1500, label, -1))
+        some = np.where(np.arange(N) < 1500, label, -1)
+        enc = lbh.Encoder("jmlh", D, 16, steps=150).train(x, some)
         self.assertEqual(enc.nclasses, 5)
         said, scores = enc.classify(enc.encode(x)), enc.class_scores(enc.encode(x))
         self.assertTrue((scores.argmax(1) == said).all())
@@ -152,8 +153,9 @@ class Encoders(unittest.TestCase):
     def test_wrong_calls(self):
         enc = self.enc
         for call in (lambda: enc.encode(x[:, :5]), lambda: enc.encode(x[0]),
-                     lambda: enc.encode(x.astype(str)), lambda: enc.decode(np.zeros((3, 5), np.uint8)),
-                     lambda: enc.decode(np.zeros((3, 4))), lambda: enc.encode(x, bit_order="big"),
+                     lambda: enc.encode(x.astype(str)), lambda: enc.encode(x, bit_order="big"),
+                     lambda: enc.decode(np.zeros((3, 5), np.uint8)),
+                     lambda: enc.decode(np.zeros((3, 4))),
                      lambda: lbh.reverse_bits(x), lambda: enc.train(x[:, :3]),
                      lambda: enc.search_decoded(enc.encode(x), x, 0),
                      lambda: enc.search_decoded(enc.encode(x), x, 3, metric="cosine"),
@@ -189,8 +191,9 @@ class WithFaiss(unittest.TestCase):
         enc = lbh.Encoder("itq", D, 24).train(x)
         codes = enc.encode(x)
         exact = np.sort(hamming(codes[:20], codes), axis=1)[:, :7]
-        for factory, parameters in (("BFlat", {}), ("BIVF16", {"nprobe": 16}), ("BHash6", {"nflip": 6}),
-                                    ("IDMap2,BFlat", {}), ("BHash3x5", {"nflip": 5})):
+        for factory, parameters in (("BFlat", {}), ("BIVF16", {"nprobe": 16}),
+                                    ("BHash6", {"nflip": 6}), ("BHash3x5", {"nflip": 5}),
+                                    ("IDMap2,BFlat", {})):
             index = lbh.build_index(enc, factory, x, **parameters)
             self.assertIsInstance(index, faiss.IndexBinary)
             self.assertEqual((index.ntotal, index.d), (N, 24))
