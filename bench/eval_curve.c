@@ -50,12 +50,12 @@ int curve_check(const curve_args *a)
     return outfile_check(a->pr, false);
 }
 
-/* Ranks for a curve over n rows: ten a decade, and n itself. */
+/* Ranks for a curve over n rows: twenty a decade, and n itself. */
 static int curve_ranks(int64_t n, int64_t *rank)
 {
     int count = 0;
     for (int i = 0; count < MAX_CURVE - 1; i++) {
-        int64_t k = (int64_t)round(pow(10, i / 10.0));
+        int64_t k = (int64_t)round(pow(10, i / 20.0));
         if (k >= n)
             break;
         if (count == 0 || k > rank[count - 1])
