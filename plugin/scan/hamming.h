@@ -17,10 +17,21 @@
 
 /* ---- Collectors ---------------------------------------------------------------------------- */
 
+/* An answer's id is read from its list at the end, when few answers are left: each such reading
+ * waits for memory. */
 typedef struct lbh_answer {
-    int64_t id;
+    union {
+        int64_t id;
+        const int64_t *where; /* if `elsewhere` */
+    };
     int32_t distance;
+    bool elsewhere;
 } lbh_answer;
+
+static inline int64_t lbh_answer_id(const lbh_answer *a)
+{
+    return a->elsewhere ? *a->where : a->id;
+}
 
 /* The k best answers so far of one query, or all below a radius (k = 0).
  *
@@ -45,7 +56,7 @@ typedef struct lbh_collector {
 void lbh_collector_start(lbh_collector *c, int64_t k, bool ordered, int64_t nbits, int32_t end);
 
 /* Takes a code at a distance below c->bar. */
-void lbh_collector_add(lbh_collector *c, int64_t id, int32_t distance);
+void lbh_collector_add(lbh_collector *c, const lbh_answer *answer);
 
 /* Writes the best by (distance, id) to distances[k], labels[k], k >= c->k; missing ones are
  * INT32_MAX, -1. Ends the search. */
@@ -98,6 +109,16 @@ void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance);
 
 /* Reports codes at + i of the run, for the bits i of mask, to query q. distance[64] */
 void lbh_scan_report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, const int32_t *distance);
+
+/* A kernel that counts bits by an instruction, a word at a time. The CPU must have AVX2 (then it
+ * has POPCNT) or be ARM. Few queries do not repay transposing codes: it is for them, if codes are
+ * whole words. */
+void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes);
+
+static inline bool lbh_scan_better_by_words(const lbh_scan *s)
+{
+    return s->nq < 4 && s->code_size % sizeof(uint64_t) == 0;
+}
 
 /* Fills s->tile with n codes (n <= tile_codes), word w of code i at tile[w * tile_codes + i], and
  * with zeros up to a multiple of LBH_SCAN_TILE_STEP. */

@@ -12,6 +12,7 @@
 #include <immintrin.h>
 
 #define AVX512 __attribute__((target("avx512f,avx512vpopcntdq")))
+#define AVX512_NOINLINE __attribute__((target("avx512f,avx512vpopcntdq"), noinline))
 #define AVX512_INLINE __attribute__((target("avx512f,avx512vpopcntdq"), always_inline)) inline
 
 enum { MAX_VECTORS = 4 };
@@ -194,6 +195,16 @@ static AVX512_INLINE void load_group(const uint8_t *codes, int words, int nvecto
         transpose(codes + (size_t)v * 64 * (size_t)words, words, code + v * words);
 }
 
+/* Asks for codes ahead: the hardware's own reading ahead stops at the end of each page. Past the
+ * end of the codes this is harmless. */
+static AVX512_INLINE void prefetch_group(const uint8_t *codes, int lines)
+{
+    enum { AHEAD = 6144 };
+#pragma GCC unroll 16
+    for (int i = 0; i < lines; i++)
+        _mm_prefetch((const char *)((uintptr_t)codes + AHEAD + 64 * (uintptr_t)i), _MM_HINT_T0);
+}
+
 /* One group of codes with all queries; returns whether any passed. */
 static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, int words, int nvectors,
                                      int lanes)
@@ -202,6 +213,7 @@ static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, int word
     const uint64_t *query = s->query;
     unsigned any = 0;
     load_group(codes, words, nvectors, code);
+    prefetch_group(codes, words * nvectors);
     for (int64_t q = 0; q < s->nq; q++, query += words) {
         distances(code, query, words, nvectors, lanes, d);
         unsigned passed = any_below(d, s->bar[q], nvectors, lanes);
@@ -260,6 +272,10 @@ AVX512 static void scan_tile(lbh_scan *s, int64_t at, int64_t valid, const uint6
 
 AVX512 static void scan_any(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
+    if (lbh_scan_better_by_words(s)) {
+        lbh_scan_by_words(s, n, codes);
+        return;
+    }
     for (int64_t at = 0; at < n; at += s->tile_codes) {
         int64_t count = n - at < s->tile_codes ? n - at : s->tile_codes;
         lbh_scan_fill_tile(s, count, codes + (size_t)at * s->code_size);

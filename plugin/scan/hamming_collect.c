@@ -63,6 +63,10 @@ static void select_ties(lbh_collector *c)
 {
     lbh_answer *ties = c->answer + c->below;
     int64_t need = c->k - c->below;
+    for (lbh_answer *a = ties; a < c->answer + c->count; a++) {
+        a->id = lbh_answer_id(a);
+        a->elsewhere = false;
+    }
     select_ids(ties, c->count - c->below, need);
     c->count = c->k;
     c->tie = ties[0].id;
@@ -101,7 +105,7 @@ static void compact(lbh_collector *c)
     select_ties(c);
 }
 
-static void add_to_range(lbh_collector *c, lbh_answer answer)
+static void add_to_range(lbh_collector *c, const lbh_answer *answer)
 {
     if (c->count == c->room) {
         int64_t room = c->room ? 2 * c->room : 64;
@@ -116,19 +120,19 @@ static void add_to_range(lbh_collector *c, lbh_answer answer)
         c->answer = grown;
         c->room = room;
     }
-    c->answer[c->count++] = answer;
+    c->answer[c->count++] = *answer;
 }
 
-void lbh_collector_add(lbh_collector *c, int64_t id, int32_t distance)
+void lbh_collector_add(lbh_collector *c, const lbh_answer *answer)
 {
-    lbh_answer answer = {id, distance};
+    int32_t distance = answer->distance;
     if (c->k == 0) {
         add_to_range(c, answer);
         return;
     }
-    if (distance == c->limit && id >= c->tie)
+    if (distance == c->limit && c->tie != INT64_MAX && lbh_answer_id(answer) >= c->tie)
         return;
-    c->answer[c->count++] = answer;
+    c->answer[c->count++] = *answer;
     if (distance < c->limit) {
         c->histogram[distance]++;
         if (++c->below >= c->k) {
@@ -146,7 +150,12 @@ void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance)
 {
     lbh_collector *c = s->collector[q];
     if (distance < c->bar) {
-        lbh_collector_add(c, s->ids ? s->ids[at] : s->first + at, distance);
+        lbh_answer answer = {.distance = distance, .elsewhere = s->ids != NULL};
+        if (s->ids)
+            answer.where = s->ids + at;
+        else
+            answer.id = s->first + at;
+        lbh_collector_add(c, &answer);
         s->bar[q] = c->bar;
     }
 }
@@ -195,7 +204,7 @@ static void place(const lbh_collector *c, int64_t *start, int32_t *distances, in
     for (int64_t i = 0; i < c->count; i++) {
         int64_t at = start[c->answer[i].distance]++;
         distances[at] = c->answer[i].distance;
-        labels[at] = c->answer[i].id;
+        labels[at] = lbh_answer_id(&c->answer[i]);
     }
 }
 

@@ -41,32 +41,30 @@ lbh_scan_fn lbh_scan_choose(size_t code_size)
     }
 }
 
-/* The last word of a code, of `bytes` bytes, which end `size` bytes after the code's start. */
-static inline uint64_t last_word(const uint8_t *code, size_t size, size_t bytes)
+/* Word `w` of n codes to word[0 .. n-1]; `bytes` of it belong to the code, the others become 0. */
+static void fill_word(int64_t n, const uint8_t *codes, size_t size, int64_t w, size_t bytes,
+                      uint64_t *word)
 {
-    uint64_t word = 0;
-    if (size >= sizeof word) { /* a whole word that ends with the code, and the rest shifted out */
-        memcpy(&word, code + size - sizeof word, sizeof word);
-        return word >> (8 * (sizeof word - bytes));
+    const uint8_t *from = codes + 8 * w, *end = codes + (size_t)n * size;
+    uint64_t mask = lbh_scan_lowest(8 * (int64_t)bytes);
+    int64_t i = 0;
+    for (; i < n && from + sizeof *word <= end; i++, from += size) { /* all but a few at the end */
+        memcpy(&word[i], from, sizeof *word);
+        word[i] &= mask;
     }
-    for (size_t i = 0; i < bytes; i++)
-        word |= (uint64_t)code[i] << (8 * i);
-    return word;
+    for (; i < n; i++, from += size) {
+        word[i] = 0;
+        memcpy(&word[i], from, bytes);
+    }
 }
 
 void lbh_scan_fill_tile(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    int64_t stride = s->tile_codes, whole = (int64_t)(s->code_size / sizeof(uint64_t));
-    size_t size = s->code_size, bytes = size % sizeof(uint64_t);
     int64_t filled = (n + LBH_SCAN_TILE_STEP - 1) / LBH_SCAN_TILE_STEP * LBH_SCAN_TILE_STEP;
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *code = codes + (size_t)i * size;
-        uint64_t *tile = s->tile + i;
-        for (int64_t w = 0; w < whole; w++)
-            memcpy(tile + w * stride, code + 8 * w, sizeof *tile);
-        if (bytes)
-            tile[whole * stride] = last_word(code, size, bytes);
+    for (int64_t w = 0; w < s->words; w++) {
+        size_t left = s->code_size - 8 * (size_t)w;
+        uint64_t *word = s->tile + w * s->tile_codes;
+        fill_word(n, codes, s->code_size, w, left < 8 ? left : 8, word);
+        memset(word + n, 0, (size_t)(filled - n) * sizeof *word);
     }
-    for (int64_t w = 0; w < s->words; w++)
-        memset(s->tile + w * stride + n, 0, (size_t)(filled - n) * sizeof *s->tile);
 }

@@ -73,6 +73,10 @@ static void scan8(lbh_scan *s, int64_t n, const uint8_t *codes)
 
 static INLINE void scan_tiles(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t words)
 {
+    if (lbh_scan_better_by_words(s)) {
+        lbh_scan_by_words(s, n, codes);
+        return;
+    }
     for (int64_t at = 0; at < n; at += s->tile_codes) {
         int64_t count = n - at < s->tile_codes ? n - at : s->tile_codes;
         lbh_scan_fill_tile(s, count, codes + (size_t)at * s->code_size);

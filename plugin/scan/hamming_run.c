@@ -222,8 +222,8 @@ static void start_block(worker *w, int64_t count)
 }
 
 /* A search for many begins with the bar that a sample of the codes suggests: without it, most of
- * what is collected is thrown away again. Of m in SPARSE m codes, about k / SPARSE are answers; three
- * standard deviations more make the bar high enough nearly always. See try_again. */
+ * what is collected is thrown away again. Of one in SPARSE codes, about k / SPARSE are answers;
+ * three standard deviations more make the bar high enough nearly always. See try_again. */
 static void guess_ends(const run *r, worker *w, int64_t count, int64_t begin, int64_t end)
 {
     double expected = (double)r->kept / SPARSE;
@@ -350,7 +350,7 @@ static void merge_slices(const run *r)
             const lbh_collector *other = c + slice * h->nq;
             for (int64_t i = 0; i < other->count; i++)
                 if (other->answer[i].distance < c->bar)
-                    lbh_collector_add(c, other->answer[i].id, other->answer[i].distance);
+                    lbh_collector_add(c, &other->answer[i]);
         }
         lbh_collector_write(c, h->distances + q * h->k, h->labels + q * h->k, h->k);
     }

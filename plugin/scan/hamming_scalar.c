@@ -1,10 +1,12 @@
-/* hamming_scalar.c: Hamming kernels in plain C, for every CPU; see hamming.h. */
+/* hamming_scalar.c: Hamming kernels in plain C, one code and one query at a time; see hamming.h.
+ * With an instruction that counts the bits of a word they are also what vector kernels use for few
+ * queries, which do not repay transposing codes. */
 #include "scan/hamming.h"
 
 #include <string.h>
 
 /* Sums of 2, 4, 8 neighbouring bits, then of the 8 bytes. */
-static inline int count_bits(uint64_t x)
+static inline int count_portable(uint64_t x)
 {
     x -= x >> 1 & 0x5555555555555555u;
     x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
@@ -12,8 +14,14 @@ static inline int count_bits(uint64_t x)
     return (int)(x * 0x0101010101010101u >> 56);
 }
 
+__attribute__((always_inline)) static inline int count(uint64_t x, bool instruction)
+{
+    return instruction ? __builtin_popcountll(x) : count_portable(x);
+}
+
 __attribute__((always_inline)) static inline void scan_codes(lbh_scan *s, int64_t n,
-                                                             const uint8_t *codes, size_t size)
+                                                             const uint8_t *codes, size_t size,
+                                                             bool instruction)
 {
     size_t words = size / 8, rest = size % 8;
     for (int64_t i = 0; i < n; i++) {
@@ -22,35 +30,64 @@ __attribute__((always_inline)) static inline void scan_codes(lbh_scan *s, int64_
         uint64_t last = 0;
         memcpy(&last, code + 8 * words, rest);
         for (int64_t q = 0; q < s->nq; q++, query += words + (rest > 0)) {
-            int32_t distance = rest ? count_bits(last ^ query[words]) : 0;
+            int32_t distance = rest ? count(last ^ query[words], instruction) : 0;
             for (size_t w = 0; w < words; w++) {
                 uint64_t word;
                 memcpy(&word, code + 8 * w, sizeof word);
-                distance += count_bits(word ^ query[w]);
+                distance += count(word ^ query[w], instruction);
             }
             if (distance < s->bar[q])
-                lbh_scan_report(s, q, i, 1, &distance);
+                lbh_scan_take(s, q, i, distance);
         }
     }
 }
 
-#define KERNEL(name, size)                                                                         \
-    static void name(lbh_scan *s, int64_t n, const uint8_t *codes)                                 \
-    {                                                                                              \
-        scan_codes(s, n, codes, size);                                                             \
+/* The frequent sizes are constants for the compiler. */
+__attribute__((always_inline)) static inline void scan_any_size(lbh_scan *s, int64_t n,
+                                                                const uint8_t *codes,
+                                                                bool instruction)
+{
+    switch (s->code_size) {
+    case 4:
+        scan_codes(s, n, codes, 4, instruction);
+        break;
+    case 8:
+        scan_codes(s, n, codes, 8, instruction);
+        break;
+    case 16:
+        scan_codes(s, n, codes, 16, instruction);
+        break;
+    case 32:
+        scan_codes(s, n, codes, 32, instruction);
+        break;
+    case 64:
+        scan_codes(s, n, codes, 64, instruction);
+        break;
+    case 128:
+        scan_codes(s, n, codes, 128, instruction);
+        break;
+    default:
+        scan_codes(s, n, codes, s->code_size, instruction);
     }
+}
 
-KERNEL(scan4, 4)
-KERNEL(scan8, 8)
-KERNEL(scan16, 16)
-KERNEL(scan32, 32)
-KERNEL(scan64, 64)
-KERNEL(scan128, 128)
-KERNEL(scan_any, s->code_size)
+static void scan_portable(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    scan_any_size(s, n, codes, false);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("popcnt")))
+#endif
+void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    scan_any_size(s, n, codes, true);
+}
 
 const lbh_scan_kernels *lbh_scan_kernels_scalar(void)
 {
-    static const lbh_scan_kernels kernels = {scan4, scan8, scan16, scan32, scan64, scan128,
-                                             scan_any};
+    static const lbh_scan_kernels kernels = {scan_portable, scan_portable, scan_portable,
+                                             scan_portable, scan_portable, scan_portable,
+                                             scan_portable};
     return &kernels;
 }

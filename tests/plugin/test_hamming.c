@@ -1,4 +1,4 @@
-/* test_hamming.c: the Hamming search over one array: every set of kernels against a naive search. */
+/* test_hamming.c: the Hamming search over one array: every kernel against a naive search. */
 #define _POSIX_C_SOURCE 200809L
 #include "test_hamming.h"
 
@@ -119,6 +119,21 @@ KERNEL_TEST(slices_of_codes)
         check_search(1, query, 8, 1, NULL, 1, &all, 100);
         check_range(1, query, 8, 1, NULL, 1, &all, 65);
         free(ties), free(query);
+    }
+}
+
+/* A look at every 64th run of 64 codes tells where the k best lie, but not for the second query:
+ * all of its near codes are in the first run, and they are fewer than k. */
+KERNEL_TEST(misleading_sample)
+{
+    enum { N = 20000, K = 100, NEAR = 20 };
+    for (int s = 0; s < NSIZES; s++) {
+        uint8_t *codes = test_codes(N, sizes[s], 3), *queries = test_codes(3, sizes[s], 4);
+        lbh_code_list all = whole(N, codes);
+        for (int i = 0; i < NEAR; i++)
+            memcpy(codes + i * sizes[s], queries + sizes[s], sizes[s]);
+        check_search(3, queries, sizes[s], 1, NULL, 1, &all, K);
+        free(codes), free(queries);
     }
 }
 

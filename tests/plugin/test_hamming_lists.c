@@ -12,7 +12,8 @@ typedef struct world {
     lbh_code_list list[NLISTS];
 } world;
 
-/* Lists of 0, 1, 2, 63, ... codes; ids are large, negative, unordered. Every fifth list has none. */
+/* Lists of 0, 1, 2, 31, ... codes; ids are large, negative, unordered. Every fifth list has no
+ * ids. */
 static world make_world(size_t code_size, int ties)
 {
     static const int64_t count[NLISTS] = {0, 1, 2, 31, 33, 63, 64, 65, 130, 300, 700, 1500};
