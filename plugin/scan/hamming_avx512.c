@@ -224,7 +224,28 @@ static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, int word
 }
 
 /* A kernel for codes of 8 * words bytes (or of 4, in 16 lanes), and what it does with hits. */
-#define KERNEL(name, size, words, nvectors, lanes)                                                     AVX512 __attribute__((noinline)) static void name##_report(lbh_scan *s, int64_t at,                                                                           int64_t valid, const uint8_t *codes)    {                                                                                                      __m512i code[MAX_VECTORS * 16];                                                                    load_group(codes, words, nvectors, code);                                                          report(s, at, valid, code, words, nvectors, lanes);                                            }                                                                                                  AVX512 static void name(lbh_scan *s, int64_t n, const uint8_t *codes)                              {                                                                                                      const int64_t step = lanes * nvectors;                                                             int64_t at = 0;                                                                                    for (; at + step <= n; at += step)                                                                     if (scan_group(s, codes + at * size, words, nvectors, lanes))                                          name##_report(s, at, step, codes + at * size);                                             if (at < n) {                                                                                          uint8_t rest[lanes * nvectors * size] = {0};                                                       memcpy(rest, codes + at * size, (size_t)(n - at) * size);                                          if (scan_group(s, rest, words, nvectors, lanes))                                                       name##_report(s, at, n - at, rest);                                                        }                                                                                              }
+#define KERNEL(name, size, words, nvectors, lanes)                                                 \
+    AVX512_NOINLINE static void name##_report(lbh_scan *s, int64_t at, int64_t valid,              \
+                                              const uint8_t *codes)                                \
+    {                                                                                              \
+        __m512i code[MAX_VECTORS * 16];                                                            \
+        load_group(codes, words, nvectors, code);                                                  \
+        report(s, at, valid, code, words, nvectors, lanes);                                        \
+    }                                                                                              \
+    AVX512 static void name(lbh_scan *s, int64_t n, const uint8_t *codes)                          \
+    {                                                                                              \
+        const int64_t step = lanes * nvectors;                                                     \
+        int64_t at = 0;                                                                            \
+        for (; at + step <= n; at += step)                                                         \
+            if (scan_group(s, codes + at * size, words, nvectors, lanes))                          \
+                name##_report(s, at, step, codes + at * size);                                     \
+        if (at < n) {                                                                              \
+            uint8_t rest[lanes * nvectors * size] = {0};                                           \
+            memcpy(rest, codes + at * size, (size_t)(n - at) * size);                              \
+            if (scan_group(s, rest, words, nvectors, lanes))                                       \
+                name##_report(s, at, n - at, rest);                                                \
+        }                                                                                          \
+    }
 
 KERNEL(scan4, 4, 1, 4, 16)
 KERNEL(scan8, 8, 1, 4, 8)
