@@ -1,6 +1,7 @@
 /* jmlh.c: just-maximising-likelihood hashing (Shen, Qin, Chen, Liu, Zhu & Shen, ICCV workshops
- * 2019): codes from which a classifier tells the labels. A network with binary neurons at its end and a linear classifier on
- * the code are learned together; see jmlh_step.h for the objective, jmlh_train.h for the training.
+ * 2019): codes from which a classifier tells the labels. A network with binary neurons at its end and
+ * a linear classifier on the code are learned together; see jmlh_step.h for the objective,
+ * jmlh_train.h for the training.
  *
  * The paper's backbone is any matrix of features; the options hidden1 .. hidden3 put layers of
  * rectified units between it and the bits. Rows with several labels make the classifier a set of
@@ -15,6 +16,8 @@ enum {
     OPT_STEPS = JMLH_OPTIONS,
     OPT_BATCH,
     OPT_LR,
+    OPT_ENCODER_LR,
+    OPT_HEAD_LR,
     OPT_SCHEDULE,
     OPT_LAMBDA,
     OPT_ESTIMATOR,
@@ -34,11 +37,15 @@ enum { HEAD_AUTO, HEAD_SOFTMAX, HEAD_SIGMOID };
 static const lbh_param params[] = {
     JMLH_HIDDEN_PARAMS(512),
     [OPT_STEPS] = {"steps", 0, 0, 1e9, 1, NULL,
-                   "gradient steps; 0: 40 passes over the rows, but 4000 to 20000 steps"},
+                   "gradient steps; 0: 40 passes over the rows, but 2000 to 20000 steps"},
     [OPT_BATCH] = {"batch", 256, 1, 1e6, 1, NULL, "rows a step"},
-    [OPT_LR] = {"lr", 2e-3, 1e-8, 10, 0, NULL, "step size of Adam"},
+    [OPT_LR] = {"lr", 0, 0, 10, 0, NULL,
+                "step size of Adam for all layers; 0: encoder_lr and head_lr"},
+    [OPT_ENCODER_LR] = {"encoder_lr", 0.2, 1e-8, 100, 0, NULL,
+                        "step size of a layer of the encoder, divided by the root of its inputs"},
+    [OPT_HEAD_LR] = {"head_lr", 2e-3, 1e-8, 10, 0, NULL, "step size of the classifier"},
     [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
-    [OPT_LAMBDA] = {"lambda", 0.1, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
+    [OPT_LAMBDA] = {"lambda", 0.02, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
     [OPT_ESTIMATOR] = {"estimator", JMLH_BIASED, 0, 2, 1, "biased|exact|straight_through",
                        "gradient through the neurons: derivative (eq. 6), difference, or passed on"},
     [OPT_NOISE] = {"noise", 1, 0, 1, 1, "none|uniform",
@@ -50,7 +57,7 @@ static const lbh_param params[] = {
                   "one label or several a row; auto: as the labels are (training records which)"},
     [OPT_CLASSES] = {"classes", 0, 0, LBH_MAX_CLASSES, 1, NULL,
                      "number of classes; 0: from the labels (training records it)"},
-    [OPT_DECAY] = {"decay", 2, 0, 1e6, 0, NULL,
+    [OPT_DECAY] = {"decay", 1.5, 0, 1e6, 0, NULL,
                    "decoupled weight decay of hidden layers, for 10000 rows: others get it times "
                    "sqrt(10000 / rows), at most 2"},
     [OPT_DROP_IN] = {"drop_in", 0.2, 0, 0.95, 0, NULL, "share of input entries left out of a step"},
@@ -63,8 +70,8 @@ static const lbh_param params[] = {
 };
 
 static const lbh_preset presets[] = {
-    {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=0.1,qr=0"},
-    {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=0.1,qr=0"},
+    {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=0.02,qr=0"},
+    {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=0.02,qr=0"},
     {"qr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0.1"},
     {"nr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0"},
     {"code", "hidden1=0,hidden2=0,hidden3=0,relaxation=none,noise=none,estimator=biased,"
@@ -115,12 +122,23 @@ static int look_at_labels(lbh_encoder *self, lbh_training *t, lbh_labelled *all)
 /* Small sets overfit in long trainings, large ones gain by them. */
 static int64_t choose_steps(const lbh_encoder *self, int64_t n)
 {
-    enum { PASSES = 40, FEWEST = 4000, MOST = 20000 };
+    enum { PASSES = 40, FEWEST = 2000, MOST = 20000 };
     int64_t steps = (int64_t)self->value[OPT_STEPS], batch = (int64_t)self->value[OPT_BATCH];
     if (steps > 0)
         return steps;
     steps = n > (int64_t)MOST * batch ? MOST : PASSES * n / batch;
     return steps < FEWEST ? FEWEST : steps > MOST ? MOST : steps;
+}
+
+/* A layer of many inputs moves its outputs further with the same step: by n for n inputs that go
+ * together, by sqrt(n) for inputs that do not. The encoder is faster than the classifier, so that
+ * rows of a class gather in one code rather than the classifier learn all the codes of a class. */
+static void set_rates(const lbh_encoder *self, jmlh_setup *setup)
+{
+    double lr = self->value[OPT_LR], base = self->value[OPT_ENCODER_LR];
+    for (int l = 0; l < setup->encoder.nlayers; l++)
+        setup->encoder_rate[l] = lr > 0 ? lr : base / sqrt(setup->encoder.size[l]);
+    setup->head_rate = lr > 0 ? lr : self->value[OPT_HEAD_LR];
 }
 
 static int learn(lbh_encoder *self, lbh_training *t)
@@ -132,7 +150,6 @@ static int learn(lbh_encoder *self, lbh_training *t)
                                 .lambda = (float)o[OPT_LAMBDA],
                                 .penalty = (float)o[OPT_PENALTY]},
                         .batch = (int64_t)o[OPT_BATCH],
-                        .lr = o[OPT_LR],
                         .cosine = choice(self, OPT_SCHEDULE) == 1,
                         .noise = choice(self, OPT_NOISE) == 1,
                         .drop_in = o[OPT_DROP_IN],
@@ -147,6 +164,7 @@ static int learn(lbh_encoder *self, lbh_training *t)
     setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
     setup.encoder = jmlh_encoder(self);
     setup.head = head_of(self);
+    set_rates(self, &setup);
     lbh_mlp encoder, head, own_encoder, own_head;
     LBH_TRY(jmlh_learn(self, t, &setup, &encoder, &head));
     own_encoder = jmlh_encoder(self); /* a resumed training has allocated the tensors anew */

@@ -216,34 +216,43 @@ static int make_batch(lbh_training *t, run *r, int64_t step)
     return LBH_OK;
 }
 
-static void decay_weights(const lbh_mlp *m, float keep)
+static void decay_weights(int64_t n, float keep, float *W)
 {
-    for (int l = 0; l < m->nlayers; l++) {
-        int64_t n = (int64_t)m->size[l + 1] * m->size[l];
 #pragma omp parallel for schedule(static)
-        for (int64_t i = 0; i < n; i++)
-            m->W[l][i] *= keep;
+    for (int64_t i = 0; i < n; i++)
+        W[i] *= keep;
+}
+
+/* One step of Adam; each layer has a step size of its own, times `course`. Hidden layers decay: KL
+ * holds the logits, and the head needs none. */
+static void update(run *r, int64_t step, double course)
+{
+    const lbh_adam adam = {0.9f, 0.999f, 1e-7f}; /* Keras, as in the published program */
+    const lbh_mlp *m = &r->encoder;
+    int64_t at = 0;
+    for (int l = 0; l <= m->nlayers; l++) {
+        bool head = l == m->nlayers;
+        int64_t weights = head ? 0 : (int64_t)m->size[l + 1] * m->size[l];
+        int64_t count = head ? r->nparams - at : weights + m->size[l + 1];
+        double rate = course * (head ? r->s->head_rate : r->s->encoder_rate[l]);
+        if (l < m->nlayers - 1 && r->s->decay > 0)
+            decay_weights(weights, (float)fmax(0, 1 - rate * r->s->decay), r->theta + at);
+        lbh_adam_step(&adam, lbh_adam_rate(&adam, rate, step + 1), count, r->grad + at, r->m + at,
+                      r->v + at, r->theta + at);
+        at += count;
     }
 }
 
 static int optimise(lbh_training *t, run *r, int64_t step)
 {
-    const lbh_adam adam = {0.9f, 0.999f, 1e-7f}; /* Keras, as in the published program */
     const double pi = 3.141592653589793;
     int64_t steps = r->s->steps;
     for (; step < steps && !t->stop; step++) {
         double course = r->s->cosine ? 0.5 * (1 + cos(pi * (double)step / (double)steps)) : 1;
-        double lr = r->s->lr * course;
         LBH_TRY(make_batch(t, r, step));
         double loss = jmlh_gradients(&r->s->cfg, &r->encoder, &r->head, r->B, r->X, r->Y,
                                      r->s->noise ? r->noise : NULL, &r->w, &r->genc, &r->ghead);
-        if (r->s->decay > 0) {
-            lbh_mlp hidden = r->encoder; /* KL holds the logits; the head needs no decay */
-            hidden.nlayers--;
-            decay_weights(&hidden, (float)(1 - lr * r->s->decay));
-        }
-        lbh_adam_step(&adam, lbh_adam_rate(&adam, lr, step + 1), r->nparams, r->grad, r->m, r->v,
-                      r->theta);
+        update(r, step, course);
         LBH_TRY(lbh_report(t, step + 1, steps, loss));
     }
     return LBH_OK;

@@ -10,8 +10,9 @@ typedef struct jmlh_setup {
     jmlh_config cfg;
     lbh_mlp encoder, head;    /* shapes */
     int64_t steps, batch;
-    double lr, decay;         /* Adam's rate; decoupled weight decay of hidden layers (AdamW) */
-    bool cosine;              /* the rate falls to 0 along half a cosine */
+    double encoder_rate[LBH_MLP_MAX], head_rate; /* Adam's step sizes, by layer */
+    bool cosine;              /* they fall to 0 along half a cosine */
+    double decay;             /* decoupled weight decay of hidden layers (AdamW) */
     bool noise;               /* xi ~ U(0,1) rather than 1/2 */
     double drop_in, drop;     /* dropout of inputs and of hidden units */
     double mixup;             /* largest share of a second row in a training row, times 2 */

@@ -51,11 +51,13 @@ static int train(lbh_encoder *self, lbh_training *t)
                         .head = lbh_mlp_shape(self->nbits, 1, hidden, self->d),
                         .steps = (int64_t)o[OPT_STEPS],
                         .batch = (int64_t)o[OPT_BATCH],
-                        .lr = o[OPT_LR],
+                        .head_rate = o[OPT_LR],
                         .decay = o[OPT_DECAY],
                         .cosine = o[OPT_SCHEDULE] != 0,
                         .noise = o[OPT_NOISE] != 0,
                         .scale = o[OPT_SCALE]};
+    for (int l = 0; l < setup.encoder.nlayers; l++)
+        setup.encoder_rate[l] = o[OPT_LR];
     lbh_mlp encoder, decoder;
     LBH_TRY(jmlh_learn(self, t, &setup, &encoder, &decoder));
     lbh_mlp own = jmlh_encoder(self); /* a resumed training has allocated the tensors anew */
