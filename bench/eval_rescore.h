@@ -31,7 +31,8 @@ typedef struct rescore_eval {
     rescore_args how;
 } rescore_eval;
 
-/* Searches for 10 answers by each ranking. RESCORE_ALL leaves out the decoder where there is none. */
+/* Searches for 10 answers by each ranking. RESCORE_ALL leaves out the decoder where there is
+ * none. */
 int rescore_measure(rescore_table *table, const rescore_eval *e);
 
 /* Adds "rescore": k, k_factor, margin_factor, and an object for each ranking. */

@@ -81,12 +81,16 @@ int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const
     *seconds = 0;
     *distances = NULL;
     *ids = NULL;
-    int code = mode ? lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL) : LBH_OK;
+    int code = LBH_OK;
+    if (mode)
+        code = lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL);
     if (code)
         return fail_library(code);
     *distances = cli_alloc(query->n * j.want, sizeof **distances);
     *ids = cli_alloc(query->n * j.want, sizeof **ids);
-    int rc = *distances && *ids ? search_blocks(&j, query, *distances, *ids, seconds) : EXIT_RUNTIME;
+    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK)
+        rc = search_blocks(&j, query, *distances, *ids, seconds);
     lbh_rescorer_free(j.rescorer);
     if (rc == EXIT_OK && own)
         drop_own_row(query->n, k, own, *distances, *ids);

@@ -1,5 +1,5 @@
-// faiss_gap.hpp: PRIVATE. What the C++ files of this room share: FAISS's handles as its classes, and
-// exceptions as error codes.
+// faiss_gap.hpp: PRIVATE. What the C++ files of this room share: FAISS's handles as its classes,
+// and exceptions as error codes.
 #ifndef LBH_FAISS_GAP_HPP
 #define LBH_FAISS_GAP_HPP
 

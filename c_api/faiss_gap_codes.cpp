@@ -41,8 +41,8 @@ void each_hash(const faiss::IndexBinaryHash &index, const uint8_t *query,
     flip(hash, 0, index.nflip);
 }
 
-// The codes of k answers of one query of BHash, found in the buckets that the search went through. An
-// id may be there twice: the distance says which one is meant.
+// The codes of k answers of one query of BHash, found in the buckets that the search went through.
+// An id may be there twice: the distance says which one is meant.
 void hash_codes(const faiss::IndexBinaryHash &index, const uint8_t *query, idx k,
                 const int32_t *distances, const idx *labels, uint8_t *codes)
 {
@@ -67,8 +67,8 @@ void hash_codes(const faiss::IndexBinaryHash &index, const uint8_t *query, idx k
     });
 }
 
-// What IndexBinaryIVF::search does, but with the places of answers in the lists as labels (list << 32 |
-// offset); then ids and codes from there.
+// What IndexBinaryIVF::search does, but with the places of answers in the lists as labels (list <<
+// 32 | offset); then ids and codes from there.
 void search_ivf(const faiss::IndexBinaryIVF &ivf, idx n, const uint8_t *queries, idx k,
                 int32_t *distances, idx *labels, uint8_t *codes)
 {
@@ -168,8 +168,8 @@ bool find(const faiss::IndexBinary *p, idx id, uint8_t *code)
 
 } // namespace
 
-/* FAISS's search_and_reconstruct writes codes d bytes apart, not d / 8, and fails for the hash kinds and
- * for IDMap over BIVF; keep until it does neither. */
+/* FAISS's search_and_reconstruct writes codes d bytes apart, not d / 8, and fails for the hash
+ * kinds and for IDMap over BIVF; keep until it does neither. */
 int lbh_gap_search_codes(const FaissIndexBinary *index, int64_t n, const uint8_t *queries,
                          int64_t k, int32_t *distances, int64_t *labels, uint8_t *codes)
 {

@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* Searches for k answers to each of n queries, as FAISS's search does, and hands out the codes of the
- * answers as well, codes[n * k * code_size] (anything where the label is -1). The index is not
+/* Searches for k answers to each of n queries, as FAISS's search does, and hands out the codes of
+ * the answers as well, codes[n * k * code_size] (anything where the label is -1). The index is not
  * empty; LBH_CODE_PAD bytes are readable after the queries. Needs no memory in the index: no direct
  * map, no IDMap2. LBH_EFAISS for kinds that keep no codes. */
 int lbh_gap_search_codes(const FaissIndexBinary *index, int64_t n, const uint8_t *queries,

@@ -23,8 +23,8 @@
  *
  * "SGH64,BFlat"  "SiGAH128,BIVF1024"  "IDMap2,SGH64,BHNSW32"  "SGH64,BHash4x16,RFlat"
  *
- * Rescoring (lbh.h): a search takes k * k_factor candidates by Hamming distance and ranks them again.
- * What it then returns are the scores of that ranking:
+ * Rescoring (lbh.h): a search takes k * k_factor candidates by Hamming distance and ranks them
+ * again. What it then returns are the scores of that ranking:
  *
  *   rescore=none     Hamming distances, rising (the default without RFlat and RSQ8)
  *   rescore=margin   Hamming distances weighted by the query's margins, rising; no bytes more
@@ -34,8 +34,8 @@
  *                    default with RFlat and RSQ8). Vectors are read of k * k_factor candidates, the
  *                    best by margin of k * k_factor * margin_factor by Hamming distance
  *
- * The codes of candidates come from the FAISS index itself: nothing is stored twice, and no direct map
- * is needed.
+ * The codes of candidates come from the FAISS index itself: nothing is stored twice, and no direct
+ * map is needed.
  *
  * Conventions as in lbh.h and lbh_faiss.h. Functions that take a `const lbh_pipeline *` may run at
  * the same time on the same pipeline; others need it for themselves.
@@ -51,9 +51,9 @@ extern "C" {
 
 typedef struct lbh_pipeline lbh_pipeline;
 
-/* Makes an untrained pipeline for vectors of d floats. metric (LBH_METRIC_*): what near means; given
- * to encoders that have such an option, and to rescoring. The caller owns it. LBH_EINVAL says which
- * part of the string is wrong and what may stand there; LBH_EFAISS, LBH_ENOMEM. */
+/* Makes an untrained pipeline for vectors of d floats. metric (LBH_METRIC_*): what near means;
+ * given to encoders that have such an option, and to rescoring. The caller owns it. LBH_EINVAL says
+ * which part of the string is wrong and what may stand there; LBH_EFAISS, LBH_ENOMEM. */
 LBH_API int lbh_pipeline_new(lbh_pipeline **p, int d, const char *factory, int metric);
 
 /* Frees the pipeline with its encoder, index and vectors; NULL is fine. */
@@ -61,9 +61,10 @@ LBH_API void lbh_pipeline_free(lbh_pipeline *p);
 
 /* ---- Train, fill --------------------------------------------------------------------------- */
 
-/* Trains, on x[n * d] or on pulled rows, whatever is not trained yet: the encoder, the lists of BIVF,
- * the ranges of RSQ8. labels, neighbours: for methods that learn from them (lbh_encoder_train_rows),
- * else NULL. LBH_ESTATE if all is trained; LBH_EINVAL if there are fewer rows than lists. */
+/* Trains, on x[n * d] or on pulled rows, whatever is not trained yet: the encoder, the lists of
+ * BIVF, the ranges of RSQ8. labels, neighbours: for methods that learn from them
+ * (lbh_encoder_train_rows), else NULL. LBH_ESTATE if all is trained; LBH_EINVAL if there are fewer
+ * rows than lists. */
 LBH_API int lbh_pipeline_train(lbh_pipeline *p, int64_t n, const float *x);
 LBH_API int lbh_pipeline_train_rows(lbh_pipeline *p, const lbh_rows *rows, const lbh_lists *labels,
                                     const lbh_lists *neighbours);
@@ -77,10 +78,9 @@ LBH_API int lbh_pipeline_add(lbh_pipeline *p, int64_t n, const float *x);
 LBH_API int lbh_pipeline_add_with_ids(lbh_pipeline *p, int64_t n, const float *x,
                                       const int64_t *ids);
 
-/* Removes the vectors with these ids[n] and says how many there were (removed may be NULL). As in
- * FAISS, BFlat without IDMap closes the gaps: later ids move up. LBH_EFAISS for BHNSW, BHash and
- * BHash4x16, which cannot, and for IDMap over BIVF, whose ids FAISS would mix up (BIVF keeps ids by
- * itself). */
+/* Removes the vectors with these ids[n] and says how many there were (removed may be NULL), as
+ * lbh_index_remove does: BFlat without IDMap closes the gaps, later ids move down. LBH_EFAISS for
+ * BHNSW and the hash kinds, which cannot; then nothing was removed. */
 LBH_API int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *ids,
                                     int64_t *removed);
 
@@ -102,9 +102,9 @@ LBH_API int lbh_pipeline_range_search(lbh_range_result **result, const lbh_pipel
 LBH_API int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x);
 
 /* Sets run-time parameters, all or none: "nprobe=16,k_factor=10,rescore=decoder". rescore:
- * none|margin|decoder|float; k_factor: 1 to 1000000 (10); margin_factor: 1 to 1000 (4; 1: candidates
- * by Hamming distance alone); and what lbh_index_set takes. LBH_EINVAL names what there is; LBH_ESTATE
- * for rescore=decoder before training. */
+ * none|margin|decoder|float; k_factor: 1 to 1000000 (10); margin_factor: 1 to 1000 (4; 1:
+ * candidates by Hamming distance alone); and what lbh_index_set takes. LBH_EINVAL names what there
+ * is; LBH_ESTATE for rescore=decoder before training. */
 LBH_API int lbh_pipeline_set(lbh_pipeline *p, const char *assignments);
 
 /* ---- Properties ---------------------------------------------------------------------------- */
@@ -116,8 +116,8 @@ LBH_API int lbh_pipeline_rescore(const lbh_pipeline *p); /* LBH_RESCORE_* of the
 LBH_API int64_t lbh_pipeline_ntotal(const lbh_pipeline *p);
 LBH_API int lbh_pipeline_is_trained(const lbh_pipeline *p);
 
-/* The parts, owned by the pipeline: to watch the training, say, or to give the index to FAISS. Adding
- * to the index or removing from it behind the pipeline's back is not detected. */
+/* The parts, owned by the pipeline: to watch the training, say, or to give the index to FAISS.
+ * Adding to the index or removing from it behind the pipeline's back is not detected. */
 LBH_API lbh_encoder *lbh_pipeline_encoder(lbh_pipeline *p);
 LBH_API FaissIndexBinary *lbh_pipeline_index(lbh_pipeline *p);
 
@@ -132,17 +132,17 @@ LBH_API FaissIndexBinary *lbh_pipeline_index(lbh_pipeline *p);
  *   PATH.G.scale.npy    RSQ8: 2 x d float32, value = row 0 + row 1 * byte
  *   PATH.G.ids.npy      RFlat, RSQ8: the ids of these rows, int64, unless they are 0 .. n-1
  *
- * New members are written beside the old ones, with the next generation G; then `path` is replaced in
- * one rename, and older members are removed. So a crash at any moment leaves the old or the new
+ * New members are written beside the old ones, with the next generation G; then `path` is replaced
+ * in one rename, and older members are removed. So a crash at any moment leaves the old or the new
  * content, whole; what it left behind the next save removes. Savers in one directory wait for each
  * other; pipelines that were loaded before keep their content. To move a pipeline, move all its
  * files (PATH and PATH.G.*) and keep the name. Refuses to replace a file that is no pipeline.
  * LBH_ESTATE, LBH_EIO, LBH_ENOMEM, LBH_EFAISS. */
 LBH_API int lbh_pipeline_save(const lbh_pipeline *p, const char *path);
 
-/* Reads what lbh_pipeline_save wrote. Vectors are mapped, not read: their size is checked, the digests
- * of all other members as well. The files need not be trusted. The caller owns the pipeline. LBH_EIO,
- * LBH_EFORMAT, LBH_ENOMEM, LBH_EFAISS. */
+/* Reads what lbh_pipeline_save wrote. Vectors are mapped, not read: their size is checked, the
+ * digests of all other members as well. The files need not be trusted. The caller owns the
+ * pipeline. LBH_EIO, LBH_EFORMAT, LBH_ENOMEM, LBH_EFAISS. */
 LBH_API int lbh_pipeline_load(lbh_pipeline **p, const char *path);
 
 /* Reads all members, the vectors too, and checks their digests. LBH_EIO, LBH_EFORMAT. */
@@ -156,10 +156,10 @@ typedef struct lbh_shortlist {
     double margin_factor; /* LBH_RESCORE_FLOAT: Hamming candidates for each vector that is read */
 } lbh_shortlist;
 
-/* Searches a binary index for the k best of each of n queries x[n * d] by a rescorer of lbh.h, whose
- * encoder made the codes: what lbh_pipeline_search does, for an index and vectors of one's own.
- * Results as there. LBH_EINVAL, LBH_ESTATE, LBH_EFAISS (a kind that keeps no codes), LBH_ENOMEM, and
- * what reading the vectors returns. */
+/* Searches a binary index for the k best of each of n queries x[n * d] by a rescorer of lbh.h,
+ * whose encoder made the codes: what lbh_pipeline_search does, for an index and vectors of one's
+ * own. Results as there. LBH_EINVAL, LBH_ESTATE, LBH_EFAISS (a kind that keeps no codes),
+ * LBH_ENOMEM, and what reading the vectors returns. */
 LBH_API int lbh_index_search_rescored(const FaissIndexBinary *index, const lbh_rescorer *rescorer,
                                       lbh_shortlist shortlist, int64_t n, const float *x, int64_t k,
                                       float *distances, int64_t *labels);

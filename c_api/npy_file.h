@@ -1,4 +1,5 @@
-/* npy_file.h: PRIVATE. Arrays as .npy files of one exact form: version 1.0, little-endian, C order. */
+/* npy_file.h: PRIVATE. Arrays as .npy files of one exact form: version 1.0, little-endian, C
+ * order. */
 #ifndef LBH_NPY_FILE_H
 #define LBH_NPY_FILE_H
 

@@ -1,9 +1,6 @@
-/* pipeline.c: see lbh_pipeline.h: an encoder, a FAISS index and, where asked for, the vectors, kept in
- * step: what one of them refuses, none of them does. */
+/* pipeline.c: see lbh_pipeline.h: an encoder, a FAISS index and, where asked for, the vectors, kept
+ * in step: what one of them refuses, none of them does. */
 #include "pipeline.h"
-
-#include "faiss_gap_codes.h"
-#include "faiss_gap_life.h"
 
 #include <float.h>
 #include <stdlib.h>
@@ -217,8 +214,8 @@ static bool keeps_ids(const lbh_pipeline *p)
 static int check_ids(const lbh_pipeline *p, int64_t n, const int64_t *ids)
 {
     if (!keeps_ids(p))
-        return lbh_error(LBH_EFAISS, "pipeline: %s takes no ids; put IDMap in front, as \"IDMap,%s\"",
-                         lbh_index_kind(p->index), p->spec.text);
+        return lbh_error(LBH_EFAISS, "pipeline: %s takes no ids; put IDMap in front, as "
+                         "\"IDMap,%s\"", lbh_index_kind(p->index), p->spec.text);
     for (int64_t i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] == INT64_MAX)
             return lbh_error(LBH_EINVAL, "pipeline: id %lld of row %lld must be within 0..2^63-2",
@@ -274,27 +271,17 @@ int lbh_pipeline_add(lbh_pipeline *p, int64_t n, const float *x)
     return rc;
 }
 
-static int check_removable(const lbh_pipeline *p)
-{
-    lbh_index_info info = lbh_gap_info(p->index);
-    if (info.kind != LBH_KIND_FLAT && info.kind != LBH_KIND_IVF)
-        return lbh_error(LBH_EFAISS, "pipeline: FAISS cannot remove from %s; BFlat, BIVF and "
-                         "IDMap,BFlat can", lbh_index_kind(p->index));
-    if (info.kind == LBH_KIND_IVF && info.idmap)
-        return lbh_error(LBH_EFAISS, "pipeline: removing from %s would mix up its ids in FAISS; BIVF "
-                         "keeps ids by itself: leave IDMap out", lbh_index_kind(p->index));
-    return LBH_OK;
-}
-
 int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *ids, int64_t *removed)
 {
     LBH_TRY(check_trained(p, n, ids));
-    LBH_TRY(check_removable(p));
+    lbh_kind kind = lbh_gap_info(p->index).kind;
+    if (kind != LBH_KIND_FLAT && kind != LBH_KIND_IVF)
+        return lbh_error(LBH_EFAISS, "pipeline: FAISS cannot remove from %s; BFlat and BIVF can",
+                         lbh_index_kind(p->index));
     int64_t count = 0;
     if (p->store && lbh_store_in_order(p->store))
         LBH_TRY(lbh_store_remove(p->store, 0, NULL, false)); /* whatever memory it may need */
-    if (n)
-        LBH_TRY(lbh_gap_remove_ids(p->index, n, ids, &count));
+    LBH_TRY(lbh_index_remove(p->index, n, ids, &count));
     if (p->store)
         LBH_TRY(lbh_store_remove(p->store, n, ids, !keeps_ids(p)));
     if (removed)
@@ -312,7 +299,7 @@ static int search_hamming(const lbh_pipeline *p, int64_t n, const float *x, int6
                          INT32_MAX);
     int32_t *hamming = n < INT64_MAX / k ? lbh_alloc_rows(n * k, sizeof *hamming, 0) : NULL;
     if (!hamming)
-        return lbh_error(LBH_ENOMEM, "search: out of memory for %lld answers to each of %lld queries",
+        return lbh_error(LBH_ENOMEM, "search: out of memory for %lld answers a query, %lld queries",
                          (long long)k, (long long)n);
     int rc = lbh_index_search(p->index, p->enc, n, x, k, hamming, labels);
     for (int64_t i = 0; i < n * k && !rc; i++)
@@ -348,7 +335,7 @@ int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x)
     uint8_t *code = lbh_alloc_rows(1, lbh_encoder_code_size(p->enc), 0);
     if (!code)
         return LBH_ENOMEM;
-    int rc = lbh_gap_code(p->index, id, code);
+    int rc = lbh_index_reconstruct(p->index, id, code);
     if (!rc)
         rc = lbh_encoder_decode(p->enc, 1, code, x);
     free(code);

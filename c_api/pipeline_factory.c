@@ -1,5 +1,5 @@
-/* pipeline_factory.c: [IDMap,|IDMap2,] METHOD BITS [(options)] , INDEX [,RFlat|,RSQ8]. What an INDEX may
- * be is for lbh_factory_parse to say. */
+/* pipeline_factory.c: [IDMap,|IDMap2,] METHOD BITS [(options)] , INDEX [,RFlat|,RSQ8]. What an
+ * INDEX may be is for lbh_factory_parse to say. */
 #include "pipeline.h"
 
 #include <ctype.h>
@@ -90,8 +90,8 @@ static int parse_store(lbh_pipeline_spec *spec, char *rest)
             return LBH_OK;
         }
     if (starts_with(last, ",R"))
-        return lbh_error(LBH_EINVAL, "\"%s\": \"%s\" is no rescorer: RFlat (floats) or RSQ8 (8 bits "
-                         "a number)", spec->text, last + 1);
+        return lbh_error(LBH_EINVAL, "\"%s\": \"%s\" is no rescorer: RFlat (floats) or RSQ8 (8 "
+                         "bits a number)", spec->text, last + 1);
     return LBH_OK;
 }
 

@@ -113,7 +113,7 @@ static int next_generation(const char *path, int64_t *generation, int64_t *old)
     lbh_manifest m;
     *old = -1;
     if (access(path, F_OK) == 0) {
-        LBH_TRY(lbh_manifest_read(&m, path)); /* a file that is no pipeline is not ours to replace */
+        LBH_TRY(lbh_manifest_read(&m, path)); /* another file is not ours to replace */
         *old = m.generation;
     }
     int64_t highest = lbh_members_highest(path);
@@ -136,8 +136,8 @@ static int save_locked(const lbh_pipeline *p, const char *path, int directory)
     return rc;
 }
 
-/* Opens and locks the directory of `path`: savers in it wait for each other, and a lock ends with its
- * process. *fd is -1 where a directory cannot be opened: the files will say why. */
+/* Opens and locks the directory of `path`: savers in it wait for each other, and a lock ends with
+ * its process. *fd is -1 where a directory cannot be opened: the files will say why. */
 static int lock_directory(const char *path, int *fd)
 {
     char *copy = strdup(path);
@@ -157,7 +157,8 @@ int lbh_pipeline_save(const lbh_pipeline *p, const char *path)
     if (!lbh_pipeline_is_trained(p))
         return lbh_error(LBH_ESTATE, "pipeline: \"%s\" is not trained: there is nothing to save",
                          p->spec.text);
-    char *target = access(path, F_OK) == 0 ? realpath(path, NULL) : strdup(path); /* links resolved */
+    /* Through a link to what it stands for. */
+    char *target = access(path, F_OK) == 0 ? realpath(path, NULL) : strdup(path);
     if (!target)
         return lbh_error(LBH_EIO, "%s: %s", path, strerror(errno));
     int fd = -1, rc = lock_directory(target, &fd);
@@ -181,7 +182,7 @@ static int map_member(const void **data, size_t *size, const lbh_member *m, cons
         rc = lbh_error(LBH_EFORMAT, "%s: has %zu bytes, %llu were written", path, *size,
                        (unsigned long long)m->size);
     else if (whole && lbh_member_digest(*data, *size) != m->digest)
-        rc = lbh_error(LBH_EFORMAT, "%s: damaged: its digest is not that of what was written", path);
+        rc = lbh_error(LBH_EFORMAT, "%s: damaged: its digest is not that of what was saved", path);
     if (rc)
         munmap((void *)(uintptr_t)*data, *size);
     return rc;
@@ -233,7 +234,8 @@ static int load_member(lbh_pipeline *p, const lbh_manifest *m, int member, const
 static int check_members(const lbh_pipeline *p, const lbh_manifest *m, const char *path)
 {
     int store = p->spec.store;
-    bool vectors = m->member[LBH_MEMBER_VECTORS].present, scale = m->member[LBH_MEMBER_SCALE].present;
+    bool vectors = m->member[LBH_MEMBER_VECTORS].present;
+    bool scale = m->member[LBH_MEMBER_SCALE].present;
     if (vectors != (store != 0) || scale != (store == LBH_STORE_BYTE) ||
         (m->member[LBH_MEMBER_IDS].present && !store))
         return lbh_error(LBH_EFORMAT, "%s: its files are not those of \"%s\"", path, p->spec.text);
@@ -308,8 +310,8 @@ static int verify(const lbh_manifest *m, const char *path)
     return LBH_OK;
 }
 
-/* Loads (p not NULL) or verifies. A saver may remove the members between our reading the manifest and
- * opening them: as long as the manifest has changed since, that is no error. */
+/* Loads (p not NULL) or verifies. A saver may remove the members between our reading the manifest
+ * and opening them: as long as the manifest has changed since, that is no error. */
 static int read_set(lbh_pipeline **p, const char *path)
 {
     lbh_manifest m, again;

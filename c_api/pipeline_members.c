@@ -1,5 +1,5 @@
-/* pipeline_members.c: the files of a saved pipeline: names, digests, and the text (manifest) that says
- * which of them belong together. Everything in the text is checked: it need not be trusted. */
+/* pipeline_members.c: the files of a saved pipeline: names, digests, and the text (manifest) that
+ * says which of them belong together. Everything in the text is checked: it need not be trusted. */
 #define _POSIX_C_SOURCE 200809L
 #include "pipeline.h"
 

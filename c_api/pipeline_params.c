@@ -8,8 +8,8 @@
 static const char *const modes[] = {"none", "margin", "decoder", "float"};
 enum { MODES = sizeof modes / sizeof *modes };
 
-/* Factors are millionths, written and read here: the locale has no say, and a saved one comes back as
- * it was. */
+/* Factors are millionths, written and read here: the locale has no say, and a saved one comes back
+ * as it was. */
 static const int64_t unit = 1000000;
 
 void lbh_pipeline_params(const lbh_pipeline *p, char text[128])
@@ -58,11 +58,11 @@ static int set_rescore(settings *s, const lbh_pipeline *p, const char *value)
     while (mode < MODES && strcmp(modes[mode], value) != 0)
         mode++;
     if (mode == MODES)
-        return lbh_error(LBH_EINVAL, "pipeline: rescore (%s) must be none, margin, decoder or float",
-                         value);
+        return lbh_error(LBH_EINVAL, "pipeline: rescore (%s) must be none, margin, decoder or "
+                         "float", value);
     if (mode == LBH_RESCORE_FLOAT && !p->store)
-        return lbh_error(LBH_EINVAL, "pipeline: rescore=float needs vectors, and \"%s\" keeps none: "
-                         "end it with RFlat or RSQ8", p->spec.text);
+        return lbh_error(LBH_EINVAL, "pipeline: rescore=float needs vectors, and \"%s\" keeps "
+                         "none: end it with RFlat or RSQ8", p->spec.text);
     if (mode == LBH_RESCORE_DECODER && !lbh_encoder_is_trained(p->enc))
         return lbh_error(LBH_ESTATE, "pipeline: train before rescore=decoder is chosen");
     s->rescore = mode;

@@ -1,6 +1,6 @@
-/* vector_store.c: see vector_store.h. Rows 0 .. nmapped-1 are in a mapped file and stay there; later
- * ones are in memory. A row is found by a table of ids (open addressing) unless ids are 0, 1, ... A
- * removed row has no id; its memory is used again where it is no mapped one. */
+/* vector_store.c: see vector_store.h. Rows 0 .. nmapped-1 are in a mapped file and stay there;
+ * later ones are in memory. A row is found by a table of ids (open addressing) unless ids are 0, 1,
+ * ... A removed row has no id; its memory is used again where it is no mapped one. */
 #define _POSIX_C_SOURCE 200809L
 #include "vector_store.h"
 

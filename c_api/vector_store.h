@@ -1,5 +1,5 @@
-/* vector_store.h: PRIVATE. The vectors of a pipeline by id, as floats or as 8 bits a number: in memory,
- * or the first ones mapped from a file. Reading is safe from several threads at once. */
+/* vector_store.h: PRIVATE. The vectors of a pipeline by id, as floats or as 8 bits a number: in
+ * memory, or the first ones mapped from a file. Reading is safe from several threads at once. */
 #ifndef LBH_VECTOR_STORE_H
 #define LBH_VECTOR_STORE_H
 
@@ -46,9 +46,9 @@ int lbh_store_write_rows(const lbh_store *s, FILE *stream);
 int lbh_store_write_scale(const lbh_store *s, FILE *stream); /* bytes only */
 int lbh_store_write_ids(const lbh_store *s, FILE *stream);
 
-/* Fills a new store from the bytes of these files, n rows: `rows` stays mapped, and is unmapped with
- * the store, or by the caller after an error; scale (bytes only) and ids (may be NULL) are copied.
- * LBH_EFORMAT without a file name: the caller knows it. */
+/* Fills a new store from the bytes of these files, n rows: `rows` stays mapped, and is unmapped
+ * with the store, or by the caller after an error; scale (bytes only) and ids (may be NULL) are
+ * copied. LBH_EFORMAT without a file name: the caller knows it. */
 int lbh_store_map(lbh_store *s, int64_t n, const void *rows, size_t size);
 int lbh_store_read_scale(lbh_store *s, const void *data, size_t size);
 int lbh_store_read_ids(lbh_store *s, const void *data, size_t size);

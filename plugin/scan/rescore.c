@@ -1,4 +1,5 @@
-/* rescore.c: a shortlist of codes, found by Hamming distance, ranked again by scores that know more.
+/* rescore.c: a shortlist of codes, found by Hamming distance, ranked again by scores that know
+ * more.
  *
  *     margin    sum of |z_j| over the bits j where the code differs from [z >= 0], z the projection
  *               of the query: a bit that the query decided narrowly weighs little. As a sum over
@@ -71,13 +72,13 @@ static int check_new(lbh_rescorer **r, const lbh_encoder *enc, int mode, int met
     if (!enc->trained)
         return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
     if (mode == LBH_RESCORE_DECODER && !enc->method->decoder)
-        return lbh_error(LBH_EINVAL, "%s: the method has no decoder to rescore by; margins need none",
-                         enc->method->name);
+        return lbh_error(LBH_EINVAL, "%s: the method has no decoder to rescore by; margins need "
+                         "none", enc->method->name);
     if (mode == LBH_RESCORE_FLOAT && (!rows || !rows->read))
-        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: LBH_RESCORE_FLOAT needs the vectors (rows)");
+        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: LBH_RESCORE_FLOAT needs vectors (rows)");
     if (mode == LBH_RESCORE_FLOAT && rows->d != enc->d)
-        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: the rows have %d floats, the encoder is for "
-                         "%d", rows->d, enc->d);
+        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: the rows have %d floats, the encoder is "
+                         "for %d", rows->d, enc->d);
     return LBH_OK;
 }
 
@@ -291,8 +292,9 @@ static int read_and_score(const shortlist *s, worker *w, int64_t i, int64_t coun
         for (int64_t j = 0; j < n; j++) {
             row[j] = s->ids[i * s->m + (uint32_t)w->key[first + j]];
             if (row[j] >= r->rows.n)
-                return lbh_error(LBH_EINVAL, "rescoring: a candidate has the id %lld, but there are "
-                                 "%lld stored vectors", (long long)row[j], (long long)r->rows.n);
+                return lbh_error(LBH_EINVAL, "rescoring: a candidate has the id %lld, but there "
+                                 "are %lld stored vectors", (long long)row[j],
+                                 (long long)r->rows.n);
         }
         LBH_TRY(r->rows.read(&r->rows, n, row, w->row));
         score_rows(r->metric, r->enc->d, q, n, w->row, score);

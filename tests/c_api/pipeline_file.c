@@ -1,4 +1,5 @@
-/* pipeline_file.c: saved pipelines: the same after loading, whole after anything that goes wrong. */
+/* pipeline_file.c: saved pipelines: the same after loading, whole after anything that goes
+ * wrong. */
 #define _POSIX_C_SOURCE 200809L
 #include "lbh_pipeline.h"
 
@@ -133,7 +134,8 @@ Test(pipeline_file, members)
     unsigned char *bytes = test_slurp(member(path, 1, "vectors.npy"), &size);
     cr_assert_eq(size, 128 + sizeof(float) * (N + 2) * D);
     cr_assert_arr_eq(bytes, "\x93NUMPY\x01\x00", 8);
-    cr_assert(strstr((char *)bytes + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (302, 20)"));
+    cr_assert(strstr((char *)bytes + 10,
+                     "{'descr': '<f4', 'fortran_order': False, 'shape': (302, 20)"));
     cr_assert_arr_eq(bytes + 128, rows_, sizeof(float) * N * D);
     free(bytes);
     bytes = test_slurp(member(path, 1, "ids.npy"), &size);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# pipeline_kill.sh WRITER: kills a saver with SIGKILL again and again, at scattered moments; after each
-# kill the pipeline must be the old or the new one, whole. LBH_KILLS: how often (50). Works in memory
-# where it can: what a killed process leaves does not depend on the disk, and a save is faster there.
+# pipeline_kill.sh WRITER: kills a saver with SIGKILL again and again, at scattered moments; after
+# each kill the pipeline must be the old or the new one, whole. LBH_KILLS: how often (50). Works in
+# memory where it can: what a killed process leaves does not depend on the disk, and a save is
+# faster there.
 set -u
 writer=$1 kills=${LBH_KILLS:-50}
 dir=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)

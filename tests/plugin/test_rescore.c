@@ -206,14 +206,16 @@ Test(rescore, agrees_with_exhaustive_search)
     for (int64_t i = 0; i < NQ * N; i++)
         ids[i] = N - 1 - i % N;
     for (int64_t i = 0; i < NQ * N; i++)
-        memcpy(codes + (size_t)i * s.code_size, s.codes + (size_t)ids[i] * s.code_size, s.code_size);
+        memcpy(codes + (size_t)i * s.code_size, s.codes + (size_t)ids[i] * s.code_size,
+               s.code_size);
     for (int metric = LBH_METRIC_L2; metric <= LBH_METRIC_IP; metric++) {
         lbh_rescorer *r = NULL;
         cr_assert_eq(lbh_rescorer_new(&r, s.enc, LBH_RESCORE_DECODER, metric, NULL), LBH_OK);
         cr_assert_eq(lbh_rescorer_rank(r, NQ, s.q, N, codes, ids, 0, K, distances, labels), LBH_OK);
         cr_assert_eq(lbh_encoder_search_decoded(s.enc, metric, N, s.codes, NQ, s.q, K, wanted,
                                                 expected), LBH_OK);
-        cr_assert_arr_eq(labels, expected, sizeof labels); /* d = nbits: the same tables and norms */
+        /* d = nbits: the same tables and norms */
+        cr_assert_arr_eq(labels, expected, sizeof labels);
         cr_assert_arr_eq(distances, wanted, sizeof distances);
         lbh_rescorer_free(r);
     }
@@ -236,7 +238,8 @@ Test(rescore, ties_by_id)
     for (int mode = LBH_RESCORE_MARGIN; mode <= LBH_RESCORE_DECODER; mode++) {
         lbh_rescorer *r = NULL;
         cr_assert_eq(lbh_rescorer_new(&r, s.enc, mode, LBH_METRIC_L2, NULL), LBH_OK);
-        cr_assert_eq(lbh_rescorer_rank(r, 1, s.q, 300, codes, ids, 0, K, distances, labels), LBH_OK);
+        cr_assert_eq(lbh_rescorer_rank(r, 1, s.q, 300, codes, ids, 0, K, distances, labels),
+                     LBH_OK);
         first = distances[0];
         for (int i = 0; i < K; i++) {
             cr_assert_eq(labels[i], INT64_C(1) << 40 | i);
@@ -274,8 +277,10 @@ Test(rescore, reads_what_margins_choose)
     lbh_rescorer *vectors = NULL, *margins = NULL;
     float distances[NQ * KEEP];
     int64_t got[NQ * KEEP], want[NQ * KEEP];
-    cr_assert_eq(lbh_rescorer_new(&vectors, s.enc, LBH_RESCORE_FLOAT, LBH_METRIC_L2, &rows), LBH_OK);
-    cr_assert_eq(lbh_rescorer_new(&margins, s.enc, LBH_RESCORE_MARGIN, LBH_METRIC_L2, NULL), LBH_OK);
+    cr_assert_eq(lbh_rescorer_new(&vectors, s.enc, LBH_RESCORE_FLOAT, LBH_METRIC_L2, &rows),
+                 LBH_OK);
+    cr_assert_eq(lbh_rescorer_new(&margins, s.enc, LBH_RESCORE_MARGIN, LBH_METRIC_L2, NULL),
+                 LBH_OK);
     rows_read = 0;
     cr_assert_eq(lbh_rescorer_rank(vectors, NQ, s.q, s.m, s.candidates, s.ids, KEEP, KEEP,
                                    distances, got), LBH_OK);
