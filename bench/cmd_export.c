@@ -83,7 +83,7 @@ const command command_export = {
     "  faiss-lsh  IndexPreTransform(LinearTransform, IndexLSH): Hamming distance, exhaustive\n"
     "  faiss-ivf  IndexIVFSpectralHash: the same bits and distances behind inverted lists\n"
     "  faiss-aq   the decoder as an additive quantizer over the same bits: x . x^ or ||x - x^||^2\n"
-    "--set: nlist=N (faiss-ivf, faiss-aq), nprobe=N, metric=l2|ip, norms=none|byte|float "
+    "--set: nlist=N (faiss-ivf, faiss-aq), nprobe=N, metric=l2|ip, norms=byte|float|none "
     "(faiss-aq,\n"
     "L2: bytes behind each code that make the search fast), refine=N (faiss-aq: searched codes).\n",
     run};

@@ -159,8 +159,12 @@ static int check_lists(export_job *job)
     return LBH_OK;
 }
 
-static int check_norms(const export_job *job)
+static int check_norms(export_job *job)
 {
+    if (job->norms == NORMS_AUTO)
+        job->norms = job->format != EXPORT_AQ || job->metric == LBH_METRIC_IP ? NORMS_NONE
+                     : job->n > 0                                             ? NORMS_BYTE
+                                                                              : NORMS_FLOAT;
     if (job->norms != NORMS_NONE && job->metric == LBH_METRIC_IP)
         return lbh_error(LBH_EINVAL, "export: norms=%s is for metric=l2: inner products need none",
                          job->norms == NORMS_BYTE ? "byte" : "float");
@@ -257,7 +261,11 @@ int lbh_export_faiss(const lbh_encoder *enc, const char *format, const char *opt
         return lbh_error(LBH_EINVAL, "export: the options are longer than %zu characters",
                          sizeof text - 1);
     memcpy(text, opts, length + 1);
-    export_job job = {.enc = enc, .metric = LBH_METRIC_L2, .nprobe = 1, .base = base};
+    export_job job = {.enc = enc,
+                      .metric = LBH_METRIC_L2,
+                      .nprobe = 1,
+                      .norms = NORMS_AUTO,
+                      .base = base};
     int rc = prepare(&job, format, text);
     if (rc == LBH_OK)
         rc = write_file(&job, path);

@@ -6,7 +6,7 @@
 #include "internal.h"
 
 typedef enum export_format { EXPORT_LSH, EXPORT_IVF, EXPORT_AQ } export_format;
-typedef enum export_norms { NORMS_NONE, NORMS_BYTE, NORMS_FLOAT } export_norms;
+typedef enum export_norms { NORMS_NONE, NORMS_BYTE, NORMS_FLOAT, NORMS_AUTO } export_norms;
 
 typedef struct export_job {
     const lbh_encoder *enc;

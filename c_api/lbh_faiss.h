@@ -192,8 +192,9 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
  *   nlist=N       faiss-ivf, faiss-aq: lists (faiss-ivf: 4 sqrt(n))
  *   nprobe=N      lists visited by a search (1), kept in the file
  *   metric=l2|ip  faiss-aq: the score; with lists: how rows are assigned (the encoder's own)
- *   norms=none|byte|float  faiss-aq, L2: behind each code nothing (FAISS rebuilds every vector in
- *                 every search: slow), or its norm in 1 or 4 bytes (look-up tables: fast) (none)
+ *   norms=none|byte|float  faiss-aq, L2: what stands behind each code: its norm in 1 or 4 bytes, for
+ *                 look-up tables, or nothing, and then FAISS rebuilds every vector in every search,
+ *                 which is slow (byte; without a base, float)
  *   refine=N      faiss-aq: items' codes by lbh_encoder_encode_refined (0: by lbh_encoder_encode)
  *
  * LBH_EINVAL if the encoder has no such form, or for options; LBH_ESTATE, LBH_ENOMEM, LBH_EFAISS,

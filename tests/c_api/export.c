@@ -113,7 +113,7 @@ Test(c_api_export, decoder)
     for (int i = 0; i < 3; i++) {
         world w;
         open_world(&w, "sgh", "steps=100", nbits[i]);
-        check_decoder(&w, LBH_METRIC_L2, "metric=l2");
+        check_decoder(&w, LBH_METRIC_L2, "metric=l2,norms=none");
         check_decoder(&w, LBH_METRIC_L2, "metric=l2,norms=float");
         check_decoder(&w, LBH_METRIC_L2, "norms=float,nlist=5,nprobe=5");
         check_decoder(&w, LBH_METRIC_IP, "metric=ip");

@@ -518,8 +518,8 @@ Test(lifecycle, table_of_the_readme)
     snprintf(heading, sizeof heading, "### FAISS %s\n", lbh_faiss_version());
     char *section = strstr(readme, heading);
     if (!section) {
-        cr_log_warn("c_api/README.md has no table for FAISS %s; it would be\n%s",
-                    lbh_faiss_version(), table);
+        fprintf(stderr, "c_api/README.md has no table for FAISS %s; it would be\n%s",
+                lbh_faiss_version(), table);
         cr_skip_test("no table for this version");
     }
     char *end = strstr(section + 4, "\n#");

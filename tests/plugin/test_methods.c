@@ -383,6 +383,62 @@ Test(methods, cancelling_ends_training)
     }
 }
 
+/* Bits of queries against [A q + b >= 0], of q / ||q|| if the map says so. */
+static void check_query_map(const lbh_encoder *enc, const char *what)
+{
+    enum { L = 16, NQ = 60 };
+    float A[L * D], b[L], *q = test_mixture(NQ, D, 8, NULL);
+    uint8_t codes[NQ * L / 8];
+    int unit = -1, differ = 0;
+    if (lbh_encoder_linear_queries(enc, A, b, &unit) != LBH_OK) {
+        cr_assert_eq(lbh_encoder_linear(enc, A, b), LBH_EINVAL, "%s", what);
+        free(q);
+        return;
+    }
+    OK(lbh_encoder_encode_queries(enc, NQ, q, codes));
+    for (int i = 0; i < NQ; i++) {
+        double length = 0;
+        for (int j = 0; j < D; j++)
+            length += (double)q[i * D + j] * q[i * D + j];
+        length = unit ? sqrt(length) : 1;
+        for (int k = 0; k < L; k++) {
+            double sum = b[k], size = fabs(b[k]);
+            for (int j = 0; j < D; j++) {
+                sum += (double)A[k * D + j] * q[i * D + j] / length;
+                size += fabs((double)A[k * D + j] * q[i * D + j] / length);
+            }
+            int bit = codes[i * (L / 8) + k / 8] >> (k % 8) & 1;
+            differ += bit != (sum >= 0) && fabs(sum) > 1e-5 * size;
+        }
+    }
+    cr_assert_eq(differ, 0, "%s: %d bits of queries differ", what, differ);
+    free(q);
+}
+
+Test(methods, query_maps_agree_with_the_codes)
+{
+    FOR_ALL_METHODS(m) {
+        lbh_encoder *enc = trained(m, N, D, 16);
+        check_query_map(enc, m);
+        lbh_encoder_free(enc);
+        lbh_param p;
+        for (int i = 0; lbh_method_param(&p, m, i) == LBH_OK; i++) {
+            if (strcmp(p.name, "mips") != 0)
+                continue;
+            float *x = test_mixture(N, D, 1, NULL); /* whatever way it encodes items */
+            for (int way = 0; way <= (int)p.max; way++) {
+                OK(lbh_encoder_new(&enc, m, D, 16));
+                OK(lbh_encoder_set(enc, "metric=ip,steps=60,alternations=2"));
+                OK(lbh_encoder_set_value(enc, "mips", way));
+                OK(lbh_encoder_train(enc, N, x));
+                check_query_map(enc, m);
+                lbh_encoder_free(enc);
+            }
+            free(x);
+        }
+    }
+}
+
 Test(methods, linear_maps_and_decoders_agree_with_the_calls)
 {
     FOR_ALL_METHODS(m) {
