@@ -310,13 +310,13 @@ Test(pipeline_file, savers_and_a_reader)
     const char *path = test_tmp("busy.lbhp");
     lbh_pipeline *a = make("itq24,BFlat,RFlat", LBH_METRIC_L2, N);
     lbh_pipeline *b = make("lsh16,BIVF4,RSQ8", LBH_METRIC_IP, N / 2);
-    saver savers[2] = {{a, path, 40, 0}, {b, path, 40, 0}};
+    saver savers[2] = {{a, path, 20, 0}, {b, path, 20, 0}};
     pthread_t threads[2];
     int seen[2] = {0, 0};
     cr_ok(lbh_pipeline_save(a, path));
     for (int i = 0; i < 2; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, save_again_and_again, &savers[i]), 0);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         lbh_pipeline *p = NULL;
         cr_ok(lbh_pipeline_load(&p, path));
         bool is_a = strcmp(lbh_pipeline_factory(p), lbh_pipeline_factory(a)) == 0;
@@ -329,7 +329,7 @@ Test(pipeline_file, savers_and_a_reader)
         cr_assert_eq(savers[i].failures, 0);
     }
     cr_ok(lbh_pipeline_verify(path));
-    cr_assert(seen[0] + seen[1] == 60);
+    cr_assert(seen[0] + seen[1] == 40);
     lbh_pipeline_free(a);
     lbh_pipeline_free(b);
 }
