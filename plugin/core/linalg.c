@@ -1,5 +1,5 @@
-/* linalg.c: see linalg.h. LAPACK is called by one thread of a parallel region: there OpenBLAS keeps to
- * one thread, and the result has the same bits with any number of them. */
+/* linalg.c: see linalg.h. LAPACK is called by one thread of a parallel region: there OpenBLAS keeps
+ * to one thread, and the result has the same bits with any number of them. */
 #include "core/linalg.h"
 
 #include "core/arena.h"

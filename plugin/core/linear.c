@@ -1,9 +1,9 @@
-/* linear.c: see linear.h. Register tiles of ROWS vectors x up to 4 panels (64 outputs): per k, a tile
- * of 6 x 64 does 24 fused multiply-adds of 16 lanes on 10 loads, so the FMA ports are the limit.
- * Panels are walked in slices of KBLOCK columns that stay in the L2 cache while a block of rows
- * passes over them; the partial sums wait in `acc` and are taken up again in the same order. While
- * a tile is at work it asks memory for the next tile's rows. Rows of bytes become floats a tile at a
- * time, in the L1 cache. */
+/* linear.c: see linear.h. Register tiles of ROWS vectors x up to 4 panels (64 outputs): per k, a
+ * tile of 6 x 64 does 24 fused multiply-adds of 16 lanes on 10 loads, so the FMA ports are the
+ * limit. Panels are walked in slices of KBLOCK columns that stay in the L2 cache while a block of
+ * rows passes over them; the partial sums wait in `acc` and are taken up again in the same order.
+ * While a tile is at work it asks memory for the next tile's rows. Rows of bytes become floats a
+ * tile at a time, in the L1 cache. */
 #include "core/linear.h"
 
 #include "core/arena.h"
@@ -87,8 +87,9 @@ tile_avx512_fixed(const int R, const int P, int k, const tile_rows *t, const flo
             _mm512_storeu_ps(acc + (r * P + p) * LANES, s[r][p]);
 }
 
-__attribute__((target("avx512f"))) static void
-tile_avx512(int rows, int npanels, int k, const tile_rows *t, const float *w, int64_t ldw, float *acc)
+__attribute__((target("avx512f"))) static void tile_avx512(int rows, int npanels, int k,
+                                                           const tile_rows *t, const float *w,
+                                                           int64_t ldw, float *acc)
 {
 #define CASE(R, P)                                                                                 \
     case R * GROUP + P:                                                                            \

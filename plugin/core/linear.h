@@ -17,8 +17,8 @@ typedef struct lbh_panels lbh_panels;
 int lbh_panels_new(lbh_panels **panels, int nout, int d, const float *A, const float *b);
 void lbh_panels_free(lbh_panels *panels);
 
-/* z[n * nout] = A x + b, one thread. False if a z is not finite: that is so for every x with a NaN or
- * an infinity, and for sums that overflow. */
+/* z[n * nout] = A x + b, one thread. False if a z is not finite: that is so for every x with a NaN
+ * or an infinity, and for sums that overflow. */
 bool lbh_panels_apply(const lbh_panels *panels, int64_t n, const float *x, float *z);
 
 /* codes[n * (nout + 7) / 8] = packed [A x + b >= 0], one thread. A NaN gives 0. False as above. */

@@ -15,8 +15,8 @@ typedef enum {
     LBH_TIME_PARTS
 } lbh_time;
 
-/* Charges the time since the last call to the account that was running, lets that of `part` run, and
- * returns the one that was running, to go back to it. */
+/* Charges the time since the last call to the account that was running, lets that of `part` run,
+ * and returns the one that was running, to go back to it. */
 lbh_time lbh_clock(lbh_time part);
 
 /* Sets all accounts of this thread to 0 seconds and lets LBH_TIME_OTHER run. */

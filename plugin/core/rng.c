@@ -24,8 +24,8 @@ static inline philox4x32_ctr_t block(uint64_t seed, uint64_t stream, uint64_t in
     return philox4x32(c, k);
 }
 
-/* Numbers 4 * first .. 4 * (first + count) - 1 of the stream. One block of Philox gives four numbers;
- * blocks are independent, so the compiler turns this into one block a vector lane. */
+/* Numbers 4 * first .. 4 * (first + count) - 1 of the stream. One block of Philox gives four
+ * numbers; blocks are independent, so the compiler turns this into one block a vector lane. */
 LBH_CLONES
 static void uniform_blocks(uint64_t seed, uint64_t stream, uint64_t first, int count,
                            float *restrict out)
@@ -41,8 +41,8 @@ static void uniform_blocks(uint64_t seed, uint64_t stream, uint64_t first, int c
 
 #if defined(__x86_64__)
 
-/* The same, `count` a multiple of 8: a block in each 64-bit lane, whose lower half the 32-bit product
- * takes and whose upper half may hold anything. A quarter of the compiler's instructions. */
+/* The same, `count` a multiple of 8: a block in each 64-bit lane, whose lower half the 32-bit
+ * product takes and whose upper half may hold anything. A quarter of the compiler's instructions. */
 __attribute__((target("avx512f"))) static void
 uniform_blocks_avx512(uint64_t seed, uint64_t stream, uint64_t first, int count, float *out)
 {

@@ -1,6 +1,6 @@
-/* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The passes
- * that sum columns go over blocks of columns, so that every sum has one order whatever the number of
- * threads; full blocks have a constant width, which keeps their sums in registers. */
+/* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The
+ * passes that sum columns go over blocks of columns, so that every sum has one order whatever the
+ * number of threads; full blocks have a constant width, which keeps their sums in registers. */
 #include "encoders/sgh_step.h"
 
 #include "core/blas.h"

@@ -149,7 +149,8 @@ Test(linear, bytes_give_the_codes_of_the_same_floats)
                 float *A = normal((int64_t)nout * d, 31), *b = normal(nout, 32);
                 float *x = malloc(sizeof *x * (size_t)(n * d));
                 uint8_t *bytes = malloc((size_t)(n * stride)); /* exactly: no byte beyond is read */
-                uint8_t *codes = malloc((size_t)n * code_size), *same = malloc((size_t)n * code_size);
+                uint8_t *codes = malloc((size_t)n * code_size);
+                uint8_t *same = malloc((size_t)n * code_size);
                 for (int i = 0; i < n * stride; i++)
                     bytes[i] = (uint8_t)(256 * test_uniform(33, (uint64_t)i));
                 for (int i = 0; i < n; i++)
