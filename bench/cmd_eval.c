@@ -1,4 +1,5 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
+#include "code_stats.h"
 #include "eval_labels.h"
 #include "eval_rescore.h"
 #include "float_rank.h"
@@ -246,6 +247,9 @@ static int measure(eval_job *j, cJSON *doc)
         rc = measure_ranking(j, &decoder, doc);
     if (rc == EXIT_OK && has_decoder(j->enc))
         rc = report_rebuilding(doc, j->enc, &j->base, j->base_codes);
+    if (rc == EXIT_OK)
+        rc = code_stats_report(doc, j->a->common.json, j->base.n, lbh_encoder_nbits(j->enc),
+                               lbh_encoder_code_size(j->enc), j->base_codes);
     if (rc == EXIT_OK && j->a->rescore.mode)
         rc = measure_rescoring(j, doc);
     classify_job c = {j->enc, &j->query, j->base.n, j->base_codes, j->query_codes,
