@@ -81,6 +81,7 @@ typedef struct lbh_scan {
     lbh_collector **collector; /* nq */
     const int64_t *ids;        /* of the run's codes, or NULL: first, first + 1, ... */
     int64_t first;
+    const uint8_t *next;       /* codes of the run after this one, to be asked for early; or NULL */
     int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */
     uint64_t *tile;            /* words x tile_codes, for kernels that want codes transposed */
     uint8_t *passed;           /* [nq + 16] and ... */

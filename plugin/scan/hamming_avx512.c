@@ -195,25 +195,29 @@ static AVX512_INLINE void load_group(const uint8_t *codes, int words, int nvecto
         transpose(codes + (size_t)v * 64 * (size_t)words, words, code + v * words);
 }
 
-/* Asks for codes ahead: the hardware's own reading ahead stops at the end of each page. Past the
- * end of the codes this is harmless. */
-static AVX512_INLINE void prefetch_group(const uint8_t *codes, int lines)
+/* Asks for codes ahead, behind the end of this run for those of the next: the hardware's own
+ * reading ahead stops at the end of each page. */
+static AVX512_INLINE void prefetch_group(const lbh_scan *s, const uint8_t *codes,
+                                         const uint8_t *end, int lines)
 {
     enum { AHEAD = 6144 };
+    uintptr_t from = (uintptr_t)codes + AHEAD;
+    if (from >= (uintptr_t)end)
+        from += (uintptr_t)s->next - (uintptr_t)end;
 #pragma GCC unroll 16
     for (int i = 0; i < lines; i++)
-        _mm_prefetch((const char *)((uintptr_t)codes + AHEAD + 64 * (uintptr_t)i), _MM_HINT_T0);
+        _mm_prefetch((const char *)(from + 64 * (uintptr_t)i), _MM_HINT_T0);
 }
 
 /* One group of codes with all queries; returns whether any passed. */
-static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, int words, int nvectors,
-                                     int lanes)
+static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, const uint8_t *end,
+                                     int words, int nvectors, int lanes)
 {
     __m512i code[MAX_VECTORS * 16], d[MAX_VECTORS];
     const uint64_t *query = s->query;
     unsigned any = 0;
     load_group(codes, words, nvectors, code);
-    prefetch_group(codes, words * nvectors);
+    prefetch_group(s, codes, end, words * nvectors);
     for (int64_t q = 0; q < s->nq; q++, query += words) {
         distances(code, query, words, nvectors, lanes, d);
         unsigned passed = any_below(d, s->bar[q], nvectors, lanes);
@@ -237,12 +241,12 @@ static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, int word
         const int64_t step = lanes * nvectors;                                                     \
         int64_t at = 0;                                                                            \
         for (; at + step <= n; at += step)                                                         \
-            if (scan_group(s, codes + at * size, words, nvectors, lanes))                          \
+            if (scan_group(s, codes + at * size, codes + n * size, words, nvectors, lanes))        \
                 name##_report(s, at, step, codes + at * size);                                     \
         if (at < n) {                                                                              \
             uint8_t rest[lanes * nvectors * size] = {0};                                           \
             memcpy(rest, codes + at * size, (size_t)(n - at) * size);                              \
-            if (scan_group(s, rest, words, nvectors, lanes))                                       \
+            if (scan_group(s, rest, rest + sizeof rest, words, nvectors, lanes))                   \
                 name##_report(s, at, n - at, rest);                                                \
         }                                                                                          \
     }

@@ -290,6 +290,7 @@ static void scan_lists(const run *r, worker *w, int64_t first, int64_t count, in
             s->bar[s->nq] = c->bar;
             s->collector[s->nq++] = c;
         }
+        s->next = p < npairs ? r->h->lists[w->pair[p] >> QUERY_BITS].codes : NULL;
         scan_run(r, s, slice_begin(r, l->n, slice), slice_begin(r, l->n, slice + 1), l->codes,
                  l->ids);
     }
