@@ -215,9 +215,8 @@ int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, i
     });
 }
 
-/* FAISS's multi-hash, in 1.7.3 at least, empties copies of its tables, not the tables, and finds
- * places beyond its codes afterwards; IDMap2 keeps its reverse map; delete when FAISS does neither.
- */
+/* FAISS's multi-hash, in 1.7.3 and 1.11 (no longer in 1.15), empties copies of its tables, not the
+ * tables, and finds places beyond its codes afterwards; delete when FAISS >= 1.15. */
 int lbh_gap_reset(FaissIndexBinary *index)
 {
     return guarded("emptying the index", [&] { reset(cpp(index)); });
@@ -228,9 +227,9 @@ int lbh_gap_mergeable(const FaissIndexBinary *index, const FaissIndexBinary *oth
     return mergeable(cpp(index), cpp(other));
 }
 
-/* FAISS has no merging of binary indexes in its C API until 1.12, then of BIVF only; FAISS 1.7.3
- * refuses those too (it compares a type with that of a pointer), does not ask whether the lists are
- * the same, and mixes up the ids of a BIVF under IDMap; keep. */
+/* FAISS has no merging of binary indexes in its C API until 1.12, then of BIVF only; 1.7.3 and
+ * 1.11 refuse those too (they compare a type with that of a pointer); none asks whether the lists are
+ * the same, and IDMap over BIVF mixes up its ids; keep. */
 int lbh_gap_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id)
 {
     return guarded("merging the indexes", [&] { merge(cpp(index), cpp(other), add_id); });
