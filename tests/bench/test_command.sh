@@ -33,7 +33,8 @@ for m in $names; do
     say "$m"
     # shellcheck disable=SC2046
     "$lbh" train --method "$m" --nbits 20 --base $base $(short "$m") --seed 5 -o "$m.lbh" \
-        --json | json 'j["n_train"] == 3000 and j["d"] == 24'
+        --profile --json | json '(j["n_train"] == 3000 and j["d"] == 24 and
+        abs(sum(p["share"] for p in j["profile"].values()) - 1) < 1e-6)'
     # shellcheck disable=SC2046
     "$lbh" train --method "$m" --nbits 20 --base $base $(short "$m") --seed 5 \
         -o again.lbh >/dev/null
