@@ -122,8 +122,6 @@ static int check_hits(lbh_probe *p, int r, int t, int64_t count)
         if (d <= p->limit && is_first(mih, flips, r, t))
             LBH_TRY(add(p, d, row));
     }
-    p->stats.checked += count;
-    p->cost += check_ns * (double)count;
     return LBH_OK;
 }
 
@@ -136,6 +134,10 @@ static int look(lbh_probe *p, int r, int t)
     int64_t hits = near_words(p->nruns, p->run, table->words, word, limit, p->hit);
     p->stats.candidates += p->entries;
     p->nruns = p->entries = 0;
+    p->cost += check_ns * (double)hits;
+    if (p->cost > p->budget) /* many codes at the same small distance, most often */
+        return LBH_PROBE_TOO_DEAR;
+    p->stats.checked += hits;
     return check_hits(p, r, t, hits);
 }
 

@@ -345,6 +345,8 @@ Test(mih, range_of_many)
     lbh_probe *p = NULL;
     OK(lbh_mih_build(&mih, 8, N, codes, NULL, 0));
     OK(lbh_probe_new(&p, mih, 0));
+    /* The budget pays for comparing them all, but not for taking them all. */
+    cr_assert_eq(lbh_probe_query(p, codes, 3, 5000), LBH_PROBE_TOO_DEAR);
     OK(lbh_probe_query(p, codes, 3, INFINITY));
     cr_assert_eq(p->found.count, N);
     for (uint32_t i = 0; i < N; i++)
