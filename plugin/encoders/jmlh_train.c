@@ -2,9 +2,9 @@
  * and times one scalar, which keeps the geometry of the data and puts the units where they learn.
  * Every random number is a function of the seed and the step, so a training can be cut and resumed.
  *
- * Beyond the paper: a cosine schedule, decoupled weight decay (Loshchilov & Hutter, ICLR 2019),
- * dropout (Srivastava et al., JMLR 2014) and mixup (Zhang et al., ICLR 2018), which know nothing of
- * what the data are and keep small training sets from being learned by heart. */
+ * Beyond the paper: step sizes by layer, a cosine schedule, decoupled weight decay (Loshchilov &
+ * Hutter, ICLR 2019), dropout (Srivastava et al., JMLR 2014) and mixup (Zhang et al., ICLR 2018),
+ * which know nothing of what the data are and keep small training sets from being learned by heart. */
 #include "encoders/jmlh_train.h"
 
 #include "core/adam.h"
