@@ -3,6 +3,7 @@
 #include "vectors.h"
 
 #include "options.h"
+#include "readers.h"
 #include "synthetic.h"
 
 #include <ctype.h>
@@ -41,28 +42,13 @@ static vec_type type_of(vec_format format)
     return type[format];
 }
 
-/* rows * d * size as bytes; false if it does not fit. */
-static bool bytes_of(int64_t n, int64_t d, size_t size, size_t *bytes)
-{
-    return !__builtin_mul_overflow((size_t)n, (size_t)d, bytes) &&
-           !__builtin_mul_overflow(*bytes, size, bytes);
-}
-
-static int check_d(const char *name, int64_t d)
-{
-    if (d < 1 || d > VEC_MAX_D)
-        return fail("'%s': dimension %lld is not between 1 and %d; is it really a file of this "
-                    "kind?", name, (long long)d, VEC_MAX_D);
-    return EXIT_OK;
-}
-
 static int open_vecs(vectors *v, vec_format format)
 {
     const unsigned char *p = v->map;
     v->type = type_of(format);
     if (v->map_size < 4)
         return fail("'%s' is cut off: %zu bytes are no row", v->name, v->map_size);
-    int rc = check_d(v->name, (int32_t)load_u32(p));
+    int rc = reader_check_d(v->name, (int32_t)load_u32(p));
     if (rc)
         return rc;
     v->d = (int)load_u32(p);
@@ -79,7 +65,7 @@ static int open_vecs(vectors *v, vec_format format)
 static int check_size(const vectors *v, size_t offset, bool with_distances)
 {
     size_t bytes, have = v->map_size - offset;
-    if (!bytes_of(v->n, v->d, vec_type_size(v->type), &bytes) || bytes > have)
+    if (!reader_bytes(v->n, v->d, vec_type_size(v->type), &bytes) || bytes > have)
         return fail("'%s' is cut off: its header says %lld rows of %d numbers, but %zu bytes "
                     "follow", v->name, (long long)v->n, v->d, have);
     if (bytes < have && !(with_distances && bytes <= have / 2 && 2 * bytes == have))
@@ -95,7 +81,7 @@ static int open_bin(vectors *v, vec_format format)
     if (v->map_size < 8)
         return fail("'%s' is cut off: the header has 8 bytes, the file %zu", v->name, v->map_size);
     v->n = load_u32(p);
-    int rc = check_d(v->name, load_u32(p + 4));
+    int rc = reader_check_d(v->name, load_u32(p + 4));
     if (rc)
         return rc;
     v->d = (int)load_u32(p + 4);
@@ -110,7 +96,7 @@ static int open_npy(vectors *v)
     size_t offset;
     int rc = npy_parse(v->map, v->map_size, v->name, &v->type, &v->n, &d, &offset);
     if (rc == EXIT_OK && v->n > 0)
-        rc = check_d(v->name, d);
+        rc = reader_check_d(v->name, d);
     if (rc)
         return rc;
     v->d = (int)d;
@@ -147,21 +133,17 @@ int map_file(const char *path, void **map, size_t *size)
     return rc;
 }
 
-static int open_file(vectors *v, const char *path)
+static int open_file(vectors *v, char *path)
 {
     vec_format format;
-    if (!vec_format_of(path, &format))
-        return fail_usage("'%s': unknown kind of file; .fvecs .bvecs .ivecs .fbin .u8bin .ibin and "
-                          ".npy are understood", path);
-    int rc = map_file(path, &v->map, &v->map_size);
+    bool array = vec_format_of(path, &format);
+    int rc = array ? map_file(path, &v->map, &v->map_size) : reader_open(v, path);
     if (rc)
         return rc;
-    if (format == VEC_NPY)
+    if (array && format == VEC_NPY)
         rc = open_npy(v);
-    else if (format <= VEC_IVECS)
-        rc = open_vecs(v, format);
-    else
-        rc = open_bin(v, format);
+    else if (array)
+        rc = format <= VEC_IVECS ? open_vecs(v, format) : open_bin(v, format);
     if (rc == EXIT_OK && v->n == 0)
         rc = fail("'%s' holds no rows", path);
     return rc;
@@ -244,6 +226,8 @@ void vectors_close(vectors *v)
     if (v->map)
         munmap(v->map, v->map_size);
     synthetic_close(v->made);
+    free(v->owned);
+    free(v->offset);
     free(v->pick);
     free(v->name);
     *v = (vectors){0};

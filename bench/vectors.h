@@ -6,7 +6,16 @@
  *   .fbin .u8bin .ibin     uint32 rows, uint32 dimension, then float32 / uint8 / int32. An .ibin
  *                          may be followed by float32 distances of the same shape (ground truth).
  *   .npy                   float32, float64, uint8, int8, bool, int32, int64; C order; 1-d or 2-d
- * all little-endian. Sizes are checked against the length of the file when it is opened; the
+ * all little-endian; and in other people's formats:
+ *   .i8bin                 as .u8bin, of int8
+ *   -ubyte -int .idx       MNIST and relatives (idx), also gzipped (.gz)
+ *   .bin                   told apart by their bytes: CIFAR-10 and CIFAR-100 batches (FILE or
+ *                          FILE:images, FILE:labels, FILE:coarse; batches may be joined with cat);
+ *                          word2vec's binary vectors; ground truth of big-ann-benchmarks (FILE or
+ *                          FILE:ids, FILE:distances)
+ *   .txt .vec              word vectors as text, of word2vec, fastText or GloVe
+ *   .hdf5 .h5              FILE:NAME, a data set by name; see read_hdf5.c for those of ann-benchmarks
+ * Sizes are checked against the length of the file when it is opened; the
  * dimension in front of each row, and NaN or infinity, when the row is read.
  */
 #ifndef LBH_VECTORS_H
@@ -32,6 +41,9 @@ typedef struct vectors {
     const unsigned char *data; /* first number of row 0 */
     size_t stride;             /* bytes from row to row */
     bool prefixed;             /* an int32 dimension stands before each row */
+    size_t *offset;            /* or NULL: where each row of the file begins in it */
+    bool unit;                 /* rows are brought to length 1 when they are read */
+    void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
     size_t map_size;
     synthetic *made; /* or the built-in data set; rows are made when they are read */

@@ -4,9 +4,16 @@
 
 #include "synthetic.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static const unsigned char *row_at(const vectors *v, int64_t row)
+{
+    return v->offset ? (const unsigned char *)v->map + v->offset[v->first + row]
+                     : v->data + (size_t)row * v->stride;
+}
 
 int vectors_check_row(const vectors *v, int64_t row)
 {
@@ -68,6 +75,17 @@ static bool any_nonfinite(int n, const float *x)
     return highest >= 0x7f800000U;
 }
 
+/* Length 1; a row of zeros stays. */
+static void make_unit(int d, float *x)
+{
+    double squares = 0;
+    for (int j = 0; j < d; j++)
+        squares += (double)x[j] * (double)x[j];
+    double factor = squares > 0 ? 1 / sqrt(squares) : 1;
+    for (int j = 0; j < d; j++)
+        x[j] = (float)((double)x[j] * factor);
+}
+
 static bool prefix_fits(const vectors *v, int64_t row)
 {
     return !v->prefixed || (int32_t)load_u32(v->data + (size_t)row * v->stride - 4) == v->d;
@@ -87,8 +105,12 @@ static bool read_any(const vectors *v, int64_t row, float *x)
     }
     if (!prefix_fits(v, row))
         return false;
-    convert(v, v->data + (size_t)row * v->stride, x);
-    return (v->type != VEC_F32 && v->type != VEC_F64) || !any_nonfinite(v->d, x);
+    convert(v, row_at(v, row), x);
+    if ((v->type == VEC_F32 || v->type == VEC_F64) && any_nonfinite(v->d, x))
+        return false;
+    if (v->unit)
+        make_unit(v->d, x);
+    return true;
 }
 
 /* Raises the error of a row that read_any refused. */
@@ -128,7 +150,7 @@ int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x
 
 const float *vectors_mapped_floats(const vectors *v, int64_t row)
 {
-    bool as_is = v->data && v->type == VEC_F32 && v->stride == (size_t)v->d * sizeof(float) &&
+    bool as_is = v->data && !v->unit && v->type == VEC_F32 && v->stride == (size_t)v->d * sizeof(float) &&
                  (uintptr_t)v->data % sizeof(float) == 0;
     return as_is ? (const float *)(const void *)v->data + row * v->d : NULL;
 }
@@ -152,7 +174,7 @@ int vectors_check_rows(const vectors *v, int64_t first, int64_t count)
 
 void vectors_ahead(const vectors *v, int64_t first, int64_t count)
 {
-    if (!v->data || first >= v->n)
+    if (!v->data || v->owned || first >= v->n)
         return;
     count = count < v->n - first ? count : v->n - first;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -181,8 +203,7 @@ bool vectors_is_int(const vectors *v)
 
 int64_t vectors_int(const vectors *v, int64_t row, int column)
 {
-    const unsigned char *p =
-        v->data + (size_t)row * v->stride + (size_t)column * vec_type_size(v->type);
+    const unsigned char *p = row_at(v, row) + (size_t)column * vec_type_size(v->type);
     int64_t wide;
     switch (v->type) {
     case VEC_U8:

@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh [--test] [--source]
 #
-#     --test    also what the tests need (Criterion, Python with numpy and FAISS)
+#     --test    also what the tests need (Criterion, Python with numpy, h5py and FAISS)
 #     --source  also what getting a FAISS from Debian's source package needs
 #
 # Prints nothing when everything is there. On a system without apt it names what it could not check
@@ -42,7 +42,7 @@ need_package() {
 
 if ! have_command apt-get || ! have_command dpkg-query; then
     echo "setup.sh: no apt here; needed: a C and a C++ compiler, cmake, ninja or make, pkg-config," \
-         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, FAISS with its C API; for the tests Criterion" >&2
+         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, zlib, HDF5 (optional), FAISS with its C API; for the tests Criterion" >&2
     exit 0
 fi
 
@@ -58,6 +58,8 @@ need_package liblapacke-dev
 need_package libxxhash-dev
 need_package librandom123-dev
 need_package libcjson-dev
+need_package zlib1g-dev
+need_package libhdf5-dev
 [ -n "${FAISS_ROOT:-}" ] || need_package libfaiss-dev
 if [ $want_source = 1 ]; then
     need_tool dpkg-source dpkg-dev
@@ -67,6 +69,7 @@ fi
 if [ $want_test = 1 ]; then
     need_package libcriterion-dev
     need_package python3-numpy
+    need_package python3-h5py
     need_package python3-faiss
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0

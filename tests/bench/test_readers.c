@@ -366,7 +366,7 @@ Test(readers, what_is_no_file_of_vectors_is_refused)
 {
     vectors v;
     cr_assert_eq(vectors_open(&v, "/nonexistent/x.fvecs"), EXIT_RUNTIME);
-    cr_assert_eq(vectors_open(&v, "x.txt"), EXIT_USAGE);
+    cr_assert_eq(vectors_open(&v, "x.tex"), EXIT_USAGE);
     cr_assert_eq(vectors_open(&v, "noextension"), EXIT_USAGE);
     test_spit(test_tmp("e.fvecs"), "", 0);
     cr_assert_eq(vectors_open(&v, test_tmp("e.fvecs")), EXIT_RUNTIME);

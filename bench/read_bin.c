@@ -1,0 +1,197 @@
+/* read_bin.c: files called .bin: ground truth of big-ann-benchmarks, CIFAR-10 and CIFAR-100
+ * batches, word2vec's binary vectors; and .i8bin. Which one a .bin is shows in its bytes:
+ *   ground truth  uint32 n, uint32 k, n * k int32 ids, n * k float32 distances, and nothing more
+ *   word2vec      text "n d\n", then n times a word, a blank, d float32, and mostly a newline
+ *   CIFAR-10      rows of a label below 10 and 3072 pixels, without a header
+ *   CIFAR-100     rows of a coarse label below 20, a fine one below 100, and 3072 pixels */
+#include "readers.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { PIXELS = 3072 };
+
+static bool is_part(const char *part, const char *name)
+{
+    return part && strcmp(part, name) == 0;
+}
+
+/* ---- Ground truth -------------------------------------------------------------------------- */
+
+static bool is_truth(const vectors *v, int64_t *n, int64_t *k)
+{
+    const unsigned char *p = v->map;
+    size_t bytes;
+    if (v->map_size < 8)
+        return false;
+    *n = load_u32(p);
+    *k = load_u32(p + 4);
+    return *n && *k && reader_bytes(*n, *k, 8, &bytes) && bytes == v->map_size - 8;
+}
+
+/* Answers of a range search: int32 nq, total, then nq counts that sum up to total, ids, distances. */
+static bool is_range_truth(const vectors *v)
+{
+    const unsigned char *p = v->map;
+    if (v->map_size < 8)
+        return false;
+    uint64_t n = load_u32(p), total = load_u32(p + 4), sum = 0;
+    if (!n || v->map_size != 8 + 4 * n + 8 * total)
+        return false;
+    for (uint64_t i = 0; i < n; i++)
+        sum += load_u32(p + 8 + 4 * i);
+    return sum == total;
+}
+
+static int open_truth(vectors *v, int64_t n, int64_t k, const char *part)
+{
+    if (part && !is_part(part, "ids") && !is_part(part, "distances"))
+        return fail_usage("'%s': ground truth has the parts ids and distances", v->name);
+    int rc = reader_check_d(v->name, k);
+    if (rc)
+        return rc;
+    bool distances = is_part(part, "distances");
+    v->n = n;
+    v->d = (int)k;
+    v->type = distances ? VEC_F32 : VEC_I32;
+    v->stride = 4 * (size_t)k;
+    v->data = (const unsigned char *)v->map + 8 + (distances ? (size_t)n * v->stride : 0);
+    return EXIT_OK;
+}
+
+/* ---- CIFAR --------------------------------------------------------------------------------- */
+
+/* Rows of `prefix` labels, each below its limit. */
+static bool is_cifar(const vectors *v, size_t prefix, const int *limit)
+{
+    const unsigned char *p = v->map;
+    size_t stride = prefix + PIXELS;
+    if (v->map_size % stride)
+        return false;
+    for (size_t i = 0; i < v->map_size; i += stride)
+        for (size_t j = 0; j < prefix; j++)
+            if (p[i + j] >= limit[j])
+                return false;
+    return true;
+}
+
+static int open_cifar(vectors *v, size_t prefix, const char *part)
+{
+    bool images = !part || is_part(part, "images"), coarse = is_part(part, "coarse");
+    if (!images && !is_part(part, "labels") && !(coarse && prefix == 2))
+        return fail_usage("'%s': a CIFAR batch has the parts images and labels%s", v->name,
+                          prefix == 2 ? ", and coarse, the labels of the 20 groups" : "");
+    v->type = VEC_U8;
+    v->stride = prefix + PIXELS;
+    v->n = (int64_t)(v->map_size / v->stride);
+    v->d = images ? PIXELS : 1;
+    v->data = (const unsigned char *)v->map + (images ? prefix : coarse ? 0 : prefix - 1);
+    return EXIT_OK;
+}
+
+/* ---- word2vec ------------------------------------------------------------------------------ */
+
+/* Reads "n d\n"; the bytes that it takes, or 0 if the file begins otherwise. */
+static size_t parse_counts(const vectors *v, int64_t *n, int64_t *d)
+{
+    const unsigned char *p = v->map;
+    int64_t count[2] = {0, 0};
+    size_t at = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t start = at;
+        for (; at < v->map_size && at - start < 12 && isdigit(p[at]); at++)
+            count[i] = 10 * count[i] + (p[at] - '0');
+        if (at == start || at == v->map_size || p[at] != (i ? '\n' : ' '))
+            return 0;
+        at++;
+    }
+    *n = count[0];
+    *d = count[1];
+    return at;
+}
+
+static int open_words(vectors *v, size_t at, int64_t d, const char *part)
+{
+    if (part)
+        return fail_usage("'%s': word vectors have no parts", v->name);
+    int rc = reader_check_d(v->name, d);
+    size_t row = 4 * (size_t)d;
+    const unsigned char *p = v->map;
+    if (rc)
+        return rc;
+    /* Each row has a blank at least: more than these cannot be there. */
+    if (v->n < 1 || (uint64_t)v->n > (v->map_size - at) / (row + 1))
+        return fail("'%s' is cut off or damaged: its first line says %lld words of %lld numbers, "
+                    "and %zu bytes follow", v->name, (long long)v->n, (long long)d,
+                    v->map_size - at);
+    v->d = (int)d;
+    v->type = VEC_F32;
+    v->offset = cli_alloc(v->n, sizeof *v->offset);
+    if (!v->offset)
+        return EXIT_RUNTIME;
+    for (int64_t i = 0; i < v->n; i++) {
+        const unsigned char *blank = memchr(p + at, ' ', v->map_size - at);
+        size_t begin = blank ? (size_t)(blank - p) + 1 : v->map_size;
+        if (v->map_size - begin < row)
+            return fail("'%s' is cut off: word %lld of %lld is not whole", v->name,
+                        (long long)i + 1, (long long)v->n);
+        v->offset[i] = begin;
+        at = begin + row;
+        at += at < v->map_size && p[at] == '\n';
+    }
+    if (at < v->map_size)
+        return fail("'%s' is longer than its first line says (%lld words of %d numbers)", v->name,
+                    (long long)v->n, v->d);
+    return EXIT_OK;
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+int read_bin(vectors *v, const char *path, const char *part)
+{
+    static const int cifar10[] = {10}, cifar100[] = {20, 100};
+    int64_t n = 0, d = 0;
+    int rc = map_file(path, &v->map, &v->map_size);
+    if (rc)
+        return rc;
+    if (is_truth(v, &n, &d))
+        return open_truth(v, n, d, part);
+    size_t at = parse_counts(v, &n, &d);
+    if (at) {
+        v->n = n;
+        return open_words(v, at, d, part);
+    }
+    if (is_cifar(v, 1, cifar10))
+        return open_cifar(v, 1, part);
+    if (is_cifar(v, 2, cifar100))
+        return open_cifar(v, 2, part);
+    if (is_range_truth(v))
+        return fail("'%s' holds the answers of a range search; lists of k nearest are wanted",
+                    v->name);
+    return fail("'%s' (%zu bytes) is cut off, damaged or none of the .bin files that are understood: "
+                "word2vec, CIFAR-10 and CIFAR-100 batches, ground truth of big-ann-benchmarks",
+                v->name, v->map_size);
+}
+
+int read_i8bin(vectors *v, const char *path, const char *part)
+{
+    if (part)
+        return fail_usage("'%s': an .i8bin file has no parts", v->name);
+    int rc = map_file(path, &v->map, &v->map_size);
+    if (rc)
+        return rc;
+    const unsigned char *p = v->map;
+    if (v->map_size < 8)
+        return fail("'%s' is cut off: the header has 8 bytes, the file %zu", v->name, v->map_size);
+    v->n = load_u32(p);
+    rc = reader_check_d(v->name, load_u32(p + 4));
+    v->d = rc ? 0 : (int)load_u32(p + 4);
+    size_t bytes;
+    if (rc == EXIT_OK && (!reader_bytes(v->n, v->d, 1, &bytes) || bytes != v->map_size - 8))
+        rc = fail("'%s' is cut off or damaged: its header says %lld rows of %d numbers, and %zu "
+                  "bytes follow", v->name, (long long)v->n, v->d, v->map_size - 8);
+    v->type = VEC_I8;
+    v->stride = (size_t)v->d;
+    v->data = p + 8;
+    return rc;
+}

@@ -1,0 +1,275 @@
+/* read_hdf5.c: data sets of HDF5 files, those of ann-benchmarks above all: FILE:train and FILE:test
+ * (vectors), FILE:neighbors and FILE:distances (ground truth), or any other matrix or column by its
+ * name. The root attribute `distance` says what the vectors are for:
+ *   euclidean  rows are taken as they are
+ *   angular    rows are brought to length 1, after which Euclidean neighbours are the angular ones:
+ *              |x - y|^2 = 2 (1 - cos)
+ *   hamming    rows of booleans, a byte a bit; FILE:train:codes packs them, least bit first
+ *   jaccard    lists of items, refused, as is type = sparse
+ * What lies in the file in one piece, in a type of ours, is mapped; the rest is read into memory. */
+#include "readers.h"
+
+#ifndef LBH_HAVE_HDF5
+
+int read_hdf5(vectors *v, const char *path, const char *part)
+{
+    (void)path;
+    (void)part;
+    return fail("'%s': this lbh was built without HDF5; install libhdf5-dev and build it again",
+                v->name);
+}
+
+#else
+#include "hdf5_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* deflate makes at most 1032 bytes of one. */
+enum { RATIO = 1032 };
+
+typedef struct source {
+    hid_t file, set, space, type, plan;
+    hid_t memory;         /* type in which it is read */
+    const char *as_codes; /* ":codes", or NULL */
+    char name[256];       /* of the set */
+} source;
+
+void hdf5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+/* Variable-length text is HDF5's memory, other text ours. */
+static bool read_text(hid_t attribute, hid_t type, char *text, size_t size)
+{
+    bool ok = false;
+    if (H5Tis_variable_str(type) > 0) {
+        char *held = NULL;
+        hid_t memory = H5Tcopy(type);
+        ok = H5Aread(attribute, memory, &held) >= 0 && held;
+        if (ok) {
+            strncpy(text, held, size - 1);
+            H5free_memory(held);
+        }
+        H5Tclose(memory);
+    } else if (H5Tget_size(type) < size)
+        ok = H5Aread(attribute, type, text) >= 0;
+    return ok;
+}
+
+bool hdf5_text(hid_t file, const char *name, char *text, size_t size)
+{
+    memset(text, 0, size);
+    if (H5Aexists(file, name) <= 0)
+        return false;
+    hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    bool ok = H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1 &&
+              read_text(attribute, type, text, size);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return ok;
+}
+
+/* ---- What the file says -------------------------------------------------------------------- */
+
+static bool holds_vectors(const source *s)
+{
+    return strcmp(s->name, "train") == 0 || strcmp(s->name, "test") == 0;
+}
+
+static int check_distance(vectors *v, const source *s)
+{
+    char text[64];
+    if (!holds_vectors(s))
+        return EXIT_OK;
+    if (hdf5_text(s->file, "type", text, sizeof text) && strcmp(text, "dense") != 0)
+        return fail("'%s' is a set of type %s: lists of items; dense vectors are wanted", v->name,
+                    text);
+    if (!hdf5_text(s->file, "distance", text, sizeof text))
+        return EXIT_OK;
+    if (strcmp(text, "jaccard") == 0)
+        return fail("'%s' holds lists of items for the distance jaccard; dense vectors are wanted",
+                    v->name);
+    v->unit = strcmp(text, "angular") == 0;
+    return EXIT_OK;
+}
+
+static int check_shape(vectors *v, const source *s)
+{
+    hsize_t shape[2] = {0, 1};
+    int axes = H5Sget_simple_extent_ndims(s->space);
+    if (axes < 1 || axes > 2)
+        return fail("'%s': a data set of %d axes; one or two are wanted", v->name, axes);
+    if (axes == 1 && holds_vectors(s))
+        return fail("'%s' holds lists of items in one flat column; dense vectors are wanted",
+                    v->name);
+    H5Sget_simple_extent_dims(s->space, shape, NULL);
+    if (shape[0] > INT64_MAX || shape[1] > VEC_MAX_D)
+        return fail("'%s': %llu rows of %llu numbers; that is too much", v->name,
+                    (unsigned long long)shape[0], (unsigned long long)shape[1]);
+    v->n = (int64_t)shape[0];
+    v->d = (int)shape[1];
+    return v->n ? reader_check_d(v->name, v->d) : EXIT_OK;
+}
+
+static bool use_type(vectors *v, source *s, vec_type type, hid_t memory)
+{
+    v->type = type;
+    s->memory = memory;
+    return true;
+}
+
+static bool choose_type(vectors *v, source *s)
+{
+    size_t size = H5Tget_size(s->type);
+    bool negative = H5Tget_sign(s->type) == H5T_SGN_2;
+    switch (H5Tget_class(s->type)) {
+    case H5T_ENUM: /* h5py's booleans: FALSE and TRUE over int8 */
+        return size == 1 && use_type(v, s, VEC_U8, s->type);
+    case H5T_FLOAT:
+        return size > 4 ? use_type(v, s, VEC_F64, H5T_IEEE_F64LE)
+                        : use_type(v, s, VEC_F32, H5T_IEEE_F32LE);
+    case H5T_INTEGER:
+        if (size == 1)
+            return negative ? use_type(v, s, VEC_I8, H5T_STD_I8LE)
+                            : use_type(v, s, VEC_U8, H5T_STD_U8LE);
+        if (size < 4 || (size == 4 && negative))
+            return use_type(v, s, VEC_I32, H5T_STD_I32LE);
+        return size <= 8 && use_type(v, s, VEC_I64, H5T_STD_I64LE);
+    default:
+        return false;
+    }
+}
+
+static int check_set(vectors *v, source *s)
+{
+    int rc = check_distance(v, s);
+    if (rc == EXIT_OK)
+        rc = check_shape(v, s);
+    if (rc == EXIT_OK && !choose_type(v, s))
+        rc = fail("'%s': numbers of a type that is not understood; float32, float64, integers and "
+                  "booleans are", v->name);
+    if (rc == EXIT_OK && (H5Pget_layout(s->plan) == H5D_VIRTUAL || H5Pget_external_count(s->plan)))
+        rc = fail("'%s' lies in other files; a set in one file is wanted", v->name);
+    if (rc == EXIT_OK && s->as_codes && v->type != VEC_U8)
+        rc = fail("'%s': codes are made of booleans (point_type bit)", v->name);
+    v->unit = v->unit && (v->type == VEC_F32 || v->type == VEC_F64);
+    v->stride = (size_t)v->d * vec_type_size(v->type);
+    return rc;
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+/* The rows where they lie in the file, or NULL. */
+static const unsigned char *find_mapped(const vectors *v, const source *s, size_t bytes)
+{
+    hsize_t user = 0;
+    hid_t made = H5Fget_create_plist(s->file);
+    H5Pget_userblock(made, &user);
+    H5Pclose(made);
+    if (user || s->as_codes || H5Pget_layout(s->plan) != H5D_CONTIGUOUS ||
+        H5Tequal(s->type, s->memory) <= 0)
+        return NULL;
+    haddr_t at = H5Dget_offset(s->set);
+    if (at == HADDR_UNDEF || at > v->map_size || bytes > v->map_size - at)
+        return NULL;
+    return (const unsigned char *)v->map + at;
+}
+
+/* Bytes of 0 and 1 to bits, least significant first, in place. */
+static int pack(vectors *v)
+{
+    unsigned char *p = v->owned;
+    size_t width = (size_t)v->d, packed = (width + 7) / 8;
+    for (int64_t i = 0; i < v->n; i++) {
+        const unsigned char *row = p + (size_t)i * width;
+        unsigned char *code = p + (size_t)i * packed;
+        for (size_t b = 0; b < packed; b++) {
+            unsigned byte = 0;
+            for (size_t j = 8 * b; j < width && j < 8 * b + 8; j++) {
+                if (row[j] > 1)
+                    return fail("'%s': row %lld holds %d; bits are 0 and 1", v->name, (long long)i,
+                                row[j]);
+                byte |= (unsigned)row[j] << (j - 8 * b);
+            }
+            code[b] = (unsigned char)byte;
+        }
+    }
+    v->d = (int)packed;
+    v->stride = packed;
+    return EXIT_OK;
+}
+
+static int load(vectors *v, const source *s)
+{
+    size_t bytes;
+    bool fits = reader_bytes(v->n, v->d, vec_type_size(v->type), &bytes);
+    if (!fits || bytes / RATIO > v->map_size)
+        return fail("'%s': %lld rows of %d numbers, more than a file of %zu bytes can hold",
+                    v->name, (long long)v->n, v->d, v->map_size);
+    v->data = find_mapped(v, s, bytes);
+    if (v->data || !bytes)
+        return EXIT_OK;
+    v->owned = cli_alloc((int64_t)bytes, 1);
+    if (!v->owned)
+        return EXIT_RUNTIME;
+    if (H5Dread(s->set, s->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, v->owned) < 0)
+        return fail("'%s' cannot be read; the file is damaged or cut off", v->name);
+    v->data = v->owned;
+    return s->as_codes ? pack(v) : EXIT_OK;
+}
+
+static int open_set(vectors *v, source *s, const char *path)
+{
+    s->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (s->file < 0)
+        return fail("'%s' is no HDF5 file, or is damaged or cut off", v->name);
+    if (H5Lexists(s->file, s->name, H5P_DEFAULT) <= 0 ||
+        (s->set = H5Dopen2(s->file, s->name, H5P_DEFAULT)) < 0)
+        return fail("'%s': the file has no data set '%s'", v->name, s->name);
+    s->space = H5Dget_space(s->set);
+    s->type = H5Dget_type(s->set);
+    s->plan = H5Dget_create_plist(s->set);
+    if (s->space < 0 || s->type < 0 || s->plan < 0)
+        return fail("'%s': the file is damaged", v->name);
+    int rc = check_set(v, s);
+    return rc ? rc : load(v, s);
+}
+
+static int set_name(vectors *v, source *s, const char *part)
+{
+    s->as_codes = part ? strchr(part, ':') : NULL;
+    size_t length = s->as_codes ? (size_t)(s->as_codes - part) : part ? strlen(part) : 0;
+    if (!length || length >= sizeof s->name || (s->as_codes && strcmp(s->as_codes, ":codes") != 0))
+        return fail_usage("'%s': name a data set of the file: FILE:train, FILE:test, FILE:neighbors, "
+                          "FILE:distances; or FILE:train:codes, bits packed as codes", v->name);
+    memcpy(s->name, part, length);
+    return EXIT_OK;
+}
+
+int read_hdf5(vectors *v, const char *path, const char *part)
+{
+    source s = {-1, -1, -1, -1, -1, -1, NULL, ""};
+    int rc = set_name(v, &s, part);
+    if (rc == EXIT_OK)
+        rc = map_file(path, &v->map, &v->map_size);
+    if (rc)
+        return rc;
+    hdf5_quiet();
+    rc = open_set(v, &s, path);
+    if (s.plan >= 0)
+        H5Pclose(s.plan);
+    if (s.type >= 0)
+        H5Tclose(s.type);
+    if (s.space >= 0)
+        H5Sclose(s.space);
+    if (s.set >= 0)
+        H5Dclose(s.set);
+    if (s.file >= 0)
+        H5Fclose(s.file);
+    return rc;
+}
+#endif

@@ -1,0 +1,164 @@
+/* read_idx.c: the idx files of MNIST and its relatives, plain or gzipped. Big-endian:
+ *   0, 0, type, axes, then a uint32 length for each axis, then the numbers, last axis fastest.
+ * Rows are the first axis; the others together are the dimension. Bytes are used where they lie in
+ * the mapped file; other types are turned round into memory. */
+#define _POSIX_C_SOURCE 200809L
+#include "readers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { MAX_AXES = 8, MAX_HEADER = 4 + 4 * MAX_AXES };
+
+/* deflate makes at most 1032 bytes of one. */
+enum { DEFLATE_RATIO = 1032 };
+
+static uint32_t big_u32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
+}
+
+static int parse_type(vectors *v, int code)
+{
+    static const struct {
+        int code;
+        vec_type type;
+    } known[] = {{0x08, VEC_U8}, {0x09, VEC_I8}, {0x0c, VEC_I32}, {0x0d, VEC_F32}, {0x0e, VEC_F64}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].code == code) {
+            v->type = known[i].type;
+            return EXIT_OK;
+        }
+    return fail("'%s': idx data type 0x%02x; uint8, int8, int32, float32 and float64 are "
+                "understood", v->name, (unsigned)code);
+}
+
+/* Reads a header from the first `size` bytes; *offset is its length, *bytes that of the numbers. */
+static int parse_header(vectors *v, const unsigned char *p, size_t size, size_t *offset,
+                        size_t *bytes)
+{
+    if (size < 8 || p[0] || p[1])
+        return fail("'%s' is not an idx file: it does not begin with two zero bytes", v->name);
+    int rc = parse_type(v, p[2]), axes = p[3];
+    if (rc)
+        return rc;
+    *offset = 4 + 4 * (size_t)axes;
+    if (axes < 1 || axes > MAX_AXES || *offset > size)
+        return fail("'%s' is no idx file, or cut off: its header speaks of %d axes", v->name, axes);
+    int64_t d = 1;
+    v->n = big_u32(p + 4);
+    for (int i = 1; i < axes && d <= VEC_MAX_D; i++)
+        d *= big_u32(p + 4 + 4 * i);
+    rc = reader_check_d(v->name, d);
+    v->d = (int)d;
+    v->stride = (size_t)d * vec_type_size(v->type);
+    if (rc == EXIT_OK && !reader_bytes(v->n, d, vec_type_size(v->type), bytes))
+        rc = fail("'%s': its header says %lld rows of %d numbers, which no memory can hold",
+                  v->name, (long long)v->n, v->d);
+    return rc;
+}
+
+static void turn_round(unsigned char *p, size_t bytes, size_t size)
+{
+    for (size_t i = 0; i < bytes; i += size)
+        for (size_t a = i, b = i + size - 1; a < b; a++, b--) {
+            unsigned char t = p[a];
+            p[a] = p[b];
+            p[b] = t;
+        }
+}
+
+static int use_mapped(vectors *v)
+{
+    const unsigned char *p = v->map;
+    size_t offset, bytes;
+    int rc = parse_header(v, p, v->map_size, &offset, &bytes);
+    if (rc)
+        return rc;
+    if (bytes != v->map_size - offset)
+        return fail("'%s' is cut off or damaged: its header says %lld rows of %d numbers, and %zu "
+                    "bytes follow", v->name, (long long)v->n, v->d, v->map_size - offset);
+    v->data = p + offset;
+    size_t size = vec_type_size(v->type);
+    if (size > 1 && bytes) {
+        v->owned = cli_alloc((int64_t)bytes, 1);
+        if (!v->owned)
+            return EXIT_RUNTIME;
+        memcpy(v->owned, v->data, bytes);
+        turn_round(v->owned, bytes, size);
+        v->data = v->owned;
+    }
+    return EXIT_OK;
+}
+
+/* Up to `size` bytes; *got says how many there were. */
+static int inflate_to(const vectors *v, gzFile file, unsigned char *p, size_t size, size_t *got)
+{
+    *got = 0;
+    while (*got < size) {
+        size_t want = size - *got < 1 << 24 ? size - *got : 1 << 24;
+        int n = gzread(file, p + *got, (unsigned)want);
+        int code = Z_OK;
+        const char *text = n < (int)want ? gzerror(file, &code) : "";
+        if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
+            return fail("'%s': the compressed data are damaged or cut off (%s)", v->name, text);
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return EXIT_OK;
+}
+
+static int inflate_all(vectors *v, gzFile file)
+{
+    unsigned char header[MAX_HEADER], more;
+    size_t got, offset, bytes, head;
+    int rc = inflate_to(v, file, header, sizeof header, &head);
+    if (rc == EXIT_OK)
+        rc = parse_header(v, header, head, &offset, &bytes);
+    if (rc)
+        return rc;
+    if (bytes / DEFLATE_RATIO > v->map_size)
+        return fail("'%s': its header says %lld rows of %d numbers, more than %zu compressed bytes "
+                    "can be", v->name, (long long)v->n, v->d, v->map_size);
+    head -= offset;
+    v->owned = cli_alloc((int64_t)bytes + 1, 1);
+    if (!v->owned)
+        return EXIT_RUNTIME;
+    if (head <= bytes) {
+        memcpy(v->owned, header + offset, head);
+        rc = inflate_to(v, file, (unsigned char *)v->owned + head, bytes - head, &got);
+        got += head;
+    } else
+        got = head;
+    if (rc == EXIT_OK && got < bytes)
+        return fail("'%s' is cut off: its header says %lld rows of %d numbers, and %zu bytes follow",
+                    v->name, (long long)v->n, v->d, got);
+    if (rc == EXIT_OK && got == bytes)
+        rc = inflate_to(v, file, &more, 1, &head); /* checks the checksum too */
+    if (rc == EXIT_OK && (got > bytes || head))
+        rc = fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
+                  (long long)v->n, v->d);
+    turn_round(v->owned, bytes, vec_type_size(v->type));
+    v->data = v->owned;
+    return rc;
+}
+
+int read_idx(vectors *v, const char *path, const char *part)
+{
+    if (part)
+        return fail_usage("'%s': an idx file has no parts", v->name);
+    int rc = map_file(path, &v->map, &v->map_size);
+    if (rc)
+        return rc;
+    const unsigned char *p = v->map;
+    if (v->map_size < 2 || p[0] != 0x1f || p[1] != 0x8b)
+        return use_mapped(v);
+    gzFile file = gzopen(path, "rb");
+    if (!file)
+        return fail_errno("open", path);
+    rc = inflate_all(v, file);
+    gzclose(file);
+    return rc;
+}
