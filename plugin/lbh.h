@@ -83,7 +83,7 @@ LBH_API int lbh_method_needs_labels(const char *method);
 
 /* One option of a method. */
 typedef struct lbh_param {
-    const char *name;
+    const char *name;    /* as in "name=value" */
     double value;        /* the default */
     double min, max;     /* inclusive bounds */
     int integer;         /* 1: whole numbers only */

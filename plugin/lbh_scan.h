@@ -69,7 +69,7 @@ LBH_API int lbh_hamming_range(lbh_range_result **result, int64_t nq, const uint8
 /* One list: n codes, one after another, and their ids: any numbers, in any order; NULL for
  * 0 .. n-1. Owned by the caller. */
 typedef struct lbh_code_list {
-    int64_t n;
+    int64_t n;            /* number of codes */
     const uint8_t *codes; /* n x code_size bytes */
     const int64_t *ids;   /* n, or NULL */
 } lbh_code_list;
