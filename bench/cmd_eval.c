@@ -1,4 +1,5 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
+#include "ann_results.h"
 #include "code_stats.h"
 #include "eval_labels.h"
 #include "eval_rescore.h"
@@ -14,7 +15,7 @@ enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
 
 typedef struct eval_args {
     common common;
-    const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory;
+    const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory, *truth;
     char *set;
     int metric, score;
     int64_t map_k, map_r, refine, knn_k;
@@ -22,6 +23,7 @@ typedef struct eval_args {
     curve_args curve;
     int classify;
     rescore_args rescore;
+    ann_args ann;
 } eval_args;
 
 typedef struct eval_job {
@@ -38,6 +40,7 @@ typedef struct eval_job {
     split_plan plan;
     split_data split;
     rescore_table rescored;
+    double build_seconds; /* to encode the base and to fill the index */
 } eval_job;
 
 /* Models say which rows they have not seen; a measurement on others deserves a word. */
@@ -96,6 +99,11 @@ static int open_inputs(eval_job *j)
     if (rc == EXIT_OK && a->rescore.mode && (j->by_decoder || a->metric == METRIC_LABEL))
         rc = fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
                         "neighbours: --score hamming, --metric l2 or ip");
+    if (rc == EXIT_OK && a->truth && (a->metric == METRIC_LABEL || a->split))
+        rc = fail_usage("eval: --truth names the true neighbours of the queries in the base; it does "
+                        "not go with %s", a->split ? "--split" : "--metric label");
+    if (rc == EXIT_OK)
+        rc = ann_check(&a->ann, a->metric, j->by_decoder, &a->rescore);
     if (rc == EXIT_OK)
         compare_splits(j);
     if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
@@ -135,7 +143,8 @@ static int open_relevance(eval_job *j)
     if (rc)
         return rc;
     if (a->metric != METRIC_LABEL) {
-        rc = truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
+        rc = a->truth ? truth_read(&j->near, a->truth, &j->base, &j->query, j->own, a->map_k)
+                      : truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
         return rc ? rc : relevance_near(&j->rel, j->base.n, j->own, &j->near, a->map_k);
     }
     return relevance_labels(&j->rel, j->own, &j->base_l, &j->query_l);
@@ -145,7 +154,8 @@ static int make_codes(eval_job *j, cJSON *doc)
 {
     double began = cli_now();
     int rc = encode_all(j->enc, &j->base, j->a->refine, &j->base_codes);
-    report_seconds(doc, "encode_seconds", cli_now() - began);
+    j->build_seconds = cli_now() - began;
+    report_seconds(doc, "encode_seconds", j->build_seconds);
     if (rc || j->by_decoder)
         return rc;
     began = cli_now();
@@ -154,6 +164,7 @@ static int make_codes(eval_job *j, cJSON *doc)
                                      j->base.n, j->base_codes);
     if (code)
         return fail_library(code);
+    j->build_seconds += cli_now() - began;
     report_seconds(doc, "build_seconds", cli_now() - began);
     if (j->a->set)
         code = lbh_index_set(j->index, j->a->set);
@@ -256,6 +267,10 @@ static int measure(eval_job *j, cJSON *doc)
                       &j->base_l, &j->query_l, j->own, j->a->knn_k};
     if (rc == EXIT_OK && j->a->classify)
         rc = classify_report(doc, &c);
+    ann_run run = {&j->index, j->enc, &j->base, &j->query, &j->near, j->own, j->a->metric,
+                   j->a->factory, j->a->set, j->a->rescore, j->build_seconds};
+    if (rc == EXIT_OK && j->a->ann.dir)
+        rc = ann_export(&j->a->ann, &run);
     return rc;
 }
 
@@ -312,7 +327,7 @@ static int eval(const eval_args *a)
 static int run(const command *self, int argc, char **argv)
 {
     eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000, .knn_k = 10,
-                   .rescore = RESCORE_DEFAULTS};
+                   .rescore = RESCORE_DEFAULTS, .ann = ANN_DEFAULTS};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
@@ -320,6 +335,8 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
         {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_TEXT, 0, "truth", "FILE", &a.truth, 0, 0,
+         "ids of the true neighbours of each query (found by exact search)", 0},
         {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
          "what ranks the codes (auto: as the model was trained for)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
@@ -342,6 +359,7 @@ static int run(const command *self, int argc, char **argv)
          "accuracy of the model's classifier and of nearest codes", 0},
         {OPT_INT, 0, "knn-k", "K", &a.knn_k, 1, 1 << 20, "nearest codes that vote (10)", 0},
         OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|all"),
+        OPTIONS_ANN(&a.ann),
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };

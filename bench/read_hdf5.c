@@ -94,6 +94,7 @@ static int check_distance(vectors *v, const source *s)
         return fail("'%s' holds lists of items for the distance jaccard; dense vectors are wanted",
                     v->name);
     v->unit = strcmp(text, "angular") == 0;
+    v->bits = strcmp(text, "hamming") == 0 && !s->as_codes;
     return EXIT_OK;
 }
 
@@ -157,6 +158,7 @@ static int check_set(vectors *v, source *s)
     if (rc == EXIT_OK && s->as_codes && v->type != VEC_U8)
         rc = fail("'%s': codes are made of booleans (point_type bit)", v->name);
     v->unit = v->unit && (v->type == VEC_F32 || v->type == VEC_F64);
+    v->bits = v->bits && v->type == VEC_U8;
     v->stride = (size_t)v->d * vec_type_size(v->type);
     return rc;
 }

@@ -18,6 +18,12 @@ typedef struct truth {
  * memory. */
 int truth_compute(truth *t, const vectors *base, const vectors *query, const int64_t *own,
                   int64_t k, int metric);
+/* Reads true neighbours instead: integers, one row of ids a query, nearest first, which are used as
+ * they are: an .ivecs, .ibin or .npy file, the `neighbors` of ann-benchmarks (FILE.hdf5:neighbors).
+ * The first k of each row are kept, without own[q], or as many as all rows have. EXIT_RUNTIME if
+ * rows and queries do not match, or an id is no row of the base or comes twice. */
+int truth_read(truth *t, const char *spec, const vectors *base, const vectors *query,
+               const int64_t *own, int64_t k);
 void truth_free(truth *t);
 
 #endif

@@ -43,6 +43,7 @@ typedef struct vectors {
     bool prefixed;             /* an int32 dimension stands before each row */
     size_t *offset;            /* or NULL: where each row of the file begins in it */
     bool unit;                 /* rows are brought to length 1 when they are read */
+    bool bits;                 /* a Hamming set of ann-benchmarks: numbers are 0 and 1 */
     void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
     size_t map_size;

@@ -1,0 +1,419 @@
+/* ann_results.c: see ann_results.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "ann_results.h"
+
+#include "ann_file.h"
+#include "progress.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RUNS = 3, TRUE_NEIGHBOURS = 100, NAME = 256, PATH = 4096 };
+
+typedef enum { EUCLIDEAN, ANGULAR, HAMMING } distance_kind;
+static const char *const distance_names[] = {"euclidean", "angular", "hamming"};
+
+typedef struct export_job {
+    const ann_args *a;
+    const ann_run *r;
+    distance_kind distance;
+    bool augmented;   /* inner products */
+    double *added;    /* augmented: M^2 - |x|^2 of each row */
+    char set[NAME];
+    lbh_rescorer *rescorer;
+    int64_t k;        /* answers a query */
+    int64_t *ids;     /* nq x k, -1 behind the last */
+    float *times;     /* nq, of the best run */
+    double best;      /* its mean */
+    float *query, *row; /* scratch: a vector each */
+} export_job;
+
+int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args *rescore)
+{
+    if (!a->dir)
+        return a->set ? fail_usage("--ann-set goes with --ann-benchmarks") : EXIT_OK;
+    int rc = ann_available();
+    if (rc)
+        return rc;
+    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
+        return fail_usage("--ann-benchmarks is of true neighbours: --metric l2 or ip");
+    if (by_decoder)
+        return fail_usage("--ann-benchmarks is of the answers of an index: --score hamming, with "
+                          "--rescore decoder if the decoder shall rank");
+    if (rescore->mode == RESCORE_ALL)
+        return fail_usage("--ann-benchmarks takes one way to rescore at a time, not all");
+    /* Its website splits names at underscores. */
+    if (a->set && (!*a->set || a->set[strspn(a->set, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+                                                     "UVWXYZ0123456789.-")] || strlen(a->set) > 128))
+        return fail_usage("--ann-set '%s': a name is up to 128 letters, digits, dots and hyphens",
+                          a->set);
+    return EXIT_OK;
+}
+
+/* ---- Names --------------------------------------------------------------------------------- */
+
+/* Like sift-128-euclidean; a file that is called so already keeps its name. */
+static void name_set(export_job *j)
+{
+    const vectors *base = j->r->base;
+    const char *kind = j->augmented ? "mips" : distance_names[j->distance], *slash = strrchr(base->name, '/');
+    char stem[129], tail[64];
+    snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : base->name);
+    stem[strcspn(stem, ".:@")] = '\0';
+    for (char *p = stem; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '-')
+            *p = '-';
+    snprintf(tail, sizeof tail, "-%d-%s", base->d, kind);
+    size_t length = strlen(stem), end = strlen(tail);
+    bool named = length > end && strcmp(stem + length - end, tail) == 0;
+    snprintf(j->set, sizeof j->set, "%s%s", *stem ? stem : "set", named ? "" : tail);
+    if (j->a->set)
+        snprintf(j->set, sizeof j->set, "%s", j->a->set);
+}
+
+/* What the point in the plot is called: all parameters, so that no two files are the same. */
+static void name_run(const export_job *j, char *text, size_t size)
+{
+    static const char *const modes[] = {"", ",rescore=margin", ",rescore=decoder", ",rescore=float"};
+    const ann_run *r = j->r;
+    char rescore[96] = "";
+    if (r->rescore.mode)
+        snprintf(rescore, sizeof rescore, "%s,k_factor=%g", modes[r->rescore.mode],
+                 r->rescore.k_factor);
+    snprintf(text, size, "lbh-%s(%d,%s%s%s%s)", lbh_encoder_method(r->enc),
+             lbh_encoder_nbits(r->enc), r->factory, r->parameters ? "," : "",
+             r->parameters ? r->parameters : "", rescore);
+}
+
+static int result_path(const export_job *j, const char *name, char *path, size_t size)
+{
+    char file[2 * NAME];
+    size_t length = 0;
+    for (const char *p = name; *p && length + 1 < sizeof file; p++)
+        if (isalnum((unsigned char)*p))
+            file[length++] = *p;
+        else if (length && file[length - 1] != '_')
+            file[length++] = '_';
+    while (length && file[length - 1] == '_')
+        length--;
+    file[length] = '\0';
+    int n = snprintf(path, size, "%s/results/%s/%lld/lbh-%s/%s.hdf5", j->a->dir, j->set,
+                     (long long)j->k, lbh_encoder_method(j->r->enc), file);
+    return n > 0 && (size_t)n < size ? EXIT_OK : fail_usage("'%s' is too long a path", j->a->dir);
+}
+
+/* ---- Distances ----------------------------------------------------------------------------- */
+
+static int measure_norms(export_job *j)
+{
+    const vectors *base = j->r->base;
+    double most = 0;
+    j->added = cli_alloc(base->n, sizeof *j->added);
+    if (!j->added)
+        return EXIT_RUNTIME;
+    for (int64_t i = 0; i < base->n; i++) {
+        int rc = vectors_floats(base, i, 1, j->row);
+        if (rc)
+            return rc;
+        j->added[i] = 0;
+        for (int c = 0; c < base->d; c++)
+            j->added[i] += (double)j->row[c] * (double)j->row[c];
+        most = fmax(most, j->added[i]);
+    }
+    for (int64_t i = 0; i < base->n; i++)
+        j->added[i] = most - j->added[i];
+    return EXIT_OK;
+}
+
+/* Distance of the query in j->query from row `id`. */
+static int distance_to(const export_job *j, int64_t id, double *distance)
+{
+    int rc = vectors_floats(j->r->base, id, 1, j->row);
+    double squares = j->augmented ? j->added[id] : 0;
+    for (int c = 0; c < j->r->base->d && rc == EXIT_OK; c++) {
+        double t = (double)j->query[c] - (double)j->row[c];
+        squares += t * t;
+    }
+    *distance = j->distance == ANGULAR   ? squares / 2 /* of unit vectors: 1 - cos */
+                : j->distance == HAMMING ? squares / j->r->base->d
+                                         : sqrt(squares);
+    return rc;
+}
+
+/* ---- The data ------------------------------------------------------------------------------ */
+
+static void append_vector(ann_file *f, const export_job *j, const float *x, float last)
+{
+    int d = j->r->base->d;
+    if (j->distance == HAMMING) {
+        unsigned char *bits = (unsigned char *)j->row; /* x is j->query */
+        for (int c = 0; c < d; c++)
+            bits[c] = x[c] > 0;
+        ann_append(f, 1, bits);
+        return;
+    }
+    float *row = j->row;
+    memmove(row, x, (size_t)d * sizeof *row);
+    row[d] = last;
+    ann_append(f, 1, row);
+}
+
+static int write_vectors(ann_file *f, const export_job *j, const char *name, const vectors *v)
+{
+    int rc = EXIT_OK;
+    ann_set(f, name, j->distance == HAMMING ? ANN_BOOL : ANN_F32, v->n, v->d + j->augmented);
+    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i++) {
+        if (i % 4096 == 0)
+            rc = progress_tick("writing the data set", i, v->n);
+        if (rc == EXIT_OK)
+            rc = vectors_floats(v, i, 1, j->query);
+        if (rc == EXIT_OK)
+            append_vector(f, j, j->query,
+                          j->augmented && v == j->r->base ? (float)sqrt(j->added[i]) : 0);
+    }
+    progress_clear();
+    return rc;
+}
+
+static int write_truth(ann_file *f, const export_job *j, int64_t k)
+{
+    const truth *near = j->r->near;
+    double *distances = cli_alloc(near->nq * k, sizeof *distances);
+    int rc = distances ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++) {
+        rc = vectors_floats(j->r->query, q, 1, j->query);
+        for (int64_t i = 0; i < k && rc == EXIT_OK; i++)
+            rc = distance_to(j, near->ids[q * near->k + i], &distances[q * k + i]);
+    }
+    ann_set(f, "neighbors", ANN_I64, near->nq, k);
+    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++)
+        ann_append(f, 1, near->ids + q * near->k);
+    ann_set(f, "distances", ANN_F64, near->nq, k);
+    if (rc == EXIT_OK)
+        ann_append(f, near->nq, distances);
+    free(distances);
+    return rc;
+}
+
+static int write_data(const export_job *j)
+{
+    const ann_run *r = j->r;
+    char path[PATH];
+    int d = r->base->d + j->augmented;
+    int64_t k = r->near->k < TRUE_NEIGHBOURS ? r->near->k : TRUE_NEIGHBOURS;
+    k = k < j->k ? j->k : k;
+    if (k > r->near->k)
+        return fail_usage("--ann-k %lld: only %lld true neighbours a query are known (--map-k)",
+                          (long long)j->k, (long long)r->near->k);
+    int n = snprintf(path, sizeof path, "%s/data/%s.hdf5", j->a->dir, j->set);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return fail_usage("'%s' is too long a path", j->a->dir);
+    if (access(path, F_OK) == 0) {
+        int rc = ann_check_shape(path, "train", r->base->n, d);
+        return rc ? rc : ann_check_shape(path, "test", r->query->n, d);
+    }
+    ann_file *f;
+    int rc = ann_create(&f, path);
+    if (rc)
+        return rc;
+    ann_text(f, "type", "dense");
+    ann_text(f, "distance", distance_names[j->distance]);
+    ann_int(f, "dimension", d);
+    ann_text(f, "point_type", j->distance == HAMMING ? "bit" : "float");
+    rc = write_vectors(f, j, "train", r->base);
+    if (rc == EXIT_OK)
+        rc = write_vectors(f, j, "test", r->query);
+    if (rc == EXIT_OK)
+        rc = write_truth(f, j, k);
+    return ann_close(f, rc);
+}
+
+/* ---- The search ---------------------------------------------------------------------------- */
+
+/* Answers one query to ids[want]; distances are those of the search, and not used. */
+static int search_one(const export_job *j, int64_t want, int32_t *hamming, float *scores,
+                      int64_t *ids)
+{
+    const ann_run *r = j->r;
+    lbh_shortlist shortlist = {r->rescore.k_factor, r->rescore.margin_factor};
+    int code = j->rescorer ? lbh_index_search_rescored(*r->index, j->rescorer, shortlist, 1,
+                                                       j->query, want, scores, ids)
+                           : lbh_index_search(*r->index, r->enc, 1, j->query, want, hamming, ids);
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+/* All queries once; keeps the times if they are the best so far. */
+static int search_run(export_job *j, int64_t want, int32_t *hamming, float *scores, int64_t *found,
+                      float *times)
+{
+    const vectors *query = j->r->query;
+    double sum = 0;
+    for (int64_t q = 0; q < query->n; q++) {
+        int rc = q % 64 ? EXIT_OK : progress_tick("search, one by one", q, query->n);
+        if (rc == EXIT_OK)
+            rc = vectors_floats(query, q, 1, j->query);
+        double began = cli_now();
+        if (rc == EXIT_OK)
+            rc = search_one(j, want, hamming, scores, found);
+        double took = cli_now() - began;
+        if (rc)
+            return rc;
+        times[q] = (float)took;
+        sum += took;
+        int64_t kept = 0, *ids = j->ids + q * j->k;
+        for (int64_t i = 0; i < want && kept < j->k; i++)
+            if (found[i] >= 0 && !(j->r->own && found[i] == j->r->own[q]))
+                ids[kept++] = found[i];
+        while (kept < j->k)
+            ids[kept++] = -1;
+    }
+    progress_clear();
+    if (sum / (double)query->n < j->best) {
+        j->best = sum / (double)query->n;
+        memcpy(j->times, times, (size_t)query->n * sizeof *times);
+    }
+    return EXIT_OK;
+}
+
+static int search_runs(export_job *j)
+{
+    const ann_run *r = j->r;
+    int64_t want = j->k + (r->own ? 1 : 0), nq = r->query->n;
+    lbh_rows rows = vectors_rows(r->base);
+    int code = lbh_index_accelerate(r->index);
+    if (code == LBH_OK && r->rescore.mode)
+        code = lbh_rescorer_new(&j->rescorer, r->enc, r->rescore.mode, r->metric,
+                                r->rescore.mode == LBH_RESCORE_FLOAT ? &rows : NULL);
+    if (code)
+        return fail_library(code);
+    int32_t *hamming = cli_alloc(want, sizeof *hamming);
+    float *scores = cli_alloc(want, sizeof *scores), *times = cli_alloc(nq, sizeof *times);
+    int64_t *found = cli_alloc(want, sizeof *found);
+    int rc = hamming && scores && found && times ? EXIT_OK : EXIT_RUNTIME;
+    j->best = HUGE_VAL;
+    for (int run = 0; run < RUNS && rc == EXIT_OK; run++)
+        rc = search_run(j, want, hamming, scores, found, times);
+    lbh_rescorer_free(j->rescorer);
+    free(hamming);
+    free(scores);
+    free(found);
+    free(times);
+    return rc;
+}
+
+/* ---- The results --------------------------------------------------------------------------- */
+
+static double index_kilobytes(const ann_run *r)
+{
+    double bytes = (double)lbh_encoder_code_size(r->enc);
+    if (r->rescore.mode == LBH_RESCORE_FLOAT)
+        bytes += (double)r->base->d * sizeof(float);
+    return bytes * (double)r->base->n / 1024;
+}
+
+static void write_attributes(ann_file *f, const export_job *j, const char *name, int64_t answers)
+{
+    char algorithm[NAME];
+    snprintf(algorithm, sizeof algorithm, "lbh-%s", lbh_encoder_method(j->r->enc));
+    ann_text(f, "algo", algorithm);
+    ann_text(f, "name", name);
+    ann_text(f, "dataset", j->set);
+    ann_text(f, "distance", distance_names[j->distance]);
+    ann_bool(f, "batch_mode", false);
+    ann_bool(f, "expect_extra", false);
+    ann_int(f, "count", j->k);
+    ann_int(f, "run_count", RUNS);
+    ann_number(f, "best_search_time", j->best);
+    ann_number(f, "build_time", j->r->build_seconds);
+    ann_number(f, "candidates", (double)answers / (double)j->r->query->n);
+    ann_number(f, "index_size", index_kilobytes(j->r));
+}
+
+/* k places a query, those behind the last answer with id -1 at distance infinity. */
+static int write_answers(ann_file *f, const export_job *j, int64_t *answers)
+{
+    int64_t nq = j->r->query->n, k = j->k;
+    int32_t *ids = cli_alloc(nq * k, sizeof *ids);
+    float *distances = cli_alloc(nq * k, sizeof *distances);
+    int rc = ids && distances ? EXIT_OK : EXIT_RUNTIME;
+    *answers = 0;
+    for (int64_t q = 0; q < nq && rc == EXIT_OK; q++) {
+        rc = vectors_floats(j->r->query, q, 1, j->query);
+        for (int64_t i = 0; i < k && rc == EXIT_OK; i++) {
+            int64_t id = j->ids[q * k + i];
+            double distance = HUGE_VAL;
+            if (id >= 0)
+                rc = distance_to(j, id, &distance);
+            *answers += id >= 0;
+            ids[q * k + i] = (int32_t)id;
+            distances[q * k + i] = (float)distance;
+        }
+    }
+    ann_set(f, "times", ANN_F32, nq, 0);
+    ann_append(f, nq, j->times);
+    ann_set(f, "neighbors", ANN_I32, nq, k);
+    if (rc == EXIT_OK)
+        ann_append(f, nq, ids);
+    ann_set(f, "distances", ANN_F32, nq, k);
+    if (rc == EXIT_OK)
+        ann_append(f, nq, distances);
+    free(ids);
+    free(distances);
+    return rc;
+}
+
+static int write_results(const export_job *j)
+{
+    char path[PATH], name[NAME];
+    int64_t answers;
+    ann_file *f;
+    name_run(j, name, sizeof name);
+    int rc = result_path(j, name, path, sizeof path);
+    if (rc == EXIT_OK)
+        rc = ann_create(&f, path);
+    if (rc)
+        return rc;
+    rc = write_answers(f, j, &answers);
+    if (rc == EXIT_OK)
+        write_attributes(f, j, name, answers);
+    rc = ann_close(f, rc);
+    if (rc == EXIT_OK)
+        progress_note("wrote %s", path);
+    return rc;
+}
+
+int ann_export(const ann_args *a, const ann_run *r)
+{
+    export_job j = {.a = a, .r = r, .k = a->k, .augmented = r->metric == LBH_METRIC_IP};
+    if (r->base->n > INT32_MAX)
+        return fail("ann-benchmarks has 32-bit ids; '%s' has %lld rows", r->base->name,
+                    (long long)r->base->n);
+    if (r->metric == LBH_METRIC_L2 && r->base->unit && r->query->unit)
+        j.distance = ANGULAR;
+    else if (r->metric == LBH_METRIC_L2 && r->base->bits && r->query->bits)
+        j.distance = HAMMING;
+    name_set(&j);
+    j.ids = cli_alloc(r->query->n * j.k, sizeof *j.ids);
+    j.times = cli_alloc(r->query->n, sizeof *j.times);
+    j.query = cli_alloc(r->base->d + 1, sizeof *j.query);
+    j.row = cli_alloc(r->base->d + 1, sizeof *j.row);
+    int rc = j.ids && j.times && j.query && j.row ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK && j.augmented)
+        rc = measure_norms(&j);
+    if (rc == EXIT_OK)
+        rc = write_data(&j);
+    if (rc == EXIT_OK)
+        rc = search_runs(&j);
+    if (rc == EXIT_OK)
+        rc = write_results(&j);
+    free(j.added);
+    free(j.ids);
+    free(j.times);
+    free(j.query);
+    free(j.row);
+    return rc;
+}

@@ -1,0 +1,69 @@
+/* truth_read.c: true neighbours from a file. See truth.h. */
+#include "labels.h"
+#include "truth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct source {
+    const vectors *v, *base;
+    int64_t k;
+    int64_t *sorted; /* v->d, scratch */
+} source;
+
+/* The first k ids of a row without `own`, to `out`. */
+static int read_row(const source *s, int64_t row, int64_t own, int64_t *out)
+{
+    const vectors *v = s->v;
+    int64_t kept = 0;
+    int rc = vectors_check_row(v, row);
+    for (int j = 0; j < v->d && rc == EXIT_OK; j++) {
+        int64_t id = vectors_int(v, row, j);
+        s->sorted[j] = id;
+        if (id < 0 || id >= s->base->n)
+            rc = fail("'%s': row %lld names row %lld; the base has rows 0 to %lld", v->name,
+                      (long long)row, (long long)id, (long long)s->base->n - 1);
+        else if (id != own && kept < s->k)
+            out[kept++] = id;
+    }
+    if (rc == EXIT_OK && sort_unique(s->sorted, v->d) < v->d)
+        rc = fail("'%s': row %lld names a row of the base twice", v->name, (long long)row);
+    return rc;
+}
+
+static int read_all(truth *t, const source *s, const int64_t *own)
+{
+    int rc = EXIT_OK;
+    for (int64_t q = 0; q < t->nq && rc == EXIT_OK; q++)
+        rc = read_row(s, q, own ? own[q] : -1, t->ids + q * t->k);
+    return rc;
+}
+
+int truth_read(truth *t, const char *spec, const vectors *base, const vectors *query,
+               const int64_t *own, int64_t k)
+{
+    vectors v;
+    *t = (truth){0};
+    int rc = vectors_open(&v, spec);
+    if (rc)
+        return rc;
+    int64_t have = v.d - (own ? 1 : 0);
+    *t = (truth){.nq = query->n, .k = k < have ? k : have};
+    if (!vectors_is_int(&v))
+        rc = fail("'%s': true neighbours are ids, this file holds floats", spec);
+    else if (v.n != query->n)
+        rc = fail("'%s' has neighbours of %lld queries, '%s' has %lld", spec, (long long)v.n,
+                  query->name, (long long)query->n);
+    else if (t->k < 1)
+        rc = fail("'%s' has one neighbour a query, which may be the query itself: nothing is left",
+                  spec);
+    source s = {&v, base, t->k, cli_alloc(v.d, sizeof *s.sorted)};
+    t->ids = rc ? NULL : cli_alloc(t->nq * t->k, sizeof *t->ids);
+    if (rc == EXIT_OK)
+        rc = s.sorted && t->ids ? read_all(t, &s, own) : EXIT_RUNTIME;
+    free(s.sorted);
+    vectors_close(&v);
+    if (rc)
+        truth_free(t);
+    return rc;
+}
