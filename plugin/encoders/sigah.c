@@ -1,14 +1,17 @@
-/* sigah.c: sparsity-induced generative adversarial hashing (Liu, arXiv:2306.06928): codes from which
- * a generator rebuilds the rows by way of sparse features and a fixed random measurement of them,
- * while a discriminator judges what it rebuilds. sigah_step.h has networks and objective. Hash layer
- * and codes are linear: generator and discriminator are dropped after training.
+/* sigah.c: sparsity-induced generative adversarial hashing (Liu, arXiv:2306.06928): codes from
+ * which a generator rebuilds the rows by way of sparse features and a fixed random measurement of
+ * them, while a discriminator judges what it rebuilds. sigah_step.h has networks and objective.
+ * Hash layer and codes are linear: generator and discriminator are dropped after training.
  *
- * The authors published no program and the text that is public lost its formulas and numbers, so
- * that sums and weights are ours. What differs from it by default, each an option: principal
- * components and one scale found from the data, a start from ITQ, noisy bits in place of tanh
- * (relaxed codes are used at values that a sign does not keep), a graph term that repels as well as
- * it attracts (sigah_graph.h), a step size that falls to 0. preset=paper goes back on all of it.
- * README.md in this directory has the measurements.
+ * The authors published no program, and the text that is public lost its formulas and numbers, so
+ * that sums and weights are ours. What differs from it by default, each an option:
+ *   - principal components, and one scale found from the data; a start from ITQ;
+ *   - noisy bits in place of tanh, whose values a sign does not keep;
+ *   - errors and noise relative to the length of the row;
+ *   - a graph term that repels as well as it attracts (sigah_graph.h);
+ *   - a step size that falls to 0.
+ * preset=paper goes back on all of it but the first. README.md in this directory has the
+ * measurements.
  *
  * The decoder of the model is linear, by least squares on the final codes: scores from it need no
  * network at search time. */
@@ -19,7 +22,8 @@
 static const lbh_param params[] = {
     [SIGAH_OPT_STEPS] = {"steps", 4000, 1, 1e9, 1, NULL, "gradient steps"},
     [SIGAH_OPT_BATCH] = {"batch", 256, 1, 8192, 1, NULL, "rows a step, drawn with replacement"},
-    [SIGAH_OPT_LR] = {"lr", 0.01, 1e-8, 10, 0, NULL, "step size of hash layer and generator (Adam)"},
+    [SIGAH_OPT_LR] = {"lr", 0.01, 1e-8, 10, 0, NULL,
+                      "step size of hash layer and generator (Adam)"},
     [SIGAH_OPT_LR_D] = {"lr_d", 0.001, 1e-8, 10, 0, NULL, "step size of the discriminator (Adam)"},
     [SIGAH_OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
     [SIGAH_OPT_WARMUP] = {"warmup", 0.1, 0, 1, 0, NULL,
@@ -39,20 +43,27 @@ static const lbh_param params[] = {
     [SIGAH_OPT_GRAPH_LOSS] = {"graph_loss", SIGAH_EMBEDDING, 0, 1, 1, "embedding|laplacian",
                               "codes reproduce the similarities, or near rows attract (the paper)"},
     [SIGAH_OPT_SIGMA] = {"sigma", 0.1, 1e-4, 1e4, 0, NULL,
-                         "width of the similarities, times the median squared distance"},
-    [SIGAH_OPT_BETA] = {"beta", 1.2, 1e-3, 1e3, 0, NULL,
-                        "embedding: slope of the codes' similarities, in units of that of the data"},
-    [SIGAH_OPT_ADVERSARIAL] = {"adversarial", 0.1, 0, 1e6, 0, NULL,
-                               "weight of the synthetic rows' energy (lambda 3); 0: no discriminator"},
+                         "laplacian: width of the similarities, times the median squared distance"},
+    [SIGAH_OPT_NEIGHBOURS] = {"neighbours", 0.02, 1e-4, 1, 0, NULL,
+                              "embedding: effective neighbours of a row, as a share of the batch"},
+    [SIGAH_OPT_BETA] = {"beta", 8, 1e-3, 1e3, 0, NULL,
+                        "embedding: slope of the codes' similarities exp(beta t.t' / nbits)"},
+    [SIGAH_OPT_ADVERSARIAL] =
+        {"adversarial", 0.01, 0, 1e6, 0, NULL,
+         "weight of the synthetic rows' energy (lambda 3); 0: no discriminator"},
     [SIGAH_OPT_MARGIN] = {"margin", 0.5, 0, 1e6, 0, NULL,
                           "energy up to which the discriminator pushes synthetic rows, times the "
                           "data's variance"},
     [SIGAH_OPT_HIDDEN] = {"hidden", 0.5, 1e-3, 16, 0, NULL,
                           "hidden units of the discriminator, in multiples of the dimension"},
-    [SIGAH_OPT_NOISE] = {"noise", -1, -1, 10, 0, NULL,
-                         "0: the generator sees tanh (the paper); else bits with uniform noise that "
-                         "wide before the sign; -1: 1 + 0.12 log2(nbits / 16), at least 1"},
-    [SIGAH_OPT_INIT] = {"init", SIGAH_INIT_ITQ, 0, 1, 1, "itq|random", "where the hash layer starts"},
+    [SIGAH_OPT_NOISE] =
+        {"noise", -1, -1, 10, 0, NULL,
+         "0: the generator sees tanh (the paper); else bits with uniform noise that "
+         "wide before the sign; -1: 1 + 0.06 log2(nbits / 16), at least 1"},
+    [SIGAH_OPT_RELATIVE] = {"relative", 1, 0, 1, 1, NULL,
+                            "1: errors and noise relative to each row's length; 0: alike for all"},
+    [SIGAH_OPT_INIT] = {"init", SIGAH_INIT_ITQ, 0, 1, 1, "itq|random",
+                        "where the hash layer starts"},
     [SIGAH_OPT_SLOPE] = {"slope", 2, 1e-3, 1e3, 0, NULL,
                          "standard deviation of the hash layer's values at the start"},
     [SIGAH_OPT_ORTHOGONAL] = {"orthogonal", 0, 0, 1, 1, NULL,
@@ -67,8 +78,9 @@ static const lbh_param params[] = {
 
 static const lbh_preset presets[] = {
     /* as far as it can be known */
-    {"paper", "noise=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,sparsity=0.001,"
-              "adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001,m_scale=2"},
+    {"paper", "noise=0,relative=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,"
+              "sparsity=0.001,"
+              "adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001"},
     {"relu", "activation=relu"},
     {"tanh", "activation=tanh"},
     {"sigmoid", "activation=sigmoid"},

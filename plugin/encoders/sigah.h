@@ -24,11 +24,13 @@ enum sigah_option {
     SIGAH_OPT_GRAPH,
     SIGAH_OPT_GRAPH_LOSS,
     SIGAH_OPT_SIGMA,
+    SIGAH_OPT_NEIGHBOURS,
     SIGAH_OPT_BETA,
     SIGAH_OPT_ADVERSARIAL,
     SIGAH_OPT_MARGIN,
     SIGAH_OPT_HIDDEN,
     SIGAH_OPT_NOISE,
+    SIGAH_OPT_RELATIVE,
     SIGAH_OPT_INIT,
     SIGAH_OPT_SLOPE,
     SIGAH_OPT_ORTHOGONAL,
@@ -65,8 +67,8 @@ typedef struct sigah_run {
     /* The training space: t = (x - mean) V^T scale, V[r * d]. */
     float *mean, *V, *variance; /* d, r x d, r (in the space) */
     float scale;
-    int64_t n;      /* training rows that are kept */
-    float *rows;    /* n x r: in the space */
+    int64_t n;   /* training rows that are kept */
+    float *rows; /* n x r: in the space */
 
     float *p[SIGAH_NPARAMS], *g[SIGAH_NPARAMS], *m[SIGAH_NPARAMS], *v[SIGAH_NPARAMS];
     int64_t size[SIGAH_NPARAMS];
@@ -75,7 +77,7 @@ typedef struct sigah_run {
     sigah_graph near;
     sigah_batch batch;
     int B;
-    float *X, *noise; /* of a batch; noise is NULL without any */
+    float *X, *noise, *share, *weight; /* of a batch: noise NULL without any; ||x||^2 unit; w */
     float noise_width;
     float *gram, *product; /* orthogonal: min(L, r) squared, L x r; else NULL */
 

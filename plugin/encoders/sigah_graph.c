@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stddef.h>
 
+enum { FIT_STEPS = 10 };
+
 /* d_j = |x_i|^2 + |x_j|^2 - 2 x_i . x_j, at least 0 */
 LBH_CLONES
 static void distances(int B, float mine, const float *restrict norm, float *restrict D)
@@ -34,6 +36,38 @@ static double laplacian_row(int B, int i, float inv_sigma, const float *restrict
     }
     K[i] += degree;
     return (double)loss;
+}
+
+/* 1 / sigma_i for the entropy `target`, by Newton's method in its logarithm: with u = d / sigma and
+ * means over p, entropy = log sum e^-u + <u>, and its derivative is -(<u^2> - <u>^2). 0 (all rows
+ * alike) where all are equally far. */
+LBH_CLONES
+static float fit_sigma(int B, int i, float target, const float *restrict D)
+{
+    float nearest = 1e30f, mean = 0;
+    for (int j = 0; j < B; j++) {
+        nearest = j != i && D[j] < nearest ? D[j] : nearest;
+        mean += j != i ? D[j] : 0;
+    }
+    mean = mean / (float)(B - 1) - nearest;
+    if (!(mean > 0))
+        return 0;
+    float inv = 3 / mean;
+    for (int step = 0; step < FIT_STEPS; step++) {
+        float sum = 0, first = 0, second = 0;
+        for (int j = 0; j < B; j++) {
+            float u = inv * (D[j] - nearest);
+            float p = j == i || u > 80 ? 0 : lbh_expf(-u);
+            sum += p;
+            first += p * u;
+            second += p * u * u;
+        }
+        first /= sum;
+        float variance = fmaxf(second / sum - first * first, 1e-3f);
+        float change = (logf(sum) + first - target) / variance;
+        inv *= lbh_expf(change > 1 ? 1 : change < -1 ? -1 : change);
+    }
+    return inv;
 }
 
 /* Row i: K <- q_ij - p_ij, 0 at j = i. Returns KL(p_i || q_i). */
@@ -84,7 +118,6 @@ static double total(int B, const double *row)
 double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
                              const float *X, const float *T, float *dT)
 {
-    float inv_sigma = 1 / g->sigma;
     if (B < 2)
         return 0;
     lbh_gemm_nt(B, B, d, 1, X, X, 0, g->D);
@@ -94,12 +127,14 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
     for (int i = 0; i < B; i++)
         distances(B, g->norm[i], g->norm, g->D + (ptrdiff_t)i * B);
     diagonal(B, g->K, g->norm);
+    float target = logf(fmaxf(g->neighbours * (float)B, 1.5f));
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < B; i++) {
         float *D = g->D + (ptrdiff_t)i * B, *K = g->K + (ptrdiff_t)i * B;
-        g->row[i] = g->loss == SIGAH_LAPLACIAN
-                        ? laplacian_row(B, i, inv_sigma, g->norm, D, K)
-                        : embedding_row(B, i, inv_sigma, g->beta, D, K);
+        if (g->loss == SIGAH_LAPLACIAN)
+            g->row[i] = laplacian_row(B, i, 1 / g->sigma, g->norm, D, K);
+        else
+            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta, D, K);
     }
     if (g->loss == SIGAH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
         float n2 = (float)B * (float)B;

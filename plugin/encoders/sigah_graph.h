@@ -3,14 +3,16 @@
  *   laplacian  gr = 1/n^2 sum_ij S_ij ||t_i - t_j||^2,  S_ij = exp(-||x_i - x_j||^2 / sigma)
  *
  * is the paper's. It can only pull codes together, and what it pulls at is the average pair. The
- * default treats the same similarities as what the codes ought to reproduce, as stochastic neighbour
+ * default takes similarities as what the codes ought to reproduce, as stochastic neighbour
  * embedding does (Hinton & Roweis, NIPS 2002):
  *
- *   embedding  gr = 1/n sum_i KL(p_i || q_i)
- *              p_ij ~ S_ij,  q_ij ~ exp(beta t_i . t_j),  j != i, each row of sum 1
+ *   embedding  gr = 1/n sum_i KL(p_i || q_i),  j != i, every p_i and q_i of sum 1
+ *              p_ij ~ exp(-||x_i - x_j||^2 / sigma_i),  q_ij ~ exp(beta t_i . t_j)
  *
- * On bits t_i . t_j = L - 2 h_ij, so that q_ij falls with the Hamming distance h_ij at 2 beta a bit:
- * near rows attract, and rows repel that are nearer in code than they are in the data. */
+ * sigma_i is such that exp(entropy of p_i), the effective number of neighbours, is the same for all
+ * rows: dense and thin parts of the data, and rows of any length, count alike. On bits t_i . t_j =
+ * L - 2 h_ij, so that q_ij falls with the Hamming distance h_ij: near rows attract, and rows repel
+ * that are nearer in code than they are in the data. */
 #ifndef LBH_ENCODERS_SIGAH_GRAPH_H
 #define LBH_ENCODERS_SIGAH_GRAPH_H
 
@@ -18,7 +20,8 @@ typedef enum { SIGAH_EMBEDDING, SIGAH_LAPLACIAN } sigah_graph_loss;
 
 typedef struct sigah_graph {
     sigah_graph_loss loss;
-    float sigma; /* of squared distances, > 0 */
+    float sigma;      /* laplacian: of squared distances, > 0 */
+    float neighbours; /* embedding: effective number, as a share of the batch */
     float beta;
 
     /* Scratch of a batch of B rows. */

@@ -18,10 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATISTICS_ROWS = 100000, ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024,
-       PAIRS = 20000 };
-enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ,
-       STREAM_PAIRS };
+enum {
+    STATISTICS_ROWS = 100000,
+    ITQ_ROWS = 20000,
+    ITQ_ITERATIONS = 20,
+    BLOCK = 1024,
+    PAIRS = 20000
+};
+enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ, STREAM_PAIRS };
 
 static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 

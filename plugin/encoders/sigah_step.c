@@ -79,12 +79,24 @@ static void swish_row(int m, const float *restrict b, float *restrict S, float *
 static void activate(sigah_activation f, int m, float leak, const float *b, float *S, float *D)
 {
     switch (f) {
-    case SIGAH_LEAKY_RELU: leaky_row(m, leak, b, S, D); break;
-    case SIGAH_RELU: leaky_row(m, 0, b, S, D); break;
-    case SIGAH_LINEAR: leaky_row(m, 1, b, S, D); break;
-    case SIGAH_SIGMOID: sigmoid_row(m, b, S, D); break;
-    case SIGAH_TANH: tanh_row(m, b, S, D); break;
-    case SIGAH_SWISH: swish_row(m, b, S, D); break;
+    case SIGAH_LEAKY_RELU:
+        leaky_row(m, leak, b, S, D);
+        break;
+    case SIGAH_RELU:
+        leaky_row(m, 0, b, S, D);
+        break;
+    case SIGAH_LINEAR:
+        leaky_row(m, 1, b, S, D);
+        break;
+    case SIGAH_SIGMOID:
+        sigmoid_row(m, b, S, D);
+        break;
+    case SIGAH_TANH:
+        tanh_row(m, b, S, D);
+        break;
+    case SIGAH_SWISH:
+        swish_row(m, b, S, D);
+        break;
     }
 }
 
@@ -123,7 +135,7 @@ static double residual_row(int d, const float *restrict y, const float *restrict
     return (double)sum;
 }
 
-/* R = 2 unit / n (y - x), returns ||y - x||^2 */
+/* R = factor (y - x), returns ||y - x||^2 */
 LBH_CLONES
 static double difference_row(int d, float factor, const float *restrict x, const float *restrict y,
                              float *restrict R)
@@ -213,8 +225,8 @@ static void energies(const sigah_config *cfg, float *const *p, int B, const floa
     lbh_gemm_nn(B, d, k, 1, w->E, p[SIGAH_WD], 0, w->O);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < B; i++)
-        w->row[i] = (double)cfg->unit * residual_row(d, Y + (ptrdiff_t)i * d, p[SIGAH_BD],
-                                                     w->O + (ptrdiff_t)i * d);
+        w->row[i] = (double)cfg->unit *
+                    residual_row(d, Y + (ptrdiff_t)i * d, p[SIGAH_BD], w->O + (ptrdiff_t)i * d);
 }
 
 /* Adds (beta = 1) or sets (0) the gradients of sum_i weight_i D(y_i); weights in w->row. */
@@ -255,6 +267,26 @@ void sigah_discriminator(const sigah_config *cfg, float *const *p, int B, const 
 }
 
 /* ---- Generator and hash layer -------------------------------------------------------------- */
+
+/* R = d(rec)/dX^ */
+static void reconstruction(const sigah_config *cfg, int B, const float *X, const sigah_batch *w,
+                           sigah_losses *losses)
+{
+    int d = cfg->d;
+    float factor = 2 * cfg->unit / (float)B;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < B; i++) {
+        ptrdiff_t at = (ptrdiff_t)i * d;
+        float weight = w->weight ? w->weight[i] : 1;
+        w->row[i] = difference_row(d, factor * weight, X + at, w->Y + at, w->R + at);
+    }
+    losses->error = losses->rec = 0;
+    for (int i = 0; i < B; i++) {
+        double share = (double)cfg->unit * w->row[i] / B;
+        losses->error += share;
+        losses->rec += w->weight ? (double)w->weight[i] * share : share;
+    }
+}
 
 /* R += d(adversarial adv)/dX^ = 2 q (o - (o Wd^T . f') We^T), q = adversarial unit / n */
 static void adversarial_gradient(const sigah_config *cfg, float *const *p, int B,
@@ -298,21 +330,15 @@ void sigah_generator(const sigah_config *cfg, float *const *p, int B, const floa
                      const sigah_batch *w, float *const *g, sigah_losses *losses)
 {
     int d = cfg->d, L = cfg->nbits, m = cfg->m;
-    float factor = 2 * cfg->unit / (float)B;
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < B; i++) {
-        ptrdiff_t at = (ptrdiff_t)i * d;
-        w->row[i] = difference_row(d, factor, X + at, w->Y + at, w->R + at);
-    }
-    losses->rec = (double)cfg->unit * total(B, w->row) / B;
+    reconstruction(cfg, B, X, w, losses);
     if (cfg->adversarial > 0)
         adversarial_gradient(cfg, p, B, w, losses);
     through_measurement(cfg, p, B, w, g, losses);
     lbh_gemm_tn(L, m, B, 1, w->H, w->dS, 0, g[SIGAH_WG]);
     columns(B, m, w->dS, 0, g[SIGAH_BG]);
     lbh_gemm_nt(B, L, m, 1, w->dS, p[SIGAH_WG], 0, w->dT);
-    losses->graph = cfg->near ? sigah_graph_gradients(cfg->near, B, d, L, cfg->graph, X, w->H, w->dT)
-                              : 0;
+    losses->graph =
+        cfg->near ? sigah_graph_gradients(cfg->near, B, d, L, cfg->graph, X, w->H, w->dT) : 0;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < B; i++)
         hash_gradient_row(L, w->T + (ptrdiff_t)i * L, w->dT + (ptrdiff_t)i * L);

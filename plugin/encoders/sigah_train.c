@@ -12,6 +12,9 @@
 enum { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
 enum { STREAM_BATCH = 16, STREAM_NOISE };
 
+/* Of E||x||^2: what a row's error is relative to, at least. */
+static const float LEAST_SHARE = 0.05f;
+
 static sigah_config configure(const lbh_encoder *self)
 {
     const double *o = self->value;
@@ -51,10 +54,12 @@ static int take_params(const lbh_encoder *self, lbh_training *t, sigah_run *r)
     const int64_t size[SIGAH_NPARAMS] = {L * d, L, L * m, m, m * d, d * k, k, k * d, d};
     for (int i = 0; i < SIGAH_NPARAMS; i++) {
         bool learned = is_learned(self, &r->cfg, i);
-        bool used = learned || i == SIGAH_B || (i == SIGAH_A && r->cfg.measurement != SIGAH_IDENTITY);
+        bool used =
+            learned || i == SIGAH_B || (i == SIGAH_A && r->cfg.measurement != SIGAH_IDENTITY);
         r->learned[i] = learned;
         r->size[i] = used ? size[i] : 0;
-        r->p[i] = learned ? lbh_state_f(t, names[i][0], 1, size[i]) : lbh_scratch_f(t, 1, r->size[i]);
+        r->p[i] =
+            learned ? lbh_state_f(t, names[i][0], 1, size[i]) : lbh_scratch_f(t, 1, r->size[i]);
         r->m[i] = learned ? lbh_state_f(t, names[i][1], 1, size[i]) : r->p[i];
         r->v[i] = learned ? lbh_state_f(t, names[i][2], 1, size[i]) : r->p[i];
         r->g[i] = lbh_scratch_f(t, 1, r->size[i]);
@@ -81,28 +86,27 @@ static int take_batch(lbh_training *t, sigah_run *r)
                              .row = lbh_scratch(t, B, sizeof(double))};
     const sigah_batch *w = &r->batch;
     r->X = lbh_scratch_f(t, B, d);
+    r->share = lbh_scratch_f(t, 1, B);
+    r->weight = lbh_scratch_f(t, 1, B);
     bool ok = w->T && w->bits && w->dT && w->S && w->dS && w->G && w->Y && w->R && w->O && w->E &&
-              w->dE && w->row && r->X;
+              w->dE && w->row && r->X && r->share && r->weight;
     if (r->noise_width > 0)
         ok = (r->noise = lbh_scratch_f(t, B, L)) && ok;
     return ok ? LBH_OK : LBH_ENOMEM;
 }
 
-/* sigma is a share of the median squared distance of two rows; beta follows from it: two bits of
- * unrelated rows agree half of the time, their distance is about the median, and there
- * exp(beta (t_i . t_j - L)) = exp(-beta L) is to be as far down as exp(-median / sigma). */
 static int take_graph(const lbh_encoder *self, lbh_training *t, sigah_run *r)
 {
+    const double *o = self->value;
     int64_t B = r->B;
     float median;
     if (r->cfg.graph <= 0)
         return LBH_OK;
     LBH_TRY(sigah_median_distance(t, r, &median));
-    double sigma = self->value[SIGAH_OPT_SIGMA];
-    double beta = self->value[SIGAH_OPT_BETA] / (sigma * r->cfg.nbits);
-    r->near = (sigah_graph){.loss = (sigah_graph_loss)self->value[SIGAH_OPT_GRAPH_LOSS],
-                            .sigma = (float)sigma * (median > 0 ? median : 1),
-                            .beta = (float)beta,
+    r->near = (sigah_graph){.loss = (sigah_graph_loss)o[SIGAH_OPT_GRAPH_LOSS],
+                            .sigma = (float)o[SIGAH_OPT_SIGMA] * (median > 0 ? median : 1),
+                            .neighbours = (float)o[SIGAH_OPT_NEIGHBOURS],
+                            .beta = (float)(o[SIGAH_OPT_BETA] / self->nbits),
                             .D = lbh_scratch_f(t, B, B),
                             .K = lbh_scratch_f(t, B, B),
                             .norm = lbh_scratch_f(t, 1, B),
@@ -123,21 +127,35 @@ static int take_orthogonal(const lbh_encoder *self, lbh_training *t, sigah_run *
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 
-static void draw_batch(sigah_run *r, int64_t step)
+static void draw_noise(sigah_run *r, int64_t step, bool relative)
+{
+    int64_t L = r->cfg.nbits, count = r->B * L; /* a step's numbers start at a multiple of 4 */
+    lbh_rng_uniform(r->seed, STREAM_NOISE, (uint64_t)(step * ((count + 3) / 4 * 4)), count,
+                    r->noise);
+    for (int64_t i = 0; i < count; i++) {
+        float share = relative ? fminf(1, r->share[i / L]) : 1;
+        r->noise[i] = r->noise_width * sqrtf(share) * (2 * r->noise[i] - 1);
+    }
+}
+
+/* relative: short rows, with small errors and small values of the hash layer, count like long
+ * ones.*/
+static void draw_batch(sigah_run *r, int64_t step, bool relative)
 {
     int d = r->cfg.d;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->B; i++) {
         int64_t row = lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
-        memcpy(r->X + (int64_t)i * d, r->rows + row * d, (size_t)d * sizeof *r->X);
+        float *x = r->X + (int64_t)i * d, sum = 0;
+        memcpy(x, r->rows + row * d, (size_t)d * sizeof *x);
+        for (int j = 0; j < d; j++)
+            sum += x[j] * x[j];
+        r->share[i] = sum * r->cfg.unit;
+        r->weight[i] = 1 / fmaxf(r->share[i], LEAST_SHARE);
     }
-    if (!r->noise)
-        return;
-    int64_t count = (int64_t)r->B * r->cfg.nbits; /* a step's numbers start at a multiple of 4 */
-    lbh_rng_uniform(r->seed, STREAM_NOISE, (uint64_t)(step * ((count + 3) / 4 * 4)), count,
-                    r->noise);
-    for (int64_t i = 0; i < count; i++)
-        r->noise[i] = r->noise_width * (2 * r->noise[i] - 1);
+    r->batch.weight = relative ? r->weight : NULL;
+    if (r->noise)
+        draw_noise(r, step, relative);
 }
 
 /* One step of Newton's iteration towards c times the nearest matrix with orthonormal rows (columns,
@@ -191,7 +209,7 @@ static void one_step(const lbh_encoder *self, sigah_run *r, int64_t step, int64_
 {
     const double *o = self->value;
     *losses = (sigah_losses){0};
-    draw_batch(r, step);
+    draw_batch(r, step, o[SIGAH_OPT_RELATIVE] != 0);
     sigah_forward(&r->cfg, r->p, r->B, r->X, r->noise, &r->batch);
     if (r->cfg.adversarial > 0) {
         sigah_discriminator(&r->cfg, r->p, r->B, r->X, &r->batch, r->g, losses);
@@ -222,7 +240,7 @@ int sigah_train(lbh_encoder *self, lbh_training *t)
     int64_t steps = (int64_t)self->value[SIGAH_OPT_STEPS], step;
     sigah_losses losses = {0};
     if (r.noise_width < 0)
-        r.noise_width = (float)(1 + 0.12 * fmax(0, log2(self->nbits / 16.0)));
+        r.noise_width = (float)(1 + 0.06 * fmax(0, log2(self->nbits / 16.0)));
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(take_orthogonal(self, t, &r));

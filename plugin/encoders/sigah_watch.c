@@ -4,12 +4,12 @@
  *                   is not finite, or ten times the variance, has diverged
  *   now and then    the codes of a sample of rows without noise. With C the covariance of the bits,
  *                   effective = (tr C)^2 / ||C||^2 is the number of equally used, uncorrelated bits
- *                   that would be as good: L at best, 1 if all bits are one, 0 if codes are constant.
- *                   strength = mean of tanh(z)^2: 0 if the relaxed codes are all the same.
- *                   Below a quarter, below a hundredth of what training started with, the codes have
- *                   collapsed; with 1 - strength near 0, tanh lets no gradient through.
+ *                   that would be as good: L at best, 1 if all are one bit, 0 if codes are the
+ * same. strength = mean of tanh(z)^2: 0 if the relaxed codes are all the same. Below a quarter,
+ * below a hundredth of what training started with, the codes have collapsed; with 1 - strength near
+ * 0, tanh lets no gradient through.
  *
- * The sample and the start depend on seed and data alone, so that nothing goes into a checkpoint. */
+ * The sample and the start depend on seed and data alone: nothing of it goes into a checkpoint. */
 #include "core/blas.h"
 #include "core/rng.h"
 #include "encoders/sigah.h"
@@ -88,13 +88,13 @@ int sigah_watch_step(const lbh_encoder *self, lbh_training *t, sigah_run *r, int
 {
     bool finite = isfinite(l->rec + l->sparsity + l->graph + l->real + l->synthetic);
     if (!finite ||
-        (step > SETTLED && (diverged(l->rec) || diverged(l->real) || diverged(l->synthetic)))) {
+        (step > SETTLED && (diverged(l->error) || diverged(l->real) || diverged(l->synthetic)))) {
         LBH_TRY(raise_at(t, step, steps, l));
         return lbh_error(LBH_ENUMERIC,
                          "sigah: training diverges at step %lld: reconstruction error %.3g, energy "
                          "of real data %.3g, of synthetic data %.3g (times the data's variance); "
                          "lower lr (%g), lr_d (%g) or margin (%g)",
-                         (long long)step, l->rec, l->real, l->synthetic,
+                         (long long)step, l->error, l->real, l->synthetic,
                          self->value[SIGAH_OPT_LR], self->value[SIGAH_OPT_LR_D],
                          self->value[SIGAH_OPT_MARGIN]);
     }

@@ -11,6 +11,8 @@
 
 enum { B = 5, D = 4, L = 3, M = 7, K = 3, MOST = 64 };
 
+static const float row_weight[B] = {1, 0.3f, 2, 1.7f, 0.9f};
+
 /* Codes, features and rebuilt rows of the batch, by the book. */
 typedef struct reference {
     const sigah_config *cfg;
@@ -18,19 +20,24 @@ typedef struct reference {
     double t[B][L], s[B][D > M ? D : M], y[B][D];
 } reference;
 
-static const int size[SIGAH_NPARAMS] = {L * D, L, L * M, M, M * D, D * K, K, K * D, D};
-static const char *const name[SIGAH_NPARAMS] = {"W",  "b",  "Wg", "bg", "A",
-                                                "We", "be", "Wd", "bd"};
+static const int size[SIGAH_NPARAMS] = {L * D, L, L *M, M, M *D, D *K, K, K *D, D};
+static const char *const name[SIGAH_NPARAMS] = {"W", "b", "Wg", "bg", "A", "We", "be", "Wd", "bd"};
 
 static double activation(const sigah_config *cfg, double a)
 {
     switch (cfg->activation) {
-    case SIGAH_LEAKY_RELU: return a > 0 ? a : (double)cfg->leak * a;
-    case SIGAH_RELU: return a > 0 ? a : 0;
-    case SIGAH_TANH: return tanh(a);
-    case SIGAH_SIGMOID: return 1 / (1 + exp(-a));
-    case SIGAH_SWISH: return a / (1 + exp(-a));
-    case SIGAH_LINEAR: return a;
+    case SIGAH_LEAKY_RELU:
+        return a > 0 ? a : (double)cfg->leak * a;
+    case SIGAH_RELU:
+        return a > 0 ? a : 0;
+    case SIGAH_TANH:
+        return tanh(a);
+    case SIGAH_SIGMOID:
+        return 1 / (1 + exp(-a));
+    case SIGAH_SWISH:
+        return a / (1 + exp(-a));
+    case SIGAH_LINEAR:
+        return a;
     }
     return NAN;
 }
@@ -93,25 +100,42 @@ static double dot(int n, const double *a, const double *b)
     return sum;
 }
 
+/* p_ij, j != i, of the entropy log(neighbours B), by bisection. */
+static void similarities(const reference *r, int i, double p[B])
+{
+    double lo = 1e-6, hi = 1e6, target = log((double)r->cfg->near->neighbours * B);
+    for (int step = 0; step < 100; step++) {
+        double sigma = sqrt(lo * hi), sum = 0, entropy = 0;
+        for (int j = 0; j < B; j++)
+            sum += p[j] = j != i ? exp(-squared(D, r->x[i], r->x[j]) / sigma) : 0;
+        for (int j = 0; j < B; j++) {
+            p[j] /= sum;
+            entropy -= p[j] > 0 ? p[j] * log(p[j]) : 0;
+        }
+        if (entropy < target)
+            lo = sigma;
+        else
+            hi = sigma;
+    }
+}
+
 static double graph_loss(const reference *r)
 {
     const sigah_graph *g = r->cfg->near;
     double sum = 0;
     for (int i = 0; i < B; i++) {
-        double sum_p = 0, sum_q = 0;
+        double p[B], sum_q = 0;
+        similarities(r, i, p);
         for (int j = 0; j < B; j++) {
             double s = exp(-squared(D, r->x[i], r->x[j]) / (double)g->sigma);
             if (g->loss == SIGAH_LAPLACIAN)
                 sum += s * squared(L, r->t[i], r->t[j]) / (B * B);
-            sum_p += j != i ? s : 0;
             sum_q += j != i ? exp((double)g->beta * dot(L, r->t[i], r->t[j])) : 0;
         }
         for (int j = 0; j < B && g->loss == SIGAH_EMBEDDING; j++)
-            if (j != i) {
-                double p = exp(-squared(D, r->x[i], r->x[j]) / (double)g->sigma) / sum_p;
-                double q = exp((double)g->beta * dot(L, r->t[i], r->t[j])) / sum_q;
-                sum += p * log(p / q) / B;
-            }
+            if (j != i)
+                sum +=
+                    p[j] / B * log(p[j] / exp((double)g->beta * dot(L, r->t[i], r->t[j])) * sum_q);
     }
     return sum;
 }
@@ -122,7 +146,7 @@ static double generator_loss(reference *r)
     double rec = 0, sparsity = 0, adversarial = 0;
     forward(r);
     for (int i = 0; i < B; i++) {
-        rec += squared(D, r->x[i], r->y[i]) * (double)c->unit / B;
+        rec += (double)row_weight[i] * squared(D, r->x[i], r->y[i]) * (double)c->unit / B;
         adversarial += energy(r, r->y[i]) / B;
         for (int j = 0; j < c->m; j++)
             sparsity += fabs(r->s[i][j]) / (B * c->m);
@@ -136,8 +160,7 @@ static double discriminator_loss(reference *r)
 {
     double sum = 0;
     for (int i = 0; i < B; i++)
-        sum += energy(r, r->x[i]) / B +
-               fmax(0, (double)r->cfg->margin - energy(r, r->y[i])) / B;
+        sum += energy(r, r->x[i]) / B + fmax(0, (double)r->cfg->margin - energy(r, r->y[i])) / B;
     return sum;
 }
 
@@ -166,14 +189,37 @@ static void fill(bench *w, reference *r, uint64_t seed)
     }
     for (int i = 0; i < B * D; i++)
         r->x[i / D][i % D] = w->x[i] = (float)test_normal(seed + 40, (uint64_t)i);
-    w->near = (sigah_graph){.sigma = 3, .beta = 0.7f, .D = w->GD, .K = w->GK, .norm = w->norm,
+    w->near = (sigah_graph){.sigma = 3,
+                            .neighbours = 0.5f,
+                            .beta = 0.7f,
+                            .D = w->GD,
+                            .K = w->GK,
+                            .norm = w->norm,
                             .row = w->graph_row};
-    w->cfg = (sigah_config){.d = D, .nbits = L, .m = M, .k = K, .leak = 0.2f, .unit = 0.3f,
-                            .sparsity = 0.8f, .graph = 0.5f, .adversarial = 0.9f, .margin = 1.5f,
+    w->cfg = (sigah_config){.d = D,
+                            .nbits = L,
+                            .m = M,
+                            .k = K,
+                            .leak = 0.2f,
+                            .unit = 0.3f,
+                            .sparsity = 0.8f,
+                            .graph = 0.5f,
+                            .adversarial = 0.9f,
+                            .margin = 1.5f,
                             .near = &w->near};
-    w->batch = (sigah_batch){.T = w->T, .bits = w->bits, .S = w->S, .dS = w->dS, .Y = w->Y,
-                             .R = w->R, .E = w->E, .dE = w->dE, .O = w->O, .dT = w->dT, .G = w->G,
-                             .row = w->row};
+    w->batch = (sigah_batch){.T = w->T,
+                             .bits = w->bits,
+                             .S = w->S,
+                             .dS = w->dS,
+                             .Y = w->Y,
+                             .R = w->R,
+                             .E = w->E,
+                             .dE = w->dE,
+                             .O = w->O,
+                             .dT = w->dT,
+                             .G = w->G,
+                             .row = w->row,
+                             .weight = row_weight};
     r->cfg = &w->cfg;
 }
 
@@ -279,7 +325,7 @@ Test(sigah, discriminator_on_both_sides_of_the_margin)
               "the margins do not part the rows: %d %d %d", active[0], active[1], active[2]);
 }
 
-/* With noise the generator sees bits, and what it is told about them reaches W as if they were T. */
+/* With noise the generator sees bits; what it is told about them reaches W as if they were T. */
 Test(sigah, noisy_bits_pass_their_gradient_on)
 {
     bench w, v;
@@ -299,7 +345,7 @@ Test(sigah, noisy_bits_pass_their_gradient_on)
     cr_assert(up > 0 && up < B * L);
     sigah_generator(&w.cfg, w.pp, B, w.x, &w.batch, w.gp, &w.losses);
 
-    /* The same generator on codes that are the bits: dT by differences of the loss by each of them.*/
+    /* The same generator on codes that are the bits: dT by differences of the loss by each. */
     for (int i = 0; i < B * L; i++) {
         const double h = 1e-3;
         double loss[2], t = (double)w.T[i], through = 1 - t * t;
@@ -322,8 +368,9 @@ Test(sigah, noisy_bits_pass_their_gradient_on)
                     for (int c = 0; c < D; c++)
                         y[c] += s * r.p[SIGAH_A][j * D + c];
                 }
-                loss[side] += squared(D, r.x[a], y) * (double)v.cfg.unit / B +
-                              (double)v.cfg.adversarial * energy(&r, y) / B;
+                loss[side] +=
+                    (double)row_weight[a] * squared(D, r.x[a], y) * (double)v.cfg.unit / B +
+                    (double)v.cfg.adversarial * energy(&r, y) / B;
             }
             loss[side] += (double)v.cfg.graph * graph_loss(&r);
         }

@@ -1,5 +1,5 @@
-/* test_sigah_train.c: SiGAH as a whole: where training goes wrong it says so, where it goes well its
- * codes are better than those it started from. */
+/* test_sigah_train.c: SiGAH as a whole: where training goes wrong it says so, where it goes well
+ * its codes are better than those it started from. */
 #include "support.h"
 
 #include "lbh.h"
@@ -98,7 +98,7 @@ Test(sigah_train, orthogonal_rows_stay_orthogonal)
         OK(lbh_encoder_set(enc, "steps=200,batch=64,orthogonal=1,noise=0,slope=1"));
         OK(lbh_encoder_train(enc, N, x));
         OK(lbh_encoder_linear(enc, A, b));
-        int n = L < D ? L : D; /* rows are orthogonal; columns where there are more bits than that */
+        int n = L < D ? L : D; /* rows are orthogonal; with more bits than dimensions, columns */
         double first = 0;
         for (int i = 0; i < n; i++)
             for (int j = 0; j <= i; j++) {
