@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh [--test] [--source]
 #
-#     --test    also what the tests need (Criterion, Python with numpy, h5py and FAISS)
+#     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS)
 #     --source  also what getting a FAISS from Debian's source package needs
 #
 # Prints nothing when everything is there. On a system without apt it names what it could not check
@@ -70,6 +70,7 @@ if [ $want_test = 1 ]; then
     need_package libcriterion-dev
     need_package python3-numpy
     need_package python3-h5py
+    need_package python3-yaml
     need_package python3-faiss
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0

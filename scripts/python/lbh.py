@@ -23,7 +23,7 @@ from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int64, 
 
 import numpy as np
 
-__all__ = ["Encoder", "Error", "InvalidArgument", "Cancelled", "build_index", "faiss_version",
+__all__ = ["Encoder", "Pipeline", "Error", "InvalidArgument", "Cancelled", "build_index", "faiss_version",
            "methods", "method_options", "reverse_bits", "version"]
 
 _EINVAL, _ECANCELLED = -1, -7
@@ -97,6 +97,15 @@ _FAISS_SIGNATURES = {
     "index_new": (c_int, POINTER(c_void_p), c_size_t, c_char_p),
     "index_build_codes": (c_int, POINTER(c_void_p), c_size_t, c_char_p, _N, _DATA),
     "index_set": (c_int, c_void_p, c_char_p), "index_save": (c_int, c_void_p, c_char_p),
+    "index_search_codes": (c_int, c_void_p, c_size_t, _N, _DATA, _N, _DATA, _DATA),
+    "index_accelerate": (c_int, POINTER(c_void_p)),
+    "pipeline_new": (c_int, POINTER(c_void_p), c_size_t, c_char_p, c_size_t),
+    "pipeline_free": (None, c_void_p), "pipeline_d": (c_size_t, c_void_p),
+    "pipeline_ntotal": (c_int64, c_void_p), "pipeline_set": (c_int, c_void_p, c_char_p),
+    "pipeline_train": (c_int, c_void_p, _N, _DATA), "pipeline_add": (c_int, c_void_p, _N, _DATA),
+    "pipeline_search": (c_int, c_void_p, _N, _DATA, _N, _DATA, _DATA),
+    "pipeline_save": (c_int, c_void_p, c_char_p),
+    "pipeline_load": (c_int, POINTER(c_void_p), c_char_p),
     "export_faiss": (c_int, _ENC, c_char_p, c_char_p, POINTER(_Rows), c_char_p),
 }
 
@@ -461,6 +470,74 @@ class Encoder:
             if pulled and pulled.error is not None:
                 raise pulled.error from error
             raise
+
+
+# ---- Pipelines ---------------------------------------------------------------------------------
+
+class Pipeline:
+    """Encoder, index and vectors to rescore by under one factory string, as "SGH64,BIVF1024,RFlat";
+    see lbh_pipeline.h. Needs no faiss module. metric: "l2" or "ip"."""
+
+    def __init__(self, d, factory, metric="l2"):
+        self._handle, self._lib = c_void_p(), _faiss_lib()
+        metric = {"l2": 0, "ip": 1}.get(metric, -1)
+        if metric < 0:
+            raise ValueError("metric is neither 'l2' nor 'ip'")
+        self._lib.lbh_pipeline_new(byref(self._handle), int(d), str(factory).encode(), metric)
+
+    @classmethod
+    def load(cls, path):
+        p = cls.__new__(cls)
+        p._handle, p._lib = c_void_p(), _faiss_lib()
+        p._lib.lbh_pipeline_load(byref(p._handle), os.fsencode(path))
+        return p
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self._lib.lbh_pipeline_free(self._handle)
+            self._handle = None
+
+    @property
+    def d(self):
+        return self._lib.lbh_pipeline_d(self._handle)
+
+    @property
+    def ntotal(self):
+        return self._lib.lbh_pipeline_ntotal(self._handle)
+
+    def _floats(self, x):
+        return np.ascontiguousarray(_rows(x, self.d), np.float32)
+
+    def train(self, x):
+        """Trains what is not trained yet; returns self."""
+        x = self._floats(x)
+        self._lib.lbh_pipeline_train(self._handle, len(x), x.ctypes.data)
+        return self
+
+    def add(self, x):
+        """Adds rows; their ids follow those that are there. Returns self."""
+        for _, block in _blocks(_rows(x, self.d)):
+            self._lib.lbh_pipeline_add(self._handle, len(block), block.ctypes.data)
+        return self
+
+    def set(self, **parameters):
+        """nprobe, k_factor, rescore, ... of the searches to come; returns self."""
+        text = ",".join(f"{name}={value}" for name, value in parameters.items())
+        self._lib.lbh_pipeline_set(self._handle, text.encode())
+        return self
+
+    def search(self, x, k):
+        """(distances, ids) of the k best for each row: float32 and int64, (n, k); id -1 where there
+        are fewer."""
+        x, k = self._floats(x), int(k)
+        distances = np.empty((len(x), max(k, 0)), np.float32)
+        ids = np.empty(distances.shape, np.int64)
+        self._lib.lbh_pipeline_search(self._handle, len(x), x.ctypes.data, k,
+                                      distances.ctypes.data, ids.ctypes.data)
+        return distances, ids
+
+    def save(self, path):
+        self._lib.lbh_pipeline_save(self._handle, os.fsencode(path))
 
 
 # ---- Functions ---------------------------------------------------------------------------------
