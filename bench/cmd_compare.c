@@ -368,7 +368,8 @@ const command command_compare = {
     "--base FILE --query FILE [--nbits N] [--methods LIST] [OPTIONS]",
     "LIST: names of methods (lsh,itq,sgh), each with options if wanted (sgh:steps=500:seed=7), and\n"
     "FAISS factory strings (PQ8, OPQ8,PQ8, ITQ64,LSH). ITQ, LSH and PQ stand for FAISS's at the same\n"
-    "number of bits. Without --methods: all methods that need no labels, and these three.\n"
+    "number of bits. Without --methods: lsh, itq, sgh, sigah and these three; with --labels itq, sgh,\n"
+    "itq-cca, ksh, sdh, jmlh, ITQ and PQ. 'all': every method that can train on what there is.\n"
     "NAME@decoder:refine=N ranks by the decoder's scores, after a search for better codes (N flips);\n"
     "auto does so for methods that were trained for it (sgh:score=decoder). --metric ip also sets\n"
     "the option metric=ip of methods that have it, unless LIST says otherwise.\n"

@@ -172,7 +172,8 @@ static int add_tokens(rival **list, int *count, const char *text)
     return rc;
 }
 
-static int add_defaults(rival **list, int *count, bool labelled)
+/* Every method that can train on what there is. */
+static int add_all(rival **list, int *count, bool labelled)
 {
     int rc = EXIT_OK;
     for (int i = 0; i < lbh_method_count() && rc == EXIT_OK; i++) {
@@ -183,12 +184,19 @@ static int add_defaults(rival **list, int *count, bool labelled)
     return rc ? rc : add_tokens(list, count, "LSH,ITQ,PQ");
 }
 
+/* Without --methods: the project's own encoders and those that everybody knows. */
+static const char *const usual = "lsh,itq,sgh,sigah,LSH,ITQ,PQ";
+static const char *const usual_labelled = "itq,sgh,itq-cca,ksh,sdh,jmlh,ITQ,PQ";
+
 int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int metric,
                bool labelled)
 {
     *list = NULL;
     *count = 0;
-    int rc = text ? add_tokens(list, count, text) : add_defaults(list, count, labelled);
+    if (!text)
+        text = labelled ? usual_labelled : usual;
+    int rc = strcmp(text, "all") == 0 ? add_all(list, count, labelled)
+                                      : add_tokens(list, count, text);
     for (int i = 0; i < *count && rc == EXIT_OK; i++) {
         rival *r = &(*list)[i];
         rc = is_method(r->name) ? split_settings(r) : expand(r, d, nbits);

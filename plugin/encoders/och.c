@@ -32,7 +32,7 @@ static const lbh_param params[] = {
     [OPT_BATCH] = {"batch", 256, 1, 65536, 1, NULL, "rows a step"},
     [OPT_ANCHORS] = {"anchors", 300, 2, 10000, 1, NULL, "anchors"},
     [OPT_PAIRS] = {"pairs", 64, 1, 10000, 1, NULL, "pairs of anchors that a row is compared on"},
-    [OPT_GAMMA] = {"gamma", 10, 1e-3, 1e4, 0, NULL, "steepness of the loss"},
+    [OPT_GAMMA] = {"gamma", 30, 1e-3, 1e4, 0, NULL, "steepness of the loss"},
     [OPT_RATE] = {"rate", 0.02, 0, 10, 0, NULL, "first step length, as a share of the size of W"},
     [OPT_MAX_TRAIN] = {"max_train", 100000, 1, 1e9, 1, NULL, "rows to learn from, at most"},
     {0},
