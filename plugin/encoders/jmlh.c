@@ -42,10 +42,13 @@ static const lbh_param params[] = {
     [OPT_LR] = {"lr", 0, 0, 10, 0, NULL,
                 "step size of Adam for all layers; 0: encoder_lr and head_lr"},
     [OPT_ENCODER_LR] = {"encoder_lr", 0.2, 1e-8, 100, 0, NULL,
-                        "step size of a layer of the encoder, divided by the root of its inputs"},
+                        "step size of a layer of the encoder, divided by the root of its inputs; beyond "
+                        "2000 steps it falls as 2000 / steps"},
     [OPT_HEAD_LR] = {"head_lr", 2e-3, 1e-8, 10, 0, NULL, "step size of the classifier"},
     [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
-    [OPT_LAMBDA] = {"lambda", 0.02, 0, 1e6, 0, NULL, "weight of KL(q || fair coins), per bit"},
+    [OPT_LAMBDA] = {"lambda", -1, -1, 1e6, 0, NULL,
+                    "weight of KL(q || fair coins), per bit; below 0: 0.02 for up to 12000 rows, in "
+                    "proportion to more, at most 0.1"},
     [OPT_ESTIMATOR] = {"estimator", JMLH_BIASED, 0, 2, 1, "biased|exact|straight_through",
                        "gradient through the neurons: derivative (eq. 6), difference, or passed on"},
     [OPT_NOISE] = {"noise", 1, 0, 1, 1, "none|uniform",
@@ -70,8 +73,8 @@ static const lbh_param params[] = {
 };
 
 static const lbh_preset presets[] = {
-    {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=0.02,qr=0"},
-    {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=0.02,qr=0"},
+    {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=-1,qr=0"},
+    {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=-1,qr=0"},
     {"qr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0.1"},
     {"nr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0"},
     {"code", "hidden1=0,hidden2=0,hidden3=0,relaxation=none,noise=none,estimator=biased,"
@@ -130,12 +133,22 @@ static int64_t choose_steps(const lbh_encoder *self, int64_t n)
     return steps < FEWEST ? FEWEST : steps > MOST ? MOST : steps;
 }
 
+/* Many rows take long trainings, in which classes fall into several codes unless KL is stronger. */
+static float choose_lambda(const lbh_encoder *self, int64_t n)
+{
+    double lambda = self->value[OPT_LAMBDA];
+    return (float)(lambda >= 0 ? lambda : 0.02 * fmin(5, fmax(1, (double)n / 12000)));
+}
+
 /* A layer of many inputs moves its outputs further with the same step: by n for n inputs that go
  * together, by sqrt(n) for inputs that do not. The encoder is faster than the classifier, so that
- * rows of a class gather in one code rather than the classifier learn all the codes of a class. */
+ * rows of a class gather in one code rather than the classifier learn all the codes of a class. Long
+ * trainings at that pace tear classes apart again, so the sum of the steps is held. */
 static void set_rates(const lbh_encoder *self, jmlh_setup *setup)
 {
-    double lr = self->value[OPT_LR], base = self->value[OPT_ENCODER_LR];
+    enum { FAST_STEPS = 2000 };
+    double lr = self->value[OPT_LR];
+    double base = self->value[OPT_ENCODER_LR] * fmin(1, FAST_STEPS / (double)setup->steps);
     for (int l = 0; l < setup->encoder.nlayers; l++)
         setup->encoder_rate[l] = lr > 0 ? lr : base / sqrt(setup->encoder.size[l]);
     setup->head_rate = lr > 0 ? lr : self->value[OPT_HEAD_LR];
@@ -147,7 +160,6 @@ static int learn(lbh_encoder *self, lbh_training *t)
     lbh_labelled all;
     jmlh_setup setup = {.cfg = {.estimator = (jmlh_estimator)choice(self, OPT_ESTIMATOR),
                                 .relaxed = choice(self, OPT_RELAXATION) != 0,
-                                .lambda = (float)o[OPT_LAMBDA],
                                 .penalty = (float)o[OPT_PENALTY]},
                         .batch = (int64_t)o[OPT_BATCH],
                         .cosine = choice(self, OPT_SCHEDULE) == 1,
@@ -164,6 +176,7 @@ static int learn(lbh_encoder *self, lbh_training *t)
     setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
     setup.encoder = jmlh_encoder(self);
     setup.head = head_of(self);
+    setup.cfg.lambda = choose_lambda(self, all.n);
     set_rates(self, &setup);
     lbh_mlp encoder, head, own_encoder, own_head;
     LBH_TRY(jmlh_learn(self, t, &setup, &encoder, &head));
