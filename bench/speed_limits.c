@@ -38,7 +38,10 @@ int limit_read(void *ctx)
 
 enum { CHAINS = 12 }; /* independent sums, enough to fill the pipelines */
 
-static uint64_t count_plain(int64_t rounds)
+#if defined(__x86_64__)
+__attribute__((target_clones("default", "popcnt")))
+#endif
+static uint64_t count_words(int64_t rounds)
 {
     uint64_t x[CHAINS], least[CHAINS], total = 0;
     for (int c = 0; c < CHAINS; c++)
@@ -54,21 +57,6 @@ static uint64_t count_plain(int64_t rounds)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("popcnt"))) static uint64_t count_popcnt(int64_t rounds)
-{
-    uint64_t x[CHAINS], least[CHAINS], total = 0;
-    for (int c = 0; c < CHAINS; c++)
-        x[c] = least[c] = sink + (uint64_t)c;
-    for (int64_t i = 0; i < rounds; i++)
-        for (int c = 0; c < CHAINS; c++) {
-            uint64_t bits = (uint64_t)__builtin_popcountll(x[c] ^ (uint64_t)i);
-            least[c] = bits < least[c] ? bits : least[c];
-        }
-    for (int c = 0; c < CHAINS; c++)
-        total += least[c];
-    return total;
-}
-
 __attribute__((target("avx512f,avx512vpopcntdq"))) static uint64_t count_avx512(int64_t rounds)
 {
     __m512i x[CHAINS], least[CHAINS], total = _mm512_setzero_si512();
@@ -93,10 +81,8 @@ static uint64_t count(double words)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512vpopcntdq"))
         return count_avx512((int64_t)(words / (8 * CHAINS)));
-    if (__builtin_cpu_supports("popcnt"))
-        return count_popcnt((int64_t)(words / CHAINS));
 #endif
-    return count_plain((int64_t)(words / CHAINS));
+    return count_words((int64_t)(words / CHAINS));
 }
 
 int limit_count(void *ctx)
