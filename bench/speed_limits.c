@@ -8,10 +8,17 @@
 #include <immintrin.h>
 #endif
 
+/* Not in builds with AddressSanitizer, whose run time the resolvers would come before. */
+#if defined(__x86_64__) && !defined(LBH_NO_CLONES)
+#define CLONES 1
+#else
+#define CLONES 0
+#endif
+
 /* Loops end here, so that the compiler has to do them. */
 static volatile uint64_t sink;
 
-#if defined(__x86_64__)
+#if CLONES
 __attribute__((target_clones("default", "avx2", "avx512f")))
 #endif
 static uint64_t read_words(int64_t n, const uint64_t *word)
@@ -38,7 +45,7 @@ int limit_read(void *ctx)
 
 enum { CHAINS = 12 }; /* independent sums, enough to fill the pipelines */
 
-#if defined(__x86_64__)
+#if CLONES
 __attribute__((target_clones("default", "popcnt")))
 #endif
 static uint64_t count_words(int64_t rounds)
