@@ -7,6 +7,7 @@
  *   hamming    rows of booleans, a byte a bit; FILE:train:codes packs them, least bit first
  *   jaccard    lists of items, refused, as is type = sparse
  * What lies in the file in one piece, in a type of ours, is mapped; the rest is read into memory. */
+#define _XOPEN_SOURCE 700
 #include "readers.h"
 
 #ifndef LBH_HAVE_HDF5
@@ -22,8 +23,13 @@ int read_hdf5(vectors *v, const char *path, const char *part)
 #else
 #include "hdf5_file.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* deflate makes at most 1032 bytes of one. */
 enum { RATIO = 1032 };
@@ -252,16 +258,10 @@ static int set_name(vectors *v, source *s, const char *part)
     return EXIT_OK;
 }
 
-int read_hdf5(vectors *v, const char *path, const char *part)
+static int read_set(vectors *v, source s, const char *path)
 {
-    source s = {-1, -1, -1, -1, -1, -1, NULL, ""};
-    int rc = set_name(v, &s, part);
-    if (rc == EXIT_OK)
-        rc = map_file(path, &v->map, &v->map_size);
-    if (rc)
-        return rc;
     hdf5_quiet();
-    rc = open_set(v, &s, path);
+    int rc = open_set(v, &s, path);
     if (s.plan >= 0)
         H5Pclose(s.plan);
     if (s.type >= 0)
@@ -273,5 +273,37 @@ int read_hdf5(vectors *v, const char *path, const char *part)
     if (s.file >= 0)
         H5Fclose(s.file);
     return rc;
+}
+
+/* libhdf5 reads past its memory where some numbers of a damaged file lie, and dies of it. So a child
+ * process reads first; what it survives we read ourselves. */
+static int try_apart(vectors *v, source s, const char *path)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child < 0)
+        return fail_errno("start a process to read", path);
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        read_set(v, s, path);
+        _exit(EXIT_OK); /* errors are raised by the parent, when it reads */
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status))
+        return fail("'%s' cannot be read: the file is damaged, and libhdf5 %s over it", v->name,
+                    WTERMSIG(status) == SIGKILL ? "was killed" : "crashed");
+    return EXIT_OK;
+}
+
+int read_hdf5(vectors *v, const char *path, const char *part)
+{
+    source s = {-1, -1, -1, -1, -1, -1, NULL, ""};
+    int rc = set_name(v, &s, part);
+    if (rc == EXIT_OK)
+        rc = map_file(path, &v->map, &v->map_size);
+    if (rc == EXIT_OK)
+        rc = try_apart(v, s, path);
+    return rc ? rc : read_set(v, s, path);
 }
 #endif

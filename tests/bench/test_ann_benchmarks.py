@@ -146,6 +146,21 @@ def test_refused(train, test):
     with open("magic.hdf5", "wb") as f:
         f.write(b"x" + good[1:])
     no("no HDF5 file", "magic.hdf5:train")
+    # Any bytes of the headers overwritten, of a file in one piece and of a compressed one: rows or
+    # an error, whatever becomes of libhdf5.
+    for options in {}, {"chunks": (20, D), "compression": "gzip"}:
+        write_set("a.hdf5", train[:50], test, "angular", **options)
+        with open("a.hdf5", "rb") as f:
+            good = f.read()
+        for _ in range(60):
+            bad = bytearray(good)
+            for at in rng.integers(8, 4500, size=3):
+                bad[at] = rng.choice([0, 255, rng.integers(256)])
+            with open("bad.hdf5", "wb") as f:
+                f.write(bad)
+            done = call("encode", "--model", "m.lbh", "--input", "bad.hdf5:train", "-o", "x.npy")
+            assert done.returncode in (0, 1), (done, bad)
+            assert done.returncode == 0 or done.stderr.count("\n") == 1, done.stderr
 
 
 # ---- Ground truth ------------------------------------------------------------------------------
