@@ -1,7 +1,8 @@
 """test_names.py SOURCE LBH: what the prose of the documents names exists.
 
 Links lead to files and headings of this tree; paths in `code` are there; `lbh COMMAND --option` is a
-command and an option of it; `lbh_function` is declared in a public header.
+command and an option of it; `lbh_function` is declared in a public header; figures of three places
+(".618") in docs/ stand in one of the two documents that say how they were measured.
 """
 import os
 import re
@@ -78,6 +79,18 @@ def check_functions(source, spans):
                 yield f"`{span}`: {name} is in no public header"
 
 
+def figures(text):
+    return set(re.findall(r"(?<![\w.])0?(\.\d{3})\b", text))
+
+
+def check_figures(source, document, text):
+    if document.startswith("docs/"):
+        measured = set.union(*(figures(docs.read(source, d)) for d in
+                               ("README.md", "plugin/encoders/README.md")))
+        for figure in sorted(figures(text) - measured):
+            yield f"{figure} is in no table of measurements"
+
+
 def main():
     source, lbh = sys.argv[1:3]
     bad = count = 0
@@ -86,7 +99,8 @@ def main():
         spans = [re.sub(r"\s+", " ", s) for s in re.findall(r"`([^`]+)`", text)]
         count += len(spans)
         for problem in (*check_links(source, document, text), *check_paths(source, spans),
-                        *check_commands(lbh, spans), *check_functions(source, spans)):
+                        *check_commands(lbh, spans), *check_functions(source, spans),
+                        *check_figures(source, document, text)):
             print(f"{document}: {problem}")
             bad += 1
     print(f"{count} names in the documents looked at, {bad} wrong")
