@@ -17,7 +17,11 @@ int ann_create(ann_file **f, const char *path)
     return ann_available();
 }
 
-void ann_text(ann_file *f, const char *name, const char *value) { (void)f, (void)name, (void)value; }
+void ann_text(ann_file *f, const char *name, const char *value)
+{
+    (void)f, (void)name, (void)value;
+}
+
 void ann_number(ann_file *f, const char *name, double value) { (void)f, (void)name, (void)value; }
 void ann_int(ann_file *f, const char *name, int64_t value) { (void)f, (void)name, (void)value; }
 void ann_bool(ann_file *f, const char *name, bool value) { (void)f, (void)name, (void)value; }
@@ -130,7 +134,8 @@ int ann_create(ann_file **file, const char *path)
     return EXIT_OK;
 }
 
-static void put_attribute(ann_file *f, const char *name, hid_t type, hid_t memory, const void *value)
+static void put_attribute(ann_file *f, const char *name, hid_t type, hid_t memory,
+                          const void *value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate2(f->file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -269,8 +274,8 @@ int ann_check_shape(const char *path, const char *name, int64_t n, int64_t d)
         H5Fclose(file);
     if (shape[0] == (hsize_t)n && shape[1] == (hsize_t)d)
         return EXIT_OK;
-    return fail("'%s' is another data set: its '%s' is %llu x %llu, not %lld x %lld; choose another "
-                "name (--ann-set) or directory", path, name, (unsigned long long)shape[0],
+    return fail("'%s' is another data set: its '%s' is %llu x %llu, not %lld x %lld; choose "
+                "another name (--ann-set) or directory", path, name, (unsigned long long)shape[0],
                 (unsigned long long)shape[1], (long long)n, (long long)d);
 }
 #endif

@@ -32,6 +32,14 @@ typedef struct export_job {
     float *query, *row; /* scratch: a vector each */
 } export_job;
 
+static bool is_set_name(const char *name)
+{
+    const char *p = name;
+    while (isalnum((unsigned char)*p) || *p == '.' || *p == '-')
+        p++;
+    return p > name && !*p && p - name <= 128;
+}
+
 int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args *rescore)
 {
     if (!a->dir)
@@ -47,8 +55,7 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
     if (rescore->mode == RESCORE_ALL)
         return fail_usage("--ann-benchmarks takes one way to rescore at a time, not all");
     /* Its website splits names at underscores. */
-    if (a->set && (!*a->set || a->set[strspn(a->set, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
-                                                     "UVWXYZ0123456789.-")] || strlen(a->set) > 128))
+    if (a->set && !is_set_name(a->set))
         return fail_usage("--ann-set '%s': a name is up to 128 letters, digits, dots and hyphens",
                           a->set);
     return EXIT_OK;
@@ -60,7 +67,8 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
 static void name_set(export_job *j)
 {
     const vectors *base = j->r->base;
-    const char *kind = j->augmented ? "mips" : distance_names[j->distance], *slash = strrchr(base->name, '/');
+    const char *kind = j->augmented ? "mips" : distance_names[j->distance];
+    const char *slash = strrchr(base->name, '/');
     char stem[129], tail[64];
     snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : base->name);
     stem[strcspn(stem, ".:@")] = '\0';
@@ -78,11 +86,11 @@ static void name_set(export_job *j)
 /* What the point in the plot is called: all parameters, so that no two files are the same. */
 static void name_run(const export_job *j, char *text, size_t size)
 {
-    static const char *const modes[] = {"", ",rescore=margin", ",rescore=decoder", ",rescore=float"};
+    static const char *const modes[] = {"none", "margin", "decoder", "float"};
     const ann_run *r = j->r;
     char rescore[96] = "";
     if (r->rescore.mode)
-        snprintf(rescore, sizeof rescore, "%s,k_factor=%g", modes[r->rescore.mode],
+        snprintf(rescore, sizeof rescore, ",rescore=%s,k_factor=%g", modes[r->rescore.mode],
                  r->rescore.k_factor);
     snprintf(text, size, "lbh-%s(%d,%s%s%s%s)", lbh_encoder_method(r->enc),
              lbh_encoder_nbits(r->enc), r->factory, r->parameters ? "," : "",

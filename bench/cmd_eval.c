@@ -100,8 +100,8 @@ static int open_inputs(eval_job *j)
         rc = fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
                         "neighbours: --score hamming, --metric l2 or ip");
     if (rc == EXIT_OK && a->truth && (a->metric == METRIC_LABEL || a->split))
-        rc = fail_usage("eval: --truth names the true neighbours of the queries in the base; it does "
-                        "not go with %s", a->split ? "--split" : "--metric label");
+        rc = fail_usage("eval: --truth names the true neighbours of the queries in the base; it "
+                        "does not go with %s", a->split ? "--split" : "--metric label");
     if (rc == EXIT_OK)
         rc = ann_check(&a->ann, a->metric, j->by_decoder, &a->rescore);
     if (rc == EXIT_OK)

@@ -29,7 +29,7 @@ static bool is_truth(const vectors *v, int64_t *n, int64_t *k)
     return *n && *k && reader_bytes(*n, *k, 8, &bytes) && bytes == v->map_size - 8;
 }
 
-/* Answers of a range search: int32 nq, total, then nq counts that sum up to total, ids, distances. */
+/* Answers of a range search: int32 nq, total, nq counts that sum up to total, ids, distances. */
 static bool is_range_truth(const vectors *v)
 {
     const unsigned char *p = v->map;
@@ -168,8 +168,9 @@ int read_bin(vectors *v, const char *path, const char *part)
     if (is_range_truth(v))
         return fail("'%s' holds the answers of a range search; lists of k nearest are wanted",
                     v->name);
-    return fail("'%s' (%zu bytes) is cut off, damaged or none of the .bin files that are understood: "
-                "word2vec, CIFAR-10 and CIFAR-100 batches, ground truth of big-ann-benchmarks",
+    return fail("'%s' (%zu bytes) is cut off, damaged or none of the .bin files that are "
+                "understood: word2vec, CIFAR-10 and CIFAR-100 batches, ground truth of "
+                "big-ann-benchmarks",
                 v->name, v->map_size);
 }
 

@@ -6,7 +6,7 @@
  *              |x - y|^2 = 2 (1 - cos)
  *   hamming    rows of booleans, a byte a bit; FILE:train:codes packs them, least bit first
  *   jaccard    lists of items, refused, as is type = sparse
- * What lies in the file in one piece, in a type of ours, is mapped; the rest is read into memory. */
+ * What lies in the file in one piece, in a type of ours, is mapped; the rest is read to memory. */
 #define _XOPEN_SOURCE 700
 #include "readers.h"
 
@@ -252,8 +252,9 @@ static int set_name(vectors *v, source *s, const char *part)
     s->as_codes = part ? strchr(part, ':') : NULL;
     size_t length = s->as_codes ? (size_t)(s->as_codes - part) : part ? strlen(part) : 0;
     if (!length || length >= sizeof s->name || (s->as_codes && strcmp(s->as_codes, ":codes") != 0))
-        return fail_usage("'%s': name a data set of the file: FILE:train, FILE:test, FILE:neighbors, "
-                          "FILE:distances; or FILE:train:codes, bits packed as codes", v->name);
+        return fail_usage("'%s': name a data set of the file: FILE:train, FILE:test, "
+                          "FILE:neighbors, FILE:distances; or FILE:train:codes, bits packed as "
+                          "codes", v->name);
     memcpy(s->name, part, length);
     return EXIT_OK;
 }
@@ -275,8 +276,8 @@ static int read_set(vectors *v, source s, const char *path)
     return rc;
 }
 
-/* libhdf5 reads past its memory where some numbers of a damaged file lie, and dies of it. So a child
- * process reads first; what it survives we read ourselves. */
+/* libhdf5 reads past its memory where some numbers of a damaged file lie, and dies of it. So a
+ * child process reads first; what it survives we read ourselves. */
 static int try_apart(vectors *v, source s, const char *path)
 {
     int status = 0;

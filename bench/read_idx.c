@@ -133,8 +133,8 @@ static int inflate_all(vectors *v, gzFile file)
     } else
         got = head;
     if (rc == EXIT_OK && got < bytes)
-        return fail("'%s' is cut off: its header says %lld rows of %d numbers, and %zu bytes follow",
-                    v->name, (long long)v->n, v->d, got);
+        return fail("'%s' is cut off: its header says %lld rows of %d numbers, and %zu bytes "
+                    "follow", v->name, (long long)v->n, v->d, got);
     if (rc == EXIT_OK && got == bytes)
         rc = inflate_to(v, file, &more, 1, &head); /* checks the checksum too */
     if (rc == EXIT_OK && (got > bytes || head))

@@ -42,7 +42,8 @@ int reader_open(vectors *v, char *path)
     }
     if (!r)
         return fail_usage("'%s': unknown kind of file; .fvecs .bvecs .ivecs .fbin .u8bin .i8bin "
-                          ".ibin .npy .hdf5 .bin .txt .vec and -ubyte[.gz] are understood", v->name);
+                          ".ibin .npy .hdf5 .bin .txt .vec and -ubyte[.gz] are understood",
+                          v->name);
     return r->open(v, path, part);
 }
 

@@ -14,7 +14,7 @@
  *                          word2vec's binary vectors; ground truth of big-ann-benchmarks (FILE or
  *                          FILE:ids, FILE:distances)
  *   .txt .vec              word vectors as text, of word2vec, fastText or GloVe
- *   .hdf5 .h5              FILE:NAME, a data set by name; see read_hdf5.c for those of ann-benchmarks
+ *   .hdf5 .h5              FILE:NAME, a data set by name; those of ann-benchmarks: read_hdf5.c
  * Sizes are checked against the length of the file when it is opened; the
  * dimension in front of each row, and NaN or infinity, when the row is read.
  */

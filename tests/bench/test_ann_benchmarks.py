@@ -95,15 +95,15 @@ def test_hamming():
     run("train", "--method", "itq", "--nbits", "16", "--base", "bits.npy", "-o", "m.lbh", "-q")
     assert (encode("bits.hdf5:train") == encode("bits.npy")).all()
     run("build", "--codes", "bits.hdf5:train:codes", "--index", "BFlat", "-o", "i.faiss", "-q")
-    run("search", "--index", "i.faiss", "--codes", "bits.hdf5:test:codes", "-k", "5", "-o", "ids.npy",
-        "--distances", "d.npy", "-q")
+    run("search", "--index", "i.faiss", "--codes", "bits.hdf5:test:codes", "-k", "5", "-o",
+        "ids.npy", "--distances", "d.npy", "-q")
     distances = (test[:, None] ^ train[None]).sum(2)
     assert (np.load("d.npy") == np.sort(distances, 1)[:, :5]).all()
     ids = np.load("ids.npy")
     assert (np.take_along_axis(distances, ids, 1) == np.load("d.npy")).all()
     write_set("two.hdf5", train.astype(np.uint8) * 2, test, "hamming", "bit")
-    refused("bits are 0 and 1", "build", "--codes", "two.hdf5:train:codes", "--index", "BFlat", "-o",
-            "x")
+    refused("bits are 0 and 1", "build", "--codes", "two.hdf5:train:codes", "--index", "BFlat",
+            "-o", "x")
 
 
 def test_refused(train, test):
@@ -132,9 +132,10 @@ def test_refused(train, test):
         f.create_dataset("huge", (2**40, 2**20), "f4", chunks=(1, 2**10))
         f.create_dataset("wide", (2, 2**40), "f4", chunks=(1, 2**10))
         f.create_dataset("late", (2**33, 64), "f4")
-    for name, words in {"train": "lists of items", "deep": "3 axes", "text": "type", "complex": "type",
-                        "empty": "no rows", "none": "axes", "group": "no data set",
-                        "gone": "no data set", "away": "no data set", "huge": "more than a file",
+    for name, words in {"train": "lists of items", "deep": "3 axes", "text": "type",
+                        "complex": "type", "empty": "no rows", "none": "axes",
+                        "group": "no data set", "gone": "no data set", "away": "no data set",
+                        "huge": "more than a file",
                         "wide": "too much", "late": "more than a file"}.items():
         no(words, "odd.hdf5:" + name)
     with open("a.hdf5", "rb") as f:
@@ -172,7 +173,8 @@ def test_truth(train, test):
     with h5py.File("a.hdf5", "a") as f:
         f["neighbors"], f["distances"] = near, np.take_along_axis(distances, near, 1)
     run("train", "--method", "itq", "--nbits", "32", "--base", "a.hdf5:train", "-o", "m.lbh", "-q")
-    base = ["eval", "--model", "m.lbh", "--base", "a.hdf5:train", "--query", "a.hdf5:test", "--json"]
+    base = ["eval", "--model", "m.lbh", "--base", "a.hdf5:train", "--query", "a.hdf5:test",
+            "--json"]
     computed = json.loads(run(*base, "--map-k", "100"))
     for truth in "a.hdf5:neighbors", "near.ivecs", "near.npy":
         if truth == "near.npy":
@@ -279,9 +281,10 @@ def test_export(train, test):
     dataset = f"base-1-{D}-euclidean"
     recall, ids, _ = check_export("out", dataset, "euclidean", "lbh-itq", "lbh-itq(64,BFlat)")
     assert abs(recall - document["recall"]["10@10"]) < 0.02, (recall, document["recall"])
-    run("build", "--model", "m.lbh", "--base", "base_1.npy", "--index", "BFlat", "-o", "i.faiss", "-q")
-    run("search", "--model", "m.lbh", "--index", "i.faiss", "--query", "query.npy", "-k", "10", "-o",
-        "ids.npy", "-q")
+    run("build", "--model", "m.lbh", "--base", "base_1.npy", "--index", "BFlat", "-o", "i.faiss",
+        "-q")
+    run("search", "--model", "m.lbh", "--index", "i.faiss", "--query", "query.npy", "-k", "10",
+        "-o", "ids.npy", "-q")
     assert (np.load("ids.npy") == ids).all()
     # Rescored by the vectors themselves: exact.
     run(*base, *out, "--rescore", "float", "--k-factor", "60")
@@ -297,8 +300,8 @@ def test_export(train, test):
     before = os.stat(f"out/data/{dataset}.hdf5").st_mtime_ns
     run(*base, *out)
     assert os.stat(f"out/data/{dataset}.hdf5").st_mtime_ns == before
-    refused("is another data set", "eval", "--model", "m.lbh", "--base", "base_1.npy@0:500", "--query",
-            "query.npy", *out, "--ann-set", dataset)
+    refused("is another data set", "eval", "--model", "m.lbh", "--base", "base_1.npy@0:500",
+            "--query", "query.npy", *out, "--ann-set", dataset)
     for words, options in {"hyphens": ["--ann-set", "a_b"], "not all": ["--rescore", "all"],
                            "true neighbours": ["--metric", "label"],
                            "are known": ["--ann-k", "200", "--map-k", "100"],
@@ -315,9 +318,9 @@ def test_export_of_other_distances(train, test):
     np.save("query.npy", test)
     base = np.load("base.npy")
     run("train", "--method", "itq", "--nbits", "64", "--base", "base.npy", "-o", "m.lbh", "-q")
-    document = json.loads(run("eval", "--model", "m.lbh", "--base", "base.npy", "--query", "query.npy",
-                              "--metric", "ip", "--json", "--ann-benchmarks", "out", "--rescore",
-                              "float", "--k-factor", "60"))
+    document = json.loads(run("eval", "--model", "m.lbh", "--base", "base.npy", "--query",
+                              "query.npy", "--metric", "ip", "--json", "--ann-benchmarks", "out",
+                              "--rescore", "float", "--k-factor", "60"))
     name = "lbh-itq(64,BFlat,rescore=float,k_factor=60)"
     recall, ids, _ = check_export("out", f"base-{D}-mips", "euclidean", "lbh-itq", name)
     assert recall == 1 and document["metric"] == "ip"
@@ -339,7 +342,8 @@ def test_export_of_other_distances(train, test):
 
 def main():
     centres = 3 * rng.standard_normal((10, D))
-    x = (centres[rng.integers(10, size=N + NQ)] + rng.standard_normal((N + NQ, D))).astype(np.float32)
+    x = centres[rng.integers(10, size=N + NQ)] + rng.standard_normal((N + NQ, D))
+    x = x.astype(np.float32)
     train, test = x[:N], x[N:]
     os.chdir(directory)
     write_set("a.hdf5", train, test, "euclidean")

@@ -156,7 +156,8 @@ Test(code_stats, many_rows)
     uint8_t *codes = calloc((size_t)n, 1);
     code_stats s;
     for (int64_t i = 0; i < n; i++) {
-        int a = test_uniform(3, (uint64_t)i) < 0.5, b = test_uniform(4, (uint64_t)i) < 0.75 ? a : !a;
+        int a = test_uniform(3, (uint64_t)i) < 0.5;
+        int b = test_uniform(4, (uint64_t)i) < 0.75 ? a : !a;
         codes[i] = (uint8_t)(a | b << 1);
     }
     cr_assert_eq(code_stats_compute(&s, n, 2, 1, codes), EXIT_OK);

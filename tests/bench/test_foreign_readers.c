@@ -100,8 +100,8 @@ static void refuse_beginnings(const char *name, const bytes *b)
     vectors v;
     for (size_t size = 0; size < b->size; size += size < 64 ? 1 : 7) {
         test_spit(test_tmp(name), b->data, size);
-        cr_assert_neq(vectors_open(&v, test_tmp(name)), EXIT_OK, "%zu of %zu bytes were taken", size,
-                      b->size);
+        cr_assert_neq(vectors_open(&v, test_tmp(name)), EXIT_OK, "%zu of %zu bytes were taken",
+                      size, b->size);
         cr_assert(*cli_error());
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""test_ann_module.py DIRECTORY: scripts/ann_benchmarks/lbh in DIRECTORY (the scripts), as the runner
-of ann-benchmarks uses it: behind a symbolic link among its algorithms, built from config.yml,
-queried one by one and in a batch. Exit code 77 without yaml."""
+"""test_ann_module.py DIRECTORY: scripts/ann_benchmarks/lbh in DIRECTORY (the scripts), as the
+runner of ann-benchmarks uses it: behind a symbolic link among its algorithms, built from
+config.yml, queried one by one and in a batch. Exit code 77 without yaml."""
 import importlib
 import itertools
 import os

@@ -1,6 +1,7 @@
 """faiss-lbh in ann-benchmarks: methods of learned binary codes, searched by Hamming distance in a
 FAISS index and ranked again by the vectors. Over lbh.py (on PYTHONPATH, beside this file, or in
-the source tree that this file lies in, also behind a symbolic link), so over liblbh and liblbh_faiss; no FAISS module."""
+the source tree that this file lies in, also behind a symbolic link), so over liblbh and
+liblbh_faiss; no FAISS module."""
 import ctypes
 import os
 import sys
