@@ -20,8 +20,8 @@
 #include <string.h>
 
 static const lbh_param params[] = {
-    [SIGAH_OPT_STEPS] = {"steps", 4000, 1, 1e9, 1, NULL, "gradient steps"},
-    [SIGAH_OPT_BATCH] = {"batch", 256, 1, 8192, 1, NULL, "rows a step, drawn with replacement"},
+    [SIGAH_OPT_STEPS] = {"steps", 5000, 1, 1e9, 1, NULL, "gradient steps"},
+    [SIGAH_OPT_BATCH] = {"batch", 512, 1, 8192, 1, NULL, "rows a step, drawn with replacement"},
     [SIGAH_OPT_LR] = {"lr", 0.01, 1e-8, 10, 0, NULL,
                       "step size of hash layer and generator (Adam)"},
     [SIGAH_OPT_LR_D] = {"lr_d", 0.001, 1e-8, 10, 0, NULL, "step size of the discriminator (Adam)"},
@@ -46,12 +46,12 @@ static const lbh_param params[] = {
                          "laplacian: width of the similarities, times the median squared distance"},
     [SIGAH_OPT_NEIGHBOURS] = {"neighbours", 0.02, 1e-4, 1, 0, NULL,
                               "embedding: effective neighbours of a row, as a share of the batch"},
-    [SIGAH_OPT_BETA] = {"beta", 8, 1e-3, 1e3, 0, NULL,
+    [SIGAH_OPT_BETA] = {"beta", 14, 1e-3, 1e3, 0, NULL,
                         "embedding: slope of the codes' similarities exp(beta t.t' / nbits)"},
     [SIGAH_OPT_ADVERSARIAL] =
-        {"adversarial", 0.01, 0, 1e6, 0, NULL,
+        {"adversarial", 0.1, 0, 1e6, 0, NULL,
          "weight of the synthetic rows' energy (lambda 3); 0: no discriminator"},
-    [SIGAH_OPT_MARGIN] = {"margin", 0.5, 0, 1e6, 0, NULL,
+    [SIGAH_OPT_MARGIN] = {"margin", 0.1, 0, 1e6, 0, NULL,
                           "energy up to which the discriminator pushes synthetic rows, times the "
                           "data's variance"},
     [SIGAH_OPT_HIDDEN] = {"hidden", 0.5, 1e-3, 16, 0, NULL,
@@ -79,8 +79,7 @@ static const lbh_param params[] = {
 static const lbh_preset presets[] = {
     /* as far as it can be known */
     {"paper", "noise=0,relative=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,"
-              "sparsity=0.001,"
-              "adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001"},
+              "sparsity=0.001,adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001"},
     {"relu", "activation=relu"},
     {"tanh", "activation=tanh"},
     {"sigmoid", "activation=sigmoid"},
@@ -90,7 +89,7 @@ static const lbh_preset presets[] = {
     {"no-sparsity", "sparsity=0"},
     {"narrow", "m_scale=0.5"},
     {"wide", "m_scale=4"},
-    {"small-margin", "margin=0.05"},
+    {"small-margin", "margin=0.02"},
     {"large-margin", "margin=2"},
     {"strong-adversarial", "adversarial=1"},
     {"strong-graph", "graph=1"},
