@@ -134,6 +134,30 @@ def main():
     assert all((algo.query(v, K) >= 0).all() for v in x[N:])
 
 
+def check_pipeline(directory):
+    """lbh.Pipeline by itself: other types of numbers, files, errors."""
+    import lbh
+    x = rng.standard_normal((N, D))
+    p = lbh.Pipeline(D, "ITQ32,BFlat,RFlat", "ip").train(x).add(x[:1000]).add(x[1000:])
+    assert p.ntotal == N and p.d == D
+    distances, ids = p.set(k_factor=N).search(x[:5], K)
+    products = x[:5].astype(np.float32) @ x.astype(np.float32).T
+    assert (ids == np.argsort(-products, 1)[:, :K]).all()
+    assert np.allclose(distances, -np.sort(-products, 1)[:, :K], atol=1e-4)
+    path = os.path.join(directory, "p.lbhp")
+    p.save(path)
+    q = lbh.Pipeline.load(path).set(k_factor=N)
+    assert (q.search(x[:5], K)[1] == ids).all()
+    for wrong in (lambda: lbh.Pipeline(D, "ITQ32,BFlat", "cosine"), lambda: p.search(x[:, 1:], K),
+                  lambda: lbh.Pipeline(D, "Nope32,BFlat"), lambda: p.set(nosuch=1)):
+        try:
+            wrong()
+        except ValueError:
+            continue
+        raise AssertionError("a bad argument was taken")
+
+
 with tempfile.TemporaryDirectory() as directory:
     make_package(directory)
     main()
+    check_pipeline(directory)
