@@ -44,7 +44,8 @@ static const lbh_param params[] = {
     [OPT_ENCODER_LR] = {"encoder_lr", 0.2, 1e-8, 100, 0, NULL,
                         "step size of a layer of the encoder, divided by the root of its inputs; beyond "
                         "2000 steps it falls as 2000 / steps"},
-    [OPT_HEAD_LR] = {"head_lr", 2e-3, 1e-8, 10, 0, NULL, "step size of the classifier"},
+    [OPT_HEAD_LR] = {"head_lr", 2e-3, 1e-8, 10, 0, NULL,
+                     "step size of the classifier; beyond 2000 steps it falls as 2000 / steps"},
     [OPT_SCHEDULE] = {"schedule", 1, 0, 1, 1, "constant|cosine", "course of the step size"},
     [OPT_LAMBDA] = {"lambda", -1, -1, 1e6, 0, NULL,
                     "weight of KL(q || fair coins), per bit; below 0: 0.02 for up to 12000 rows, in "
@@ -148,10 +149,11 @@ static void set_rates(const lbh_encoder *self, jmlh_setup *setup)
 {
     enum { FAST_STEPS = 2000 };
     double lr = self->value[OPT_LR];
-    double base = self->value[OPT_ENCODER_LR] * fmin(1, FAST_STEPS / (double)setup->steps);
+    double slower = fmin(1, FAST_STEPS / (double)setup->steps);
+    double base = self->value[OPT_ENCODER_LR] * slower;
     for (int l = 0; l < setup->encoder.nlayers; l++)
         setup->encoder_rate[l] = lr > 0 ? lr : base / sqrt(setup->encoder.size[l]);
-    setup->head_rate = lr > 0 ? lr : self->value[OPT_HEAD_LR];
+    setup->head_rate = lr > 0 ? lr : self->value[OPT_HEAD_LR] * slower;
 }
 
 static int learn(lbh_encoder *self, lbh_training *t)
