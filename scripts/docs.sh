@@ -14,8 +14,8 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cd "$(dirname "$0")/.."
 
-# Headers are plain comments, the first of a file with its name in front: made into Doxygen's form as
-# they are read, so that who reads the header sees no markup.
+# Headers have plain comments, which docs_filter.awk makes into Doxygen's form as they are
+# read: who reads the header sees no markup.
 {
     cat Doxyfile
     echo "OUTPUT_DIRECTORY = $out"

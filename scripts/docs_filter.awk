@@ -1,7 +1,7 @@
 #!/usr/bin/awk -f
 # docs_filter.awk: a public header as Doxygen wants it. The headers have plain comments: a reader of
 # the source sees no markup. Here
-#   - the first comment becomes that of the file, a comment above a declaration its documentation, and
+#   - the first comment becomes that of the file, one above a declaration its documentation, and
 #     one behind it on the same line as well;
 #   - "---- Title ----" becomes a group of that title;
 #   - indented lines stay as they are (examples, tables), unless they are a list of "- ";

@@ -33,7 +33,8 @@ def documents(source):
     """Paths, relative to the source tree."""
     found = ["README.md", "CONTRIBUTING.md", "c_api/README.md", "plugin/encoders/README.md"]
     for pattern in "docs/*.md", "scripts/*/README.md", "bench/*/README.md":
-        found += sorted(os.path.relpath(p, source) for p in glob.glob(os.path.join(source, pattern)))
+        paths = glob.glob(os.path.join(source, pattern))
+        found += sorted(os.path.relpath(p, source) for p in paths)
     return [d for d in found if os.path.exists(os.path.join(source, d))]
 
 

@@ -18,12 +18,13 @@ and with the library installed into a scratch prefix, so that lbh, pkg-config an
 
 Blocks that import faiss are skipped where Python has none.
 """
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import blocks as docs  # noqa: E402
@@ -96,6 +97,23 @@ int main(void)
     lbh_encoder_free(loaded);
     return rc || bad || ones == 0 || ones == 8 * (int)sizeof codes;
 }
+"""
+
+# Runs Python blocks, a JSON string a line, and answers each with what went wrong.
+SESSION = """
+import json, os, sys, traceback
+import numpy as np
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what blocks print
+data = np.load(".data.npz")
+names = {k: data[k] for k in ("base", "queries", "labels")}
+for line in sys.stdin:
+    wrong = ""
+    try:
+        exec(compile(json.loads(line), "block", "exec"), names)
+    except BaseException:
+        wrong = traceback.format_exc()
+    print(json.dumps(wrong), file=answers, flush=True)
 """
 
 
@@ -171,7 +189,7 @@ def install(build, prefix, faiss_root):
 
 class Runner:
     def __init__(self, source, build, faiss_root, scratch):
-        self.source, self.build = source, build
+        self.source, self.sessions = source, {}  # running Pythons, by directory
         self.env = install(build, os.path.join(scratch, "prefix"), faiss_root)
         self.env["PYTHONPATH"] = os.path.join(source, "scripts", "python")
         self.has_faiss = run([sys.executable, "-c", "import faiss"], "/", self.env).returncode == 0
@@ -210,17 +228,30 @@ class Runner:
         must(["./try.bin"], here, self.env)
 
     def python(self, block, here):
-        path = os.path.join(here, ".block.py")
-        session = os.path.join(here, ".session.py")  # what earlier blocks of the document did
-        if not os.path.exists(session):
-            with open(session, "w", encoding="utf-8") as file:
-                file.write("import numpy as np\ndata = np.load('.data.npz')\n"
-                           "base, queries, labels = (data[k] for k in "
-                           "('base', 'queries', 'labels'))\n")
-        with open(session, "a", encoding="utf-8") as file:
-            file.write(block.text)
-        shutil.copy(session, path)
-        must([sys.executable, path], here, self.env)
+        if here not in self.sessions:
+            with open(os.path.join(here, ".printed"), "w", encoding="utf-8") as printed:
+                self.sessions[here] = subprocess.Popen(
+                    [sys.executable, "-c", SESSION], cwd=here, env=self.env, text=True,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed)
+        session = self.sessions[here]
+        watch = threading.Timer(SECONDS, session.kill)
+        watch.start()
+        try:
+            session.stdin.write(json.dumps(block.text) + "\n")
+            session.stdin.flush()
+            answer = session.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        watch.cancel()
+        wrong = json.loads(answer) if answer else f"Python ended, or took {SECONDS} s"
+        if wrong:
+            raise RuntimeError(wrong)
+
+    def close(self):
+        for session in self.sessions.values():
+            session.stdin.close()
+            session.stdout.close()
+            session.wait()
 
 
 def main():
@@ -252,6 +283,7 @@ def main():
                         outcome, note = "failed", f": {error}"
                 counts[outcome] += 1
                 print(f"{outcome:8s}{block}{note}", flush=True)
+        runner.close()
     print(", ".join(f"{v} {k}" for k, v in counts.items()))
     return 1 if counts["failed"] or not counts["run"] else 0
 

@@ -17,7 +17,7 @@ def options_of(text):
 
 
 def flags(text):
-    """Options that mdoc text marks with Fl: -base for --base, o for -o; as names without dashes. One
+    """Options that mdoc text marks with Fl, -base for --base, o for -o, without dashes. One
     Fl may have several arguments: Fl q , Fl -quiet; Fl -base , -query Ar file."""
     found = set()
     for line in text.split("\n"):
