@@ -1,7 +1,7 @@
 """test_names.py SOURCE LBH: what the prose of the documents names exists.
 
 Links lead to files and headings of this tree; paths in `code` are there; `lbh COMMAND --option` is
-a command and an option of it; `lbh_function` is declared in a public header; figures of three places
+a command and an option of it; `lbh_function` is in a public header; figures of three places
 (".618") in docs/ stand in one of the two documents that say how they were measured.
 """
 import os
