@@ -49,8 +49,9 @@ static int open_train(contest *c, const compare_args *a)
         rc = fail("'%s' has dimension %d, '%s' has %d", c->train.name, c->train.d, c->base.name,
                   c->base.d);
     bool have = false;
-    if (rc == EXIT_OK && (a->labels || c->train.made))
-        rc = row_labels_open(&c->train_labels, a->labels, &c->train, &have);
+    const char *spec = !a->labels && !a->train ? a->base_labels : a->labels;
+    if (rc == EXIT_OK && (spec || c->train.made))
+        rc = row_labels_open(&c->train_labels, spec, &c->train, &have);
     if (rc == EXIT_OK && have)
         rc = labels_dense(&c->train_labels, NULL);
     return rc;
@@ -341,7 +342,8 @@ static int run(const command *self, int argc, char **argv)
          "what ranks the codes of rows that do not say so themselves (auto)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
          "flips that refine each base code where there is a decoder (0)", 0},
-        {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0, "labels of the training rows", 0},
+        {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0,
+         "labels of the training rows (those of the base, if it is what is learned from)", 0},
         {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
         {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
         {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,

@@ -70,8 +70,23 @@ Test(rivals, every_method_takes_part_unless_it_needs_labels)
     int count, unlabelled = 0;
     for (int i = 0; i < lbh_method_count(); i++)
         unlabelled += !lbh_method_needs_labels(lbh_method_name(i));
-    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, METRIC_L2, false), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, METRIC_L2, false), EXIT_OK);
     cr_assert_eq(count, unlabelled + 3);
+    rivals_free(r, count);
+    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, METRIC_L2, true), EXIT_OK);
+    cr_assert_eq(count, lbh_method_count() + 3);
+    rivals_free(r, count);
+}
+
+Test(rivals, the_usual_ones_are_there)
+{
+    rival *r;
+    int count, usual;
+    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, METRIC_L2, false), EXIT_OK);
+    usual = count;
+    rivals_free(r, count);
+    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, METRIC_LABEL, true), EXIT_OK);
+    cr_assert(usual > 3 && count > usual, "%d, with labels %d", usual, count);
     rivals_free(r, count);
 }
 
