@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NBITS = 64, QUERIES = 100, K = 10, TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2400 };
+enum { NBITS = 64, QUERIES = 100, K = 10, TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2500 };
 
 typedef struct tables {
     int64_t n, nq;
@@ -138,7 +138,7 @@ static int compare_answers(const tables *t, const char *what)
 
 /* ---- Inverted files ------------------------------------------------------------------------ */
 
-/* About 2,400 codes a list, as FAISS's guidelines have it: 4096 lists for ten million. */
+/* About 2,500 codes a list, as FAISS's guidelines have it: 4096 lists for ten million. */
 static int build_ivf(const speed_options *o, tables *t, int *nlist)
 {
     char factory[32], path[512], name[64];
