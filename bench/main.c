@@ -60,19 +60,20 @@ static int run(int argc, char **argv)
 }
 
 /* The OpenMP runtime lets idle threads spin. Where other programs want the same cores that makes
- * training ten times slower and more; waiting asleep costs next to nothing. The runtime reads its
- * environment before main(), hence the second start. What the user has set stays. */
-static void wait_asleep(char **argv)
+ * training ten times slower and more. Asleep at once, threads take longer to wake than many a loop
+ * runs (two of them trained no faster than one); after some ten microseconds both are fine. The
+ * runtime reads its environment before main(), hence the second start. What the user has set stays. */
+static void wait_briefly(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
         return;
-    if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
+    if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0 && setenv("GOMP_SPINCOUNT", "5000", 1) == 0)
         execv("/proc/self/exe", argv); /* returns only if it fails, and then we go on as we are */
 }
 
 int main(int argc, char **argv)
 {
-    wait_asleep(argv);
+    wait_briefly(argv);
     cli_catch_signals();
     int rc = run(argc, argv);
     progress_clear();

@@ -14,8 +14,6 @@ if [ $# -eq 0 ]; then
     # Named, so that the demonstration stays short whatever methods there are.
     set -- --base synthetic:n=100000,d=128 --nbits 64 --methods lsh,itq,sgh,LSH,ITQ,PQ
 fi
-# Threads that wait by spinning are ruinous on a machine with other work.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 echo "demo.sh: $lbh compare $*" >&2
 "$lbh" compare "$@"
 echo "demo.sh: \`$lbh --help\` lists what else there is; scripts/get_data.sh fetches public data sets" >&2

@@ -12,8 +12,9 @@ that a numpy.memmap larger than memory works. Errors of the library are lbh.Erro
 text; bad arguments are ValueError too.
 
 The libraries are looked for at $LBH_LIBRARY (a file or a directory), beside this file, in the build
-directory of this source tree, and where the system keeps libraries. OMP_WAIT_POLICY=passive, set
-before Python starts, keeps waiting threads from spinning where cores are shared.
+directory of this source tree, and where the system keeps libraries. OMP_WAIT_POLICY=passive and
+GOMP_SPINCOUNT=5000, set before Python starts, keep waiting threads from spinning where cores are
+shared.
 """
 import ctypes
 import ctypes.util

@@ -7,6 +7,7 @@ import os
 import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 import numpy as np  # noqa: E402
 
