@@ -218,7 +218,17 @@ int lbh_solve_spd(int k, int d, double *G, double ridge, double *B)
     return info ? lapack_failed("the Cholesky decomposition", info) : LBH_OK;
 }
 
-/* The normal equations by blocks: products in floats, their sums in doubles. */
+void lbh_add_normal(int n, int k, int d, const float *X, const float *Y, float *part, double *G,
+                    double *R)
+{
+    lbh_gemm_tn(k, k, n, 1, X, X, 0, part);
+    for (int64_t i = 0; i < (int64_t)k * k; i++)
+        G[i] += (double)part[i];
+    lbh_gemm_tn(k, d, n, 1, X, Y, 0, part);
+    for (int64_t i = 0; i < (int64_t)k * d; i++)
+        R[i] += (double)part[i];
+}
+
 int lbh_least_squares(int64_t n, int k, int d, const float *X, const float *Y, double ridge,
                       float *W)
 {
@@ -228,12 +238,7 @@ int lbh_least_squares(int64_t n, int k, int d, const float *X, const float *Y, d
     int rc = part && G && R ? LBH_OK : LBH_ENOMEM;
     for (int64_t i = 0; i < n && !rc; i += BLOCK) {
         int rows = n - i < BLOCK ? (int)(n - i) : BLOCK;
-        lbh_gemm_tn(k, k, rows, 1, X + i * k, X + i * k, 0, part);
-        for (int64_t j = 0; j < (int64_t)k * k; j++)
-            G[j] += (double)part[j];
-        lbh_gemm_tn(k, d, rows, 1, X + i * k, Y + i * d, 0, part);
-        for (int64_t j = 0; j < (int64_t)k * d; j++)
-            R[j] += (double)part[j];
+        lbh_add_normal(rows, k, d, X + i * k, Y + i * d, part, G, R);
     }
     if (!rc)
         rc = lbh_solve_spd(k, d, G, ridge * (double)n, R);

@@ -26,6 +26,11 @@ int lbh_random_rotation(int k, int d, uint64_t seed, uint64_t stream, float *Q);
  * destroyed. LBH_ENUMERIC if G + ridge I is not positive. */
 int lbh_solve_spd(int k, int d, double *G, double ridge, double *B);
 
+/* Adds n rows to normal equations: G[k * k] += X^T X, R[k * d] += X^T Y of X[n * k], Y[n * d]; the
+ * products in floats (part[k * max(k, d)] is scratch), their sums in doubles. */
+void lbh_add_normal(int n, int k, int d, const float *X, const float *Y, float *part, double *G,
+                    double *R);
+
 /* W[k * d] = argmin sum_i ||y_i - W^T x_i||^2 + ridge n ||W||^2 over rows X[n * k], Y[n * d].
  * LBH_ENOMEM, LBH_ENUMERIC if X^T X + ridge n I is not positive. */
 int lbh_least_squares(int64_t n, int k, int d, const float *X, const float *Y, double ridge,

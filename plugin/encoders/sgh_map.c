@@ -117,13 +117,7 @@ static void normal_equations(const sgh_run *r, const sgh_codes *k, float *part, 
     memset(R, 0, (size_t)L * (size_t)d * sizeof *R);
     for (int64_t i = 0; i < k->n; i += SGH_MAP_BLOCK) {
         int count = (int)(k->n - i < SGH_MAP_BLOCK ? k->n - i : SGH_MAP_BLOCK);
-        const float *B = k->B + i * L;
-        lbh_gemm_tn(L, L, count, 1, B, B, 0, part);
-        for (int64_t j = 0; j < (int64_t)L * L; j++)
-            N[j] += (double)part[j];
-        lbh_gemm_tn(L, d, count, 1, B, r->rows + i * d, 0, part);
-        for (int64_t j = 0; j < (int64_t)L * d; j++)
-            R[j] += (double)part[j];
+        lbh_add_normal(count, L, d, k->B + i * L, r->rows + i * d, part, N, R);
     }
 }
 

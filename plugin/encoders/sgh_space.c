@@ -12,6 +12,7 @@
 #include "core/blas.h"
 #include "core/linalg.h"
 #include "core/rng.h"
+#include "encoders/fit_decoder.h"
 #include "encoders/itq.h"
 #include "encoders/sgh.h"
 
@@ -215,48 +216,12 @@ int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r)
 
 /* ---- Out of the space ---------------------------------------------------------------------- */
 
-/* Adds the normal equations of one block: G += H1^T H1, R += H1^T T, H1 = (H, 1). */
-static void add_normal(int64_t n, int L, int d, const float *H, const float *T, float *part,
-                       double *G, double *R)
-{
-    int K = L + 1;
-    lbh_gemm_tn(K, K, (int)n, 1, H, H, 0, part);
-    for (int64_t i = 0; i < (int64_t)K * K; i++)
-        G[i] += (double)part[i];
-    lbh_gemm_tn(K, d, (int)n, 1, H, T, 0, part);
-    for (int64_t i = 0; i < (int64_t)K * d; i++)
-        R[i] += (double)part[i];
-}
-
-/* min over U, c of sum ||t - h U - c||^2: (L + 1) normal equations with a ridge of 1e-6 n, h as the
- * encoder gives it without noise. */
+/* The least-squares decoder of the codes that the encoder gives without noise. */
 int sgh_refit_decoder(lbh_training *t, sgh_run *r)
 {
-    int d = r->cfg.d, L = r->cfg.nbits, K = L + 1;
     float lo = r->cfg.coding == SGH_CODING_PM1 ? -1.0f : 0.0f;
-    int64_t widest = d > K ? d : K;
-    float *A = lbh_scratch_f(t, BLOCK, L), *H = lbh_scratch_f(t, BLOCK, K);
-    float *part = lbh_scratch_f(t, K, widest);
-    double *G = lbh_scratch(t, (int64_t)K * K, sizeof *G), *R = lbh_scratch(t, (int64_t)K * d, 8);
-    if (!A || !H || !part || !G || !R)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < r->n; i += BLOCK) {
-        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
-        const float *T = r->rows + i * d;
-        lbh_gemm_nt((int)count, L, d, 1, T, r->p.W, 0, A);
-        for (int64_t j = 0; j < count; j++) {
-            for (int k = 0; k < L; k++)
-                H[j * K + k] = A[j * L + k] + r->p.b[k] >= 0 ? 1.0f : lo;
-            H[j * K + L] = 1;
-        }
-        add_normal(count, L, d, H, T, part, G, R);
-    }
-    LBH_TRY(lbh_solve_spd(K, d, G, 1e-6 * (double)r->n, R));
-    for (int64_t i = 0; i < (int64_t)L * d; i++)
-        r->p.U[i] = (float)R[i];
-    for (int j = 0; j < d; j++)
-        r->p.c[j] = (float)R[(int64_t)L * d + j];
-    return LBH_OK;
+    return lbh_fit_decoder(t, r->n, r->cfg.d, r->rows, r->cfg.nbits, r->p.W, r->p.b, lo, r->p.U,
+                           r->p.c);
 }
 
 void sgh_expand(const sgh_run *r, int rows, const float *M, float *out)

@@ -11,6 +11,7 @@
 #include "core/blas.h"
 #include "core/linalg.h"
 #include "core/rng.h"
+#include "encoders/fit_decoder.h"
 #include "encoders/itq.h"
 #include "encoders/sigah.h"
 
@@ -168,48 +169,6 @@ int sigah_median_distance(lbh_training *t, const sigah_run *r, float *median)
 
 /* ---- Out of the space ---------------------------------------------------------------------- */
 
-/* Adds the normal equations of one block: G += H1^T H1, R += H1^T T, H1 = (H, 1). */
-static void add_normal(int64_t n, int L, int d, const float *H, const float *T, float *part,
-                       double *G, double *R)
-{
-    int K = L + 1;
-    lbh_gemm_tn(K, K, (int)n, 1, H, H, 0, part);
-    for (int64_t i = 0; i < (int64_t)K * K; i++)
-        G[i] += (double)part[i];
-    lbh_gemm_tn(K, d, (int)n, 1, H, T, 0, part);
-    for (int64_t i = 0; i < (int64_t)K * d; i++)
-        R[i] += (double)part[i];
-}
-
-/* min over U, c of sum ||t - h U - c||^2: (L + 1) normal equations with a ridge of 1e-6 n. */
-static int fit_decoder(lbh_training *t, const sigah_run *r, float *U, float *c)
-{
-    int d = r->cfg.d, L = r->cfg.nbits, K = L + 1;
-    int64_t widest = d > K ? d : K;
-    float *A = lbh_scratch_f(t, BLOCK, L), *H = lbh_scratch_f(t, BLOCK, K);
-    float *part = lbh_scratch_f(t, K, widest);
-    double *G = lbh_scratch(t, (int64_t)K * K, sizeof *G), *R = lbh_scratch(t, (int64_t)K * d, 8);
-    if (!A || !H || !part || !G || !R)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < r->n; i += BLOCK) {
-        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
-        const float *T = r->rows + i * d;
-        lbh_gemm_nt((int)count, L, d, 1, T, r->p[SIGAH_W], 0, A);
-        for (int64_t j = 0; j < count; j++) {
-            for (int k = 0; k < L; k++)
-                H[j * K + k] = A[j * L + k] + r->p[SIGAH_B][k] >= 0 ? 1.0f : -1.0f;
-            H[j * K + L] = 1;
-        }
-        add_normal(count, L, d, H, T, part, G, R);
-    }
-    LBH_TRY(lbh_solve_spd(K, d, G, 1e-6 * (double)r->n, R));
-    for (int64_t i = 0; i < (int64_t)L * d; i++)
-        U[i] = (float)R[i];
-    for (int j = 0; j < d; j++)
-        c[j] = (float)R[(int64_t)L * d + j];
-    return LBH_OK;
-}
-
 /* z = W t + b and x^ = (h U + c) V / scale + mean, with h = 2 bit - 1. */
 int sigah_leave_space(lbh_training *t, const sigah_run *r, sigah_model *model)
 {
@@ -217,7 +176,8 @@ int sigah_leave_space(lbh_training *t, const sigah_run *r, sigah_model *model)
     float *U = lbh_scratch_f(t, L, s), *c = lbh_scratch_f(t, 1, s);
     if (!U || !c)
         return LBH_ENOMEM;
-    LBH_TRY(fit_decoder(t, r, U, c));
+    LBH_TRY(lbh_fit_decoder(t, r->n, s, r->rows, L, r->p[SIGAH_W], r->p[SIGAH_B], -1, U,
+                            c));
     lbh_gemm_nn(L, d, s, r->scale, r->p[SIGAH_W], r->V, 0, model->W);
     lbh_gemm_nn(L, d, s, 1 / r->scale, U, r->V, 0, model->U);
     lbh_gemm_nn(1, d, s, 1 / r->scale, c, r->V, 0, model->c);
