@@ -197,7 +197,7 @@ static int64_t generation_of(const char *name, const char *base)
     for (int i = 0; i <= LBH_MEMBERS; i++) {
         size_t n = strlen(extensions[i]);
         if (strncmp(p + 1, extensions[i], n) == 0 &&
-            (p[1 + n] == '\0' || (p[1 + n] == '.' && strlen(p + 2 + n) == 6))) /* mkstemp's */
+            (p[1 + n] == '\0' || (p[1 + n] == '.' && strlen(p + 2 + n) == 6))) /* core/file.c's */
             return strtoll(digits, NULL, 10);
     }
     return -1;

@@ -1,4 +1,5 @@
 /* file.c: see file.h. */
+#define _DEFAULT_SOURCE /* getentropy */
 #define _XOPEN_SOURCE 700
 #include "core/file.h"
 
@@ -13,35 +14,53 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { SUFFIX = 6, ATTEMPTS = 100 };
+
 static int fail(lbh_file *file, const char *path, int error)
 {
-    int rc = lbh_error(LBH_EIO, "cannot write %s: %s", path, strerror(error ? error : EIO));
+    int rc = lbh_error(error == ENOMEM ? LBH_ENOMEM : LBH_EIO, "cannot write %s: %s", path,
+                       strerror(error ? error : EIO));
     lbh_file_discard(file);
     return rc;
 }
 
-/* The permissions a new file would get from open(). */
-static mode_t default_mode(void)
+/* Random letters and digits; the bias of the remainder does no harm. */
+static int random_suffix(char *text)
 {
-    mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    unsigned char random[SUFFIX];
+    if (getentropy(random, sizeof random))
+        return -1;
+    for (int i = 0; i < SUFFIX; i++)
+        text[i] = letters[random[i] % (sizeof letters - 1)];
+    return 0;
 }
 
-static int open_temporary(lbh_file *file, mode_t mode)
+/* Opens TARGET.XXXXXX, a name that was free. A new target gets the permissions that open() gives:
+ * asking for the umask would change it for a moment, for all threads. */
+static int open_temporary(lbh_file *file, const struct stat *old)
 {
-    size_t length = strlen(file->target) + sizeof ".XXXXXX";
-    file->temporary = malloc(length);
-    if (!file->temporary)
+    size_t length = strlen(file->target), size = length + 1 + SUFFIX + 1;
+    int fd = -1;
+    char *name = malloc(size);
+    if (!name)
         return -1;
-    snprintf(file->temporary, length, "%s.XXXXXX", file->target);
-    int fd = mkstemp(file->temporary);
+    snprintf(name, size, "%s.XXXXXX", file->target);
+    for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
+        if (random_suffix(name + length + 1))
+            break;
+        fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? 0600 : 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
     if (fd < 0) {
-        free(file->temporary);
-        file->temporary = NULL;
+        int error = errno;
+        free(name);
+        errno = error;
         return -1;
     }
-    if (fchmod(fd, mode)) { /* some file systems have no modes: what mkstemp gave will do */
+    file->temporary = name;
+    if (old && fchmod(fd, old->st_mode & 07777)) { /* some file systems have no modes: 0600 will do */
     }
     return fd;
 }
@@ -59,8 +78,8 @@ int lbh_file_create(lbh_file *file, const char *path)
     if (!file->target)
         return fail(file, path, errno);
     int fd = exists && !S_ISREG(st.st_mode)
-                 ? open(path, O_WRONLY)
-                 : open_temporary(file, exists ? st.st_mode & 07777 : default_mode());
+                 ? open(path, O_WRONLY | O_CLOEXEC)
+                 : open_temporary(file, exists ? &st : NULL);
     if (fd < 0)
         return fail(file, path, errno);
     file->stream = fdopen(fd, "wb");
@@ -76,7 +95,7 @@ int lbh_file_create(lbh_file *file, const char *path)
 static void sync_directory(const char *path)
 {
     char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY) : -1;
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
         close(fd);
