@@ -78,7 +78,8 @@ static int write_figure(const experiment *e, const char *path)
         legend[i] = e->list[i].name;
     for (int i = 0; i < e->nmethods * e->nbits; i++) {
         const curve *v = &e->curves[i];
-        series[i] = (svg_series){v->contender, v->label, v->n, v->x, v->y};
+        series[i] = (svg_series){.style = v->contender, .label = v->label, .n = v->n, .x = v->x,
+                                 .y = v->y};
     }
     const char *slash = strrchr(e->base.name, '/');
     snprintf(subtitle, sizeof subtitle, "%s, %lld x %d; mean over %lld rows",

@@ -151,7 +151,8 @@ static int write_svg(outfile *f, const rank_stats *s, const int64_t *rank, int n
             ball_x[nballs] = s->ball[h].recall;
             ball_y[nballs++] = s->ball[h].precision;
         }
-    svg_series series[] = {{0, "ranks", nranks, x[0], x[1]}, {1, "radius", nballs, ball_x, ball_y}};
+    svg_series series[] = {{.label = "ranks", .n = nranks, .x = x[0], .y = x[1]},
+                           {.style = 1, .label = "radius", .n = nballs, .x = ball_x, .y = ball_y}};
     svg_chart chart = {.title = "Precision against recall", .subtitle = subtitle,
                        .x_title = "recall", .y_title = "precision", .nlegend = 2,
                        .legend = legend, .nseries = nballs ? 2 : 1, .series = series};

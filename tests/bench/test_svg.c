@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SERIES(style_, n_, x_, y_)                                                                  \
+    {.style = style_, .label = "label", .n = n_, .x = x_, .y = y_}
+
 static svg_chart chart_of(int n, const svg_series *series, bool log_x)
 {
     static const char *const legend[] = {"one", "two"};
@@ -54,9 +57,10 @@ Test(svg, awkward_numbers)
 {
     static const double zero[] = {0, 0, 0}, one[] = {7}, large[] = {1, 1e9, 1e15},
                         small[] = {1e-12, 2e-12, 3e-12};
-    const svg_series cases[] = {{0, "a", 1, one, one},     {0, "a", 1, one, zero},
-                                {0, "a", 1, zero, one},    {0, "a", 3, large, small},
-                                {9, "a", 3, small, large}, {0, "a", 2, zero, zero}};
+    const svg_series cases[] = {SERIES(0, 1, one, one),     SERIES(0, 1, one, zero),
+                                SERIES(0, 1, zero, one),    SERIES(0, 3, large, small),
+                                SERIES(9, 3, small, large), SERIES(0, 2, zero, zero),
+                                SERIES(1000, 3, large, large)};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int log_x = 0; log_x <= 1; log_x++) {
             char *text = drawn(1, &cases[i], log_x);
@@ -73,7 +77,7 @@ Test(svg, awkward_numbers)
 Test(svg, axes)
 {
     static const double even[] = {2, 4, 6, 8}, ratio[] = {2, 20, 200, 2000}, up[] = {1, 2, 3, 4};
-    const svg_series s[] = {{0, "a", 4, even, up}, {1, "b", 4, ratio, up}};
+    const svg_series s[] = {SERIES(0, 4, even, up), SERIES(1, 4, ratio, up)};
     for (int i = 0; i < 2; i++) {
         char *text = drawn(1, &s[i], i == 1);
         double x[4], y[4];
@@ -92,7 +96,7 @@ Test(svg, labels_keep_apart)
     static const double y[][2] = {{9, 0}, {9, 0.01}, {9, 5}, {9, 5}, {9, 4.99}, {9, 8}};
     svg_series s[6];
     for (int i = 0; i < 6; i++)
-        s[i] = (svg_series){i % 2, "label", 2, x, y[i]};
+        s[i] = (svg_series)SERIES(i % 2, 2, x, y[i]);
     char *text = drawn(6, s, false);
     double last = -100, at;
     int seen = 0;
@@ -105,5 +109,76 @@ Test(svg, labels_keep_apart)
         last = at;
     }
     cr_assert_eq(seen, 6);
+    free(text);
+}
+
+/* Every axis has two numbers or more within it, rising, and round. */
+Test(svg, ticks)
+{
+    for (int kind = 0; kind < 8; kind++)
+        for (int i = 0; i < 2000; i++) {
+            bool log = kind & 1, fit = kind & 2, zero = kind & 4;
+            double low = pow(10, 12 * test_uniform(1, (uint64_t)i) - 6);
+            double high = low * (1 + pow(10, 6 * test_uniform(2, (uint64_t)i) - 3));
+            svg_axis a = svg_axis_of(low, high, log, fit, zero, 6);
+            cr_assert(a.low <= low * (1 + 1e-9) && a.high >= high * (1 - 1e-9));
+            cr_assert(!fit || log || !zero || a.low == 0);
+            double v, last = -INFINITY;
+            bool labelled;
+            int seen = 0;
+            for (int t = 0; svg_axis_tick(&a, t, &v, &labelled); t++) {
+                cr_assert(v > last, "%g after %g", v, last);
+                last = v;
+                seen += labelled && v >= a.low * (1 - 1e-9);
+                cr_assert(t < 400);
+            }
+            cr_assert(seen >= 2 && seen <= 16, "%g to %g: %d (kind %d)", low, high, seen, kind);
+            cr_assert(fabs(svg_axis_share(&a, a.low)) < 1e-9 &&
+                      fabs(svg_axis_share(&a, a.high) - 1) < 1e-9);
+        }
+}
+
+/* Whatever bytes a text has, what is written is UTF-8 without a character that means something. */
+Test(svg, escape)
+{
+    struct {
+        const char *in, *out;
+    } cases[] = {{"a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;"},
+                 {"\x01\n\x7f", "?" "??"},
+                 {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+                 {"\xff\xc3z\xc0\xaf", "??z??"},
+                 {"\xed\xa0\x80", "?" "??"},
+                 {"\xe2\x82", "??"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        svg_put_text(out, cases[i].in);
+        fclose(out);
+        cr_assert_str_eq(text, cases[i].out);
+        free(text);
+    }
+}
+
+/* A logarithmic y and the spread around points. */
+Test(svg, log_y)
+{
+    static const double x[] = {0.1, 0.5, 0.9}, y[] = {1e5, 1e3, 10}, low[] = {5e4, 1e3, 0},
+                        high[] = {2e5, 1e3, 20};
+    svg_series s = SERIES(3, 3, x, y);
+    s.low = low;
+    s.high = high;
+    svg_chart c = chart_of(1, &s, false);
+    c.log_y = c.fit_x = c.fit_y = true;
+    char *text = svg_chart_text(&c);
+    cr_assert_not_null(text, "%s", cli_error());
+    double px[4], py[4];
+    cr_assert_eq(points(text, 0, px, py), 3);
+    cr_assert(fabs(py[1] - py[0] - (py[2] - py[1])) < 0.3 && py[1] > py[0] + 50);
+    int spreads = 0;
+    for (const char *p = text; (p = strstr(p, "class=\"spread\"")) != NULL; p++)
+        spreads++;
+    cr_assert_eq(spreads, 1);
+    cr_assert(!strstr(text, "nan") && !strstr(text, "inf"));
     free(text);
 }
