@@ -42,7 +42,7 @@ need_package() {
 
 if ! have_command apt-get || ! have_command dpkg-query; then
     echo "setup.sh: no apt here; needed: a C and a C++ compiler, cmake, ninja or make, pkg-config," \
-         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, zlib, HDF5 (optional), FAISS with its C API; for the tests Criterion" >&2
+         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, inih, zlib, HDF5 (optional), FAISS with its C API; for the tests Criterion" >&2
     exit 0
 fi
 
@@ -58,6 +58,7 @@ need_package liblapacke-dev
 need_package libxxhash-dev
 need_package librandom123-dev
 need_package libcjson-dev
+need_package libinih-dev
 need_package zlib1g-dev
 need_package libhdf5-dev
 [ -n "${FAISS_ROOT:-}" ] || need_package libfaiss-dev

@@ -1,0 +1,96 @@
+/* bench_rival.c: names of rivals to FAISS's factory strings. See bench_rival.h.
+ *
+ *   faiss-lsh  random rotation to nbits dimensions, signs, Hamming distance
+ *   faiss-itq  FAISS's ITQ, Hamming distance
+ *   pq         product quantizer, 8 bits a sub-vector, asymmetric distance
+ *   opq        the same behind an optimised rotation
+ *   pqfs       4 bits a sub-vector, FAISS's fast scan
+ *   rabitq     one bit a dimension and 8 bytes of factors, behind a PCA to the dimensions left
+ *   sq         8 bits a dimension, behind a PCA to nbits / 8 dimensions
+ *   flat       the vectors themselves: exact search, the ceiling
+ * Where sub-vectors do not divide the dimension, zeros are put behind the vectors. */
+#include "bench_rival.h"
+
+#include "lbh.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool bench_is_rival(const char *name)
+{
+    static const char all[] = " " BENCH_RIVALS " ";
+    char wanted[64];
+    if (strlen(name) > 40 || strchr(name, ' ') || !*name)
+        return false;
+    snprintf(wanted, sizeof wanted, " %s ", name);
+    return strstr(all, wanted) != NULL;
+}
+
+bool bench_method_known(const char *name)
+{
+    for (int i = 0; i < lbh_method_count(); i++)
+        if (strcmp(lbh_method_name(i), name) == 0)
+            return true;
+    return bench_is_rival(name);
+}
+
+/* "Pad784," in front of what wants a multiple of m, or nothing. */
+static void pad(char *text, size_t room, int d, int64_t m)
+{
+    *text = '\0';
+    if (d % m)
+        snprintf(text, room, "Pad%lld,", (long long)((d + m - 1) / m * m));
+}
+
+static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
+{
+    char front[32];
+    bool fast = strcmp(name, "pqfs") == 0;
+    int64_t m = nbits / (fast ? 4 : 8);
+    if (nbits % 8 || (fast && nbits < 8))
+        return fail("%s: %lld bits are no whole number of bytes", name, (long long)nbits);
+    pad(front, sizeof front, d, m);
+    if (fast)
+        snprintf(out->factory, sizeof out->factory, "%sPQ%lldx4fs", front, (long long)m);
+    else if (strcmp(name, "pq") == 0)
+        snprintf(out->factory, sizeof out->factory, "%sPQ%lld", front, (long long)m);
+    else if (d >= m) /* OPQ's rotation may cut off the few dimensions that are left over */
+        snprintf(out->factory, sizeof out->factory, "OPQ%lld_%lld,PQ%lld", (long long)m,
+                 (long long)(d / m * m), (long long)m);
+    else
+        return fail("opq: %lld sub-vectors of %d dimensions", (long long)m, d);
+    return EXIT_OK;
+}
+
+int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits)
+{
+    *out = (rival_recipe){.nbits = nbits};
+    char front[32] = "";
+    if (nbits > d)
+        snprintf(front, sizeof front, "Pad%lld,", (long long)nbits);
+    if (strcmp(name, "faiss-lsh") == 0) {
+        out->hamming = true;
+        snprintf(out->factory, sizeof out->factory, "RR%lld,LSH", (long long)nbits);
+    } else if (strcmp(name, "faiss-itq") == 0) {
+        out->hamming = true;
+        snprintf(out->factory, sizeof out->factory, "%sITQ%lld,LSH", front, (long long)nbits);
+    } else if (strcmp(name, "flat") == 0) {
+        out->nbits = 32 * (int64_t)d;
+        snprintf(out->factory, sizeof out->factory, "Flat");
+    } else if (strcmp(name, "sq") == 0) {
+        int64_t dims = nbits / 8 < d ? nbits / 8 : d;
+        if (dims < 1)
+            return fail("sq: %lld bits are less than a byte", (long long)nbits);
+        out->nbits = 8 * dims;
+        snprintf(out->factory, sizeof out->factory, "PCA%lld,SQ8", (long long)dims);
+    } else if (strcmp(name, "rabitq") == 0) {
+        int64_t dims = nbits - 64 < d ? nbits - 64 : d;
+        if (dims < 8)
+            return fail("rabitq: 64 of %lld bits are its factors, and fewer than 8 are left for "
+                        "the vector", (long long)nbits);
+        out->nbits = dims + 64;
+        snprintf(out->factory, sizeof out->factory, "PCAR%lld,RaBitQ", (long long)dims);
+    } else
+        return quantizer(out, name, d, nbits);
+    return EXIT_OK;
+}
