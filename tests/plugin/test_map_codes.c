@@ -7,6 +7,7 @@
 #include "lbh.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,4 +219,45 @@ Test(map_codes, inner_product_codes_find_long_items)
     double ip = recall_of("steps=1500,metric=ip", x, q);
     cr_assert(ip > l2 + 0.1, "recall 10@100: %g for L2 codes, %g for inner product codes", l2, ip);
     free(x), free(q);
+}
+
+/* Mean squared error of the decoded items, and of its part along the item. */
+static void decoder_errors(const char *along, const float *x, double *all, double *part)
+{
+    lbh_encoder *enc;
+    static uint8_t codes[ITEMS * BITS / 8];
+    float *rebuilt = malloc(sizeof *rebuilt * ITEMS * DIMS);
+    char options[100];
+    snprintf(options, sizeof options, "metric=ip,score=decoder,alternations=12,along=%s", along);
+    cr_assert_eq(lbh_encoder_new(&enc, "sgh", DIMS, BITS), LBH_OK);
+    cr_assert_eq(lbh_encoder_set(enc, options), LBH_OK, "%s", lbh_last_error());
+    cr_assert_eq(lbh_encoder_train(enc, ITEMS, x), LBH_OK, "%s", lbh_last_error());
+    cr_assert_eq(lbh_encoder_encode(enc, ITEMS, x, codes), LBH_OK);
+    cr_assert_eq(lbh_encoder_decode(enc, ITEMS, codes, rebuilt), LBH_OK);
+    *all = *part = 0;
+    for (int i = 0; i < ITEMS; i++) {
+        double error = 0, length = 0, inside = 0;
+        for (int j = 0; j < DIMS; j++) {
+            double v = x[i * DIMS + j], e = v - (double)rebuilt[i * DIMS + j];
+            error += e * e;
+            length += v * v;
+            inside += e * v;
+        }
+        *all += error / ITEMS;
+        *part += inside * inside / length / ITEMS;
+    }
+    lbh_encoder_free(enc);
+    free(rebuilt);
+}
+
+Test(map_codes, the_error_along_the_item_can_weigh_more)
+{
+    float *x = heavy_tailed(ITEMS, 3);
+    double plain, plain_along, weighted, weighted_along;
+    decoder_errors("0", x, &plain, &plain_along);
+    decoder_errors("8", x, &weighted, &weighted_along);
+    cr_assert(weighted_along < 0.6 * plain_along, "along the item: %g, weighted %g", plain_along,
+              weighted_along);
+    cr_assert(weighted > 0.98 * plain, "in all: %g, weighted %g", plain, weighted);
+    free(x);
 }
