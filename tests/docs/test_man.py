@@ -1,6 +1,10 @@
-"""test_man.py MANPAGE LBH: the manual page has every command and option that --help has, in the
-section of the command, in its synopsis or among the options of several commands; and no other."""
+"""test_man.py MANPAGE PAGES LBH: the manual page has every command and option that --help has, in the
+section of the command, in its synopsis or among the options of several commands; and no other. The
+page of each command, PAGES/lbh-COMMAND.1, has that command's options, all of them and no other, and
+the line that --help has for it. Where groff is, no page gives it cause for a warning."""
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -47,12 +51,43 @@ def parts(page):
     return usages, common, sections
 
 
+def problems_of_page(path, lbh, command, summary):
+    """What is wrong with a command's own page."""
+    if not os.path.exists(path):
+        return [f"{command}: no page {path}"]
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    known = options_of(help_of(lbh, command))
+    described = flags(page)
+    names = set(known) | set(known.values())
+    problems = [f"{command}: its page lacks --{o}" for o, short in known.items()
+                if o not in described and short not in described]
+    problems += [f"{command}: its page has {o}, which it has not" for o in described - names]
+    if summary.lower() not in page.lower():
+        problems.append(f"{command}: its page does not say \"{summary}\"")
+    if ".Sx " in page.replace(".Sx DESCRIPTION", ""):
+        problems.append(f"{command}: its page refers to a part that it has not")
+    return problems
+
+
+def warnings_of(path):
+    if not shutil.which("groff"):
+        return []
+    told = subprocess.run(["groff", "-mdoc", "-Tutf8", "-ww", "-Kutf8", path], capture_output=True,
+                          text=True, check=False).stderr
+    return [line for line in told.splitlines() if "can't break line" not in line]
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         usages, common, sections = parts(file.read())
-    lbh, problems, count, everything = sys.argv[2], [], 0, set()
-    commands = re.findall(r"^  (\w+)  ", help_of(lbh).split("Commands:")[1], re.M)
+    pages, lbh = sys.argv[2:4]
+    problems, count, everything = warnings_of(sys.argv[1]), 0, set()
+    summaries = dict(re.findall(r"^  (\w+)  +(.+)$", help_of(lbh).split("Commands:")[1], re.M))
+    commands = list(summaries)
     for command in commands:
+        path = os.path.join(pages, f"lbh-{command}.1")
+        problems += problems_of_page(path, lbh, command, summaries[command]) + warnings_of(path)
         if command not in sections:
             problems.append(f"no section of the command {command}")
         if command not in usages:

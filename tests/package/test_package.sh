@@ -11,7 +11,7 @@ cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; e
 for file in bin/lbh include/lbh.h include/lbh_scan.h include/lbh_mih.h include/lbh_faiss.h \
     "$libdir/liblbh.so" "$libdir/liblbh.a" \
     "$libdir/liblbh_faiss.so" "$libdir/liblbh_faiss.a" "$libdir/pkgconfig/lbh.pc" \
-    share/man/man1/lbh.1; do
+    share/man/man1/lbh.1 share/man/man1/lbh-train.1; do
     [ -s "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 "$prefix/bin/lbh" --version
