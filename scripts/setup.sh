@@ -2,19 +2,21 @@
 # setup.sh: installs, with apt, the Debian packages that the other scripts need and that are not
 # there yet. Usage:
 #
-#   scripts/setup.sh [--test] [--source]
+#   scripts/setup.sh [--test] [--fuzz] [--source]
 #
 #     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS)
+#     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
 #     --source  also what getting a FAISS from Debian's source package needs
 #
 # Prints nothing when everything is there. On a system without apt it names what it could not check
 # and leaves the rest to the build, which says itself what it misses.
 set -euo pipefail
 
-want_test=0 want_source=0
+want_test=0 want_fuzz=0 want_source=0
 for arg in "$@"; do
     case $arg in
     --test) want_test=1 ;;
+    --fuzz) want_fuzz=1 ;;
     --source) want_source=1 ;;
     *)
         sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0" >&2
@@ -74,6 +76,12 @@ if [ $want_test = 1 ]; then
     need_package python3-yaml
     need_package python3-faiss
 fi
+if [ $want_fuzz = 1 ]; then
+    need_tool clang clang
+    # Only a clang that is there says which libraries (libFuzzer, sanitizers) are its own.
+    version=$(clang -dumpversion 2>/dev/null || true)
+    [ -z "$version" ] || need_package "libclang-rt-${version%%.*}-dev"
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 as_root=()
@@ -97,3 +105,4 @@ apt install --no-install-recommends "${missing[@]}" || {
     echo "setup.sh: could not install ${missing[*]} (see above)" >&2
     exit 1
 }
+if [ $want_fuzz = 1 ] && [ -z "$version" ]; then exec "$0" --fuzz; fi
