@@ -153,7 +153,7 @@ int options_parse(const command *self, const option_def *defs, int argc, char **
     char letters[2 * MAX_OPTIONS + 4] = ":h";
     bool seen[MAX_OPTIONS] = {false};
     int count = 0;
-    for (; defs[count].kind != OPT_END && count < MAX_OPTIONS; count++) {
+    for (; count < MAX_OPTIONS && defs[count].kind != OPT_END; count++) {
         int has_arg = defs[count].kind == OPT_FLAG ? no_argument : required_argument;
         long_options[count] = (struct option){defs[count].name, has_arg, NULL, LONG_BASE + count};
         if (defs[count].letter)

@@ -127,7 +127,7 @@ void fl_local_search_quantizer(FILE *f, const fl_quantizer *q)
         fl_u64(f, 8);
     fl_bool(f, 1); /* trained */
     fl_floats(f, q->codebooks, (uint64_t)q->m * 256 * (uint64_t)q->d);
-    fl_i32(f, q->search_type);
+    fl_i32(f, (int32_t)q->search_type);
     fl_f32(f, q->norm_min);
     fl_f32(f, q->norm_max);
     fl_u64(f, 256);                           /* K */
