@@ -2,20 +2,23 @@
 # setup.sh: installs, with apt, the Debian packages that the other scripts need and that are not
 # there yet. Usage:
 #
-#   scripts/setup.sh [--test] [--fuzz] [--source]
+#   scripts/setup.sh [--test] [--fuzz] [--lint] [--source]
 #
-#     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS)
+#     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS; doxygen, groff)
 #     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
+#     --lint    also what scripts/lint.sh, check_builds.sh and coverage.sh need (clang, clang-tidy,
+#               cppcheck, gcovr)
 #     --source  also what getting a FAISS from Debian's source package needs
 #
 # Prints nothing when everything is there. On a system without apt it names what it could not check
 # and leaves the rest to the build, which says itself what it misses.
 set -euo pipefail
 
-want_test=0 want_fuzz=0 want_source=0
+want_test=0 want_fuzz=0 want_lint=0 want_source=0
 for arg in "$@"; do
     case $arg in
     --test) want_test=1 ;;
+    --lint) want_lint=1 ;;
     --fuzz) want_fuzz=1 ;;
     --source) want_source=1 ;;
     *)
@@ -75,6 +78,15 @@ if [ $want_test = 1 ]; then
     need_package python3-h5py
     need_package python3-yaml
     need_package python3-faiss
+    need_tool doxygen doxygen
+    need_tool groff groff-base
+fi
+if [ $want_lint = 1 ]; then
+    need_tool clang clang
+    need_package libomp-dev # its OpenMP
+    need_tool clang-tidy clang-tidy
+    need_tool cppcheck cppcheck
+    need_tool gcovr gcovr
 fi
 if [ $want_fuzz = 1 ]; then
     need_tool clang clang
