@@ -276,8 +276,15 @@ static int read_set(vectors *v, source s, const char *path)
     return rc;
 }
 
-/* libhdf5 reads past its memory where some numbers of a damaged file lie, and dies of it. So a
- * child process reads first; what it survives we read ourselves. */
+/* Seconds of computing after which a file of that size is not being read but has caught libhdf5 in
+ * a circle. */
+static rlim_t patience(size_t file_size)
+{
+    return 10 + (rlim_t)(file_size / 10000000);
+}
+
+/* libhdf5 reads past its memory where some numbers of a damaged file lie, and dies of it, or never
+ * ends. So a child process reads first; what it survives we read ourselves. */
 static int try_apart(vectors *v, source s, const char *path)
 {
     int status = 0;
@@ -285,15 +292,20 @@ static int try_apart(vectors *v, source s, const char *path)
     if (child < 0)
         return fail_errno("start a process to read", path);
     if (child == 0) {
+        rlim_t seconds = patience(v->map_size);
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
         read_set(v, s, path);
         _exit(EXIT_OK); /* errors are raised by the parent, when it reads */
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    if (WIFSIGNALED(status))
+    int killer = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (killer || WEXITSTATUS(status) != EXIT_OK)
         return fail("'%s' cannot be read: the file is damaged, and libhdf5 %s over it", v->name,
-                    WTERMSIG(status) == SIGKILL ? "was killed" : "crashed");
+                    killer == SIGXCPU   ? "found no end"
+                    : killer == SIGKILL ? "was killed"
+                                        : "crashed");
     return EXIT_OK;
 }
 

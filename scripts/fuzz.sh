@@ -119,7 +119,10 @@ fuzz_one() { # target
                 END {print n ? n : m + 0}' "$log")
     total=$((total + runs))
     printf '%-20s %12d executions%s\n' "$1" "$runs" "$([ $status = 0 ] || echo '  FAILED')"
-    [ $status = 0 ] && return
+    if [ $status = 0 ]; then
+        rm -rf "$build/crashes/$1" # of child processes, if any
+        return
+    fi
     failed=1
     grep -E -A12 'ERROR:|runtime error|does not hold|SUMMARY' "$log" | tail -n 40 >&2
     say "$1: failed; the input: $(ls -t "$build/crashes/$1"/* 2>/dev/null | head -n 1), the log: $log"

@@ -80,6 +80,31 @@ static void models(void)
     }
 }
 
+/* Names of options, choices and presets as words of a dictionary. */
+static void dictionary(const char *name, const char *before, const char *after)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *out = fopen(path, "w");
+    const char *preset, *text;
+    lbh_param p;
+    for (int i = 0; out && i < lbh_method_count(); i++) {
+        const char *method = lbh_method_name(i);
+        fprintf(out, "\"%s\"\n", method);
+        for (int j = 0; lbh_method_param(&p, method, j) == LBH_OK; j++) {
+            fprintf(out, "\"%s%s%s\"\n", before, p.name, after);
+            for (const char *c = p.choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
+                fprintf(out, "\"%.*s\"\n", (int)strcspn(c, "|"), c);
+        }
+        for (int j = 0; lbh_method_preset(&preset, &text, method, j) == LBH_OK; j++)
+            fprintf(out, "\"preset=%s\"\n", preset);
+    }
+    if (!out || fclose(out) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
 static void hash(size_t code_size, const int64_t *labels, int substrings, const char *name)
 {
     lbh_mih *mih = NULL;
@@ -131,6 +156,8 @@ int main(int argc, char **argv)
     mkdir(directory, 0777);
     make_data();
     models();
+    dictionary("encoder_options.dict", "", "=");
+    dictionary("model.dict", "option.", " ");
     hash(4, NULL, 0, "short");
     hash(4, ids, 2, "ids");
     hash(16, NULL, 5, "long");

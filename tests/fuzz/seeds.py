@@ -137,6 +137,46 @@ def strings():
         put("npy_file", str(kind), bytes([kind, 4, 3]) + array)
 
 
+def results():
+    presets = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/presets")
+    for name in sorted(os.listdir(presets)):
+        with open(os.path.join(presets, name), "rb") as file:
+            put("bench_spec", name, file.read())
+    head = b'{"format":"lbh-bench 1","key":'
+    for i, text in enumerate((head + b'"a","ok":true,"recall":0.5}\n' + head + b'"a","ok":false}\n',
+                              head + b'"b","error":"x"}\n' + head + b'"c","x":[1,{"y":null}]}\nno\n',
+                              b'{"format":"lbh-bench 2"}\n' + head)):
+        put("result_lines", str(i), text)
+
+
+def dictionaries():
+    """Words of the small languages, one a line, as libFuzzer reads them."""
+    numbers = "0 1 -1 2147483647 2147483648 9223372036854775807 1e400 nan inf 0x1p-1 .5 +3"
+    words = {
+        "labels": numbers + " label labels class target category , | : # \\x0a \\x22",
+        "words": numbers + " \\x0a \\x09",
+        "npy": "descr fortran_order shape True False ' ( ) , { } <f4 <f8 |u1 |b1 <i8 >f4",
+        "specs": numbers + " @ : n= d= queries= learn= clusters= seed= decay= part= base query"
+                 " queries-per-class= train-per-class= classes= ,",
+        "factories": numbers + " BFlat BIVF BHNSW BHash _HNSW x IDMap, IDMap2, ,IDMap RFlat RSQ8"
+                     " sgh itq lsh itq-cca ( ) = ,",
+        "search_params": numbers + " nprobe= max_codes= use_heap= efSearch= efConstruction= nflip="
+                         " quantizer_ rescore= none margin decoder float k_factor= margin_factor= ,",
+        "export_options": numbers + " nlist= nprobe= metric= norms= refine= l2 ip none byte float ,",
+        "pipeline_manifest": numbers + " metric parameters generation file lbh faiss vectors.npy"
+                             " scale.npy ids.npy end \\x0a",
+        "bench_spec": numbers + " [bench] [data [method [published ] = : # ; k at map_k map_at answers"
+                      " nbits seeds repeats threads time_limit memory_limit rescore index search base"
+                      " queries query_ids labels query_labels train train_labels split split_seed"
+                      " limit metric image options refine label source what hamming float all \\x0a",
+        "result_lines": numbers + " format lbh-bench key error { } [ ] : , null true \\\\u0000"
+                        " \\x22 \\x0a",
+    }
+    for name, text in words.items():
+        with open(os.path.join(directory, name + ".dict"), "w", encoding="ascii") as file:
+            file.writelines(f'"{word}"\n' for word in text.split())
+
+
 def hdf5():
     try:
         import h5py
@@ -162,5 +202,5 @@ def hdf5():
 
 program, directory = sys.argv[1:3]
 subprocess.run([program, directory], check=True)
-for make in vectors, idx, bins, texts, rows_of_ids, strings, hdf5:
+for make in vectors, idx, bins, texts, rows_of_ids, strings, results, dictionaries, hdf5:
     make()
