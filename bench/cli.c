@@ -23,7 +23,7 @@ static void set_error(const char *format, va_list args)
     memcpy(error_text, text, sizeof text);
 }
 
-int fail(const char *format, ...)
+int(fail)(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -32,7 +32,7 @@ int fail(const char *format, ...)
     return EXIT_RUNTIME;
 }
 
-int fail_usage(const char *format, ...)
+int(fail_usage)(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -41,17 +41,17 @@ int fail_usage(const char *format, ...)
     return EXIT_USAGE;
 }
 
-int fail_errno(const char *what, const char *path)
+int(fail_errno)(const char *what, const char *path)
 {
     return fail("cannot %s '%s': %s", what, path, strerror(errno));
 }
 
-int fail_memory(void)
+int(fail_memory)(void)
 {
     return fail("out of memory");
 }
 
-int fail_cancelled(void)
+int(fail_cancelled)(void)
 {
     fail("interrupted; nothing was written");
     return EXIT_CANCELLED;

@@ -26,6 +26,19 @@ int fail_cancelled(void);
  * our text already, which says more; an interruption wins over both. */
 int fail_library(int library_code);
 
+#ifdef __clang_analyzer__ /* It sees one file at a time, and must know that these do not return 0. */
+static inline int cli_code(int code, const char *format, ...)
+{
+    (void)format;
+    return code;
+}
+#define fail(...) cli_code(EXIT_RUNTIME, __VA_ARGS__)
+#define fail_usage(...) cli_code(EXIT_USAGE, __VA_ARGS__)
+#define fail_errno(what, path) cli_code(EXIT_RUNTIME, what, path)
+#define fail_memory() cli_code(EXIT_RUNTIME, "")
+#define fail_cancelled() cli_code(EXIT_CANCELLED, "")
+#endif
+
 /* The text of the last error; "" if there was none. */
 const char *cli_error(void);
 void cli_clear_error(void);

@@ -6,6 +6,7 @@
 
 static _Thread_local char last_error[1024];
 
+#undef lbh_error
 int lbh_error(int code, const char *format, ...)
 {
     /* Formatted aside first: an argument may be the old text itself. */
