@@ -1,6 +1,8 @@
 /* build.c: making, training and filling binary indexes. */
 #include "internal.h"
 
+#include "faiss_gap_life.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,10 +147,9 @@ static int add_checked(FaissIndexBinary *index, int64_t n, const uint8_t *codes,
         if (!ids)
             return LBH_ENOMEM;
     }
-    int rc = ids ? faiss_IndexBinary_add_with_ids(index, n, codes, ids)
-                 : faiss_IndexBinary_add(index, n, codes);
+    int rc = lbh_gap_add(index, n, codes, ids);
     free(own_ids);
-    return lbh_faiss_rc("adding to the index", rc);
+    return rc;
 }
 
 int lbh_index_add_codes(FaissIndexBinary *index, size_t code_size, int64_t n, const uint8_t *codes,

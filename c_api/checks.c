@@ -1,8 +1,6 @@
 /* checks.c: what every entry point asks first, and the guards around FAISS's habits. */
 #include "internal.h"
 
-#include <faiss/c_api/error_c.h>
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,14 +42,6 @@ int lbh_check_encoder_fits(const FaissIndexBinary *index, const lbh_encoder *enc
 {
     LBH_TRY(lbh_check_encoder(enc));
     return lbh_check_codes(index, lbh_encoder_code_size(enc), n, x);
-}
-
-int lbh_faiss_rc(const char *what, int rc)
-{
-    if (rc == 0)
-        return LBH_OK;
-    const char *words = faiss_get_last_error();
-    return lbh_error(LBH_EFAISS, "%s: FAISS says: %s", what, words ? words : "nothing");
 }
 
 void *lbh_alloc_rows(int64_t a, size_t b, size_t extra)

@@ -300,26 +300,10 @@ int lbh_gap_kmeans(int d, int64_t k, int64_t n, const float *x, int spherical, f
  * supported libfaiss_c needs it. */
 #include <faiss/c_api/IndexBinary_c.h>
 #include <faiss/c_api/Index_c.h>
-#include <faiss/c_api/error_c.h>
 #include <faiss/c_api/impl/AuxIndexStructures_c.h>
 #include <faiss/impl/AuxIndexStructures.h>
 
 namespace {
-
-thread_local std::string last_words;
-
-template <typename Call> int caught(Call call)
-{
-    try {
-        call();
-        return 0;
-    } catch (const std::exception &e) {
-        last_words = e.what();
-    } catch (...) {
-        last_words = "an unknown C++ exception";
-    }
-    return -1;
-}
 
 faiss::RangeSearchResult *cpp(FaissRangeSearchResult *result)
 {
@@ -329,11 +313,6 @@ faiss::RangeSearchResult *cpp(FaissRangeSearchResult *result)
 } // namespace
 
 extern "C" {
-
-const char *faiss_get_last_error()
-{
-    return last_words.empty() ? nullptr : last_words.c_str();
-}
 
 int faiss_IndexBinary_d(const FaissIndexBinary *index)
 {
@@ -353,37 +332,6 @@ faiss_idx_t faiss_IndexBinary_ntotal(const FaissIndexBinary *index)
 void faiss_IndexBinary_free(FaissIndexBinary *index)
 {
     delete cpp(index);
-}
-
-int faiss_IndexBinary_add(FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x)
-{
-    return caught([&] { cpp(index)->add(n, x); });
-}
-
-int faiss_IndexBinary_add_with_ids(FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
-                                   const faiss_idx_t *ids)
-{
-    return caught([&] { cpp(index)->add_with_ids(n, x, ids); });
-}
-
-int faiss_IndexBinary_search(const FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
-                             faiss_idx_t k, int32_t *distances, faiss_idx_t *labels)
-{
-    return caught([&] { cpp(index)->search(n, x, k, distances, labels); });
-}
-
-int faiss_IndexBinary_range_search(const FaissIndexBinary *index, faiss_idx_t n, const uint8_t *x,
-                                   int radius, FaissRangeSearchResult *result)
-{
-    return caught([&] { cpp(index)->range_search(n, x, radius, cpp(result)); });
-}
-
-int faiss_RangeSearchResult_new(FaissRangeSearchResult **result, faiss_idx_t nq)
-{
-    return caught([&] {
-        *result = reinterpret_cast<FaissRangeSearchResult *>(
-            new faiss::RangeSearchResult(static_cast<size_t>(nq)));
-    });
 }
 
 void faiss_RangeSearchResult_free(FaissRangeSearchResult *result)

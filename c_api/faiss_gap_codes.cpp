@@ -1,10 +1,11 @@
-/* faiss_gap_codes.cpp: the codes of answers, which FAISS's C API does not give out (see
- * faiss_gap_codes.h; the rules are those of faiss_gap.cpp). */
+/* faiss_gap_codes.cpp: searching with errors that can be told apart, and the codes of
+ * answers, which FAISS's C API does not give out (see faiss_gap_codes.h; the rules are those of faiss_gap.cpp). */
 #include "faiss_gap_codes.h"
 #include "faiss_gap.hpp"
 
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include <faiss/IndexBinaryHash.h>
 #include <faiss/IndexBinaryIVF.h>
 #include <faiss/IndexIDMap.h>
+#include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissException.h>
 
 namespace {
@@ -167,6 +169,27 @@ bool find(const faiss::IndexBinary *p, idx id, uint8_t *code)
 }
 
 } // namespace
+
+/* FAISS's C API copies what was thrown as a std::exception, so that a lack of memory cannot be told
+ * from other errors, in all versions; delete when it can. */
+int lbh_gap_search(const FaissIndexBinary *index, int64_t n, const uint8_t *codes, int64_t k,
+                   int32_t *distances, int64_t *labels)
+{
+    return guarded("searching the index",
+                   [&] { cpp(index)->search(n, codes, k, distances, labels); });
+}
+
+/* As lbh_gap_search. */
+int lbh_gap_range_search(FaissRangeSearchResult **result, const FaissIndexBinary *index, int64_t n,
+                         const uint8_t *codes, int32_t radius)
+{
+    return guarded("range search", [&] {
+        std::unique_ptr<faiss::RangeSearchResult> found(
+            new faiss::RangeSearchResult(static_cast<std::size_t>(n)));
+        cpp(index)->range_search(n, codes, radius, found.get());
+        *result = reinterpret_cast<FaissRangeSearchResult *>(found.release());
+    });
+}
 
 /* FAISS's search_and_reconstruct writes codes d bytes apart, not d / 8, and fails for the hash
  * kinds and for IDMap over BIVF; keep until it does neither. */

@@ -1,12 +1,20 @@
-/* faiss_gap_codes.h: PRIVATE. The codes that an index holds; as faiss_gap.h. */
+/* faiss_gap_codes.h: PRIVATE. Codes found in an index, and out of it; as faiss_gap.h. */
 #ifndef LBH_FAISS_GAP_CODES_H
 #define LBH_FAISS_GAP_CODES_H
 
 #include "lbh_faiss.h"
 
+#include <faiss/c_api/impl/AuxIndexStructures_c.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* FAISS's searches. The caller frees *result (faiss_RangeSearchResult_free). */
+int lbh_gap_search(const FaissIndexBinary *index, int64_t n, const uint8_t *codes, int64_t k,
+                   int32_t *distances, int64_t *labels);
+int lbh_gap_range_search(FaissRangeSearchResult **result, const FaissIndexBinary *index, int64_t n,
+                         const uint8_t *codes, int32_t radius);
 
 /* Searches for k answers to each of n queries, as FAISS's search does, and hands out the codes of
  * the answers as well, codes[n * k * code_size] (anything where the label is -1). The index is not

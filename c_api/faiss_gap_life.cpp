@@ -3,6 +3,7 @@
 #include "faiss_gap_life.h"
 #include "faiss_gap.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -37,30 +38,6 @@ using faiss::IndexBinaryMultiHash;
 template <class Kind, class Base> Kind *as(Base *p)
 {
     return dynamic_cast<Kind *>(p);
-}
-
-// Gives the codes in the lists of an IVF index under IDMap, whose ids are places in the map, new
-// ids.
-void renumber(IndexBinaryIVF &ivf, const std::vector<idx> &place)
-{
-    for (std::size_t list = 0; list < ivf.nlist; list++) {
-        std::size_t n = ivf.invlists->list_size(list);
-        for (std::size_t i = 0; i < n; i++) {
-            idx id = ivf.invlists->get_single_id(list, i);
-            faiss::InvertedLists::ScopedCodes code(ivf.invlists, list, i);
-            ivf.invlists->update_entry(list, i, place[static_cast<std::size_t>(id)], code.get());
-        }
-    }
-}
-
-// The place of each row of a map after the chosen ones are gone.
-std::vector<idx> places_after(const IndexBinaryIDMap &map, const faiss::IDSelector &chosen)
-{
-    std::vector<idx> place;
-    idx next = 0;
-    for (idx id : map.id_map)
-        place.push_back(chosen.is_member(id) ? -1 : next++);
-    return place;
 }
 
 void reset(IndexBinary *p)
@@ -197,24 +174,6 @@ int mapping_flags(const char *path)
 
 } // namespace
 
-/* FAISS's C API prints exceptions (as lbh_gap_train). FAISS's IDMap, in all versions to 1.15,
- * closes the gaps in its map but leaves the ids of a BIVF under it, which are places in that map,
- * as they were: mends them; delete when FAISS does. */
-int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, int64_t *removed)
-{
-    return guarded("removing from the index", [&] {
-        faiss::IDSelectorBatch chosen(static_cast<std::size_t>(n), ids);
-        auto *map = as<IndexBinaryIDMap>(cpp(index));
-        auto *ivf = map ? as<IndexBinaryIVF>(map->index) : nullptr;
-        std::vector<idx> place;
-        if (ivf)
-            place = places_after(*map, chosen);
-        *removed = static_cast<int64_t>(cpp(index)->remove_ids(chosen));
-        if (ivf && *removed > 0)
-            renumber(*ivf, place);
-    });
-}
-
 /* FAISS's multi-hash, in 1.7.3 and 1.11 (no longer in 1.15), empties copies of its tables, not the
  * tables, and finds places beyond its codes afterwards; delete when FAISS >= 1.15. */
 int lbh_gap_reset(FaissIndexBinary *index)
@@ -240,8 +199,11 @@ int lbh_gap_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_
 int lbh_gap_read_mapped(FaissIndexBinary **index, const char *path)
 {
     std::unique_ptr<IndexBinary> made;
+    errno = 0;
     int rc =
         guarded(path, [&] { made.reset(faiss::read_index_binary(path, mapping_flags(path))); });
+    if (rc == LBH_EFAISS && errno == ENOMEM)
+        return lbh_error(LBH_ENOMEM, "%s: out of memory", path);
     if (rc != LBH_OK)
         return rc;
     if (!is_mapped(made.get()))

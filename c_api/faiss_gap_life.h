@@ -1,4 +1,4 @@
-/* faiss_gap_life.h: PRIVATE. Changes to an index beyond adding, and files that stay where they are;
+/* faiss_gap_life.h: PRIVATE. Changes to an index, and files that stay where they are;
  * as faiss_gap.h. */
 #ifndef LBH_FAISS_GAP_LIFE_H
 #define LBH_FAISS_GAP_LIFE_H
@@ -8,6 +8,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Adds, with ids unless they are NULL (an IDMap needs them). After an error the index is as it was,
+ * but for BHash with ids of the caller's own, which may have some of the codes. */
+int lbh_gap_add(FaissIndexBinary *index, int64_t n, const uint8_t *codes, const int64_t *ids);
 
 /* Removes what has one of these ids; their number to *removed. Nothing is changed where FAISS
  * cannot (BHNSW, the hash kinds). */

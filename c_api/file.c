@@ -85,6 +85,7 @@ static int open_input(FILE **stream, size_t *size, const char *path)
         why = "the file is empty";
         code = LBH_EFORMAT;
     } else if (!(*stream = fdopen(fd, "rb"))) {
+        code = errno == ENOMEM ? LBH_ENOMEM : LBH_EIO;
         why = strerror(errno);
     }
     if (why) {

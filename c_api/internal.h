@@ -36,9 +36,6 @@ int lbh_check_encoder(const lbh_encoder *enc);
 int lbh_check_encoder_fits(const FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
                            const void *x);
 
-/* The return code of a call of FAISS's C API as ours, FAISS's words in the error. */
-int lbh_faiss_rc(const char *what, int rc);
-
 /* a * b bytes plus extra; NULL with LBH_ENOMEM set if there is no such memory. */
 void *lbh_alloc_rows(int64_t a, size_t b, size_t extra);
 

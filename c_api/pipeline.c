@@ -134,7 +134,8 @@ int64_t lbh_pipeline_ntotal(const lbh_pipeline *p)
 int lbh_pipeline_is_trained(const lbh_pipeline *p)
 {
     return lbh_encoder_is_trained(p->enc) && faiss_IndexBinary_is_trained(p->index) &&
-           (!p->store || lbh_store_trained(p->store));
+           (!p->store || lbh_store_trained(p->store)) &&
+           (p->rescorer || p->rescore == LBH_RESCORE_NONE);
 }
 
 lbh_encoder *lbh_pipeline_encoder(lbh_pipeline *p)
@@ -191,8 +192,11 @@ int lbh_pipeline_train_rows(lbh_pipeline *p, const lbh_rows *rows, const lbh_lis
         LBH_TRY(train_index(p, rows));
     if (p->store)
         LBH_TRY(lbh_store_train(p->store, rows));
+    lbh_rescorer *rescorer;
+    LBH_TRY(lbh_pipeline_rescorer(&rescorer, p, p->rescore));
     lbh_rescorer_free(p->rescorer);
-    return lbh_pipeline_rescorer(&p->rescorer, p, p->rescore);
+    p->rescorer = rescorer;
+    return LBH_OK;
 }
 
 int lbh_pipeline_train(lbh_pipeline *p, int64_t n, const float *x)

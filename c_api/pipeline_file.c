@@ -150,6 +150,13 @@ static int lock_directory(const char *path, int *fd)
     return LBH_OK;
 }
 
+/* realpath or strdup gave nothing. */
+static int no_path(const char *path)
+{
+    return lbh_error(errno == ENOMEM ? LBH_ENOMEM : LBH_EIO, "%s: cannot open: %s", path,
+                     strerror(errno));
+}
+
 int lbh_pipeline_save(const lbh_pipeline *p, const char *path)
 {
     if (!p || !path || !*path)
@@ -160,7 +167,7 @@ int lbh_pipeline_save(const lbh_pipeline *p, const char *path)
     /* Through a link to what it stands for. */
     char *target = access(path, F_OK) == 0 ? realpath(path, NULL) : strdup(path);
     if (!target)
-        return lbh_error(LBH_EIO, "%s: %s", path, strerror(errno));
+        return no_path(path);
     int fd = -1, rc = lock_directory(target, &fd);
     if (!rc)
         rc = save_locked(p, target, fd);
@@ -281,10 +288,13 @@ static int load_parts(lbh_pipeline *p, const lbh_manifest *m, const char *path)
 static int load(lbh_pipeline **out, const lbh_manifest *m, const char *path)
 {
     lbh_pipeline *p = NULL;
-    if (m->d < 1 || lbh_pipeline_start(&p, m->d, m->factory, m->metric))
+    int rc = m->d < 1 ? LBH_EFORMAT : lbh_pipeline_start(&p, m->d, m->factory, m->metric);
+    if (rc == LBH_ENOMEM)
+        return rc;
+    if (rc)
         return lbh_error(LBH_EFORMAT, "%s: damaged, or written by a later version: %s", path,
                          m->d < 1 ? "d is 0" : lbh_last_error());
-    int rc = load_parts(p, m, path);
+    rc = load_parts(p, m, path);
     if (rc)
         lbh_pipeline_free(p);
     else
@@ -334,7 +344,7 @@ int lbh_pipeline_load(lbh_pipeline **p, const char *path)
         return lbh_error(LBH_EINVAL, "pipeline: nowhere to put it, or no file name given");
     char *target = realpath(path, NULL);
     if (!target)
-        return lbh_error(LBH_EIO, "%s: cannot open: %s", path, strerror(errno));
+        return no_path(path);
     int rc = read_set(p, target);
     free(target);
     return rc;
@@ -346,7 +356,7 @@ int lbh_pipeline_verify(const char *path)
         return lbh_error(LBH_EINVAL, "pipeline: no file name given");
     char *target = realpath(path, NULL);
     if (!target)
-        return lbh_error(LBH_EIO, "%s: cannot open: %s", path, strerror(errno));
+        return no_path(path);
     int rc = read_set(NULL, target);
     free(target);
     return rc;

@@ -1,7 +1,7 @@
 /* search.c: k nearest codes, and all codes within a radius. */
 #include "internal.h"
 
-#include <faiss/c_api/impl/AuxIndexStructures_c.h>
+#include "faiss_gap_codes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +44,8 @@ static int search_checked(const FaissIndexBinary *index, size_t code_size, int64
     block = block < 1 ? 1 : block;
     for (int64_t i = 0; i < n; i += block) {
         int64_t m = n - i < block ? n - i : block;
-        LBH_TRY(lbh_faiss_rc("searching the index",
-                             faiss_IndexBinary_search(index, m, codes + (size_t)i * code_size, k,
-                                                      distances + i * k, labels + i * k)));
+        LBH_TRY(lbh_gap_search(index, m, codes + (size_t)i * code_size, k, distances + i * k,
+                               labels + i * k));
     }
     return n ? lbh_sort_int(n, k, distances, labels) : LBH_OK;
 }
@@ -148,11 +147,8 @@ static int range_checked(lbh_range_result **result, const FaissIndexBinary *inde
         return empty ? LBH_OK : LBH_ENOMEM;
     }
     FaissRangeSearchResult *found = NULL;
-    LBH_TRY(lbh_faiss_rc("range search", faiss_RangeSearchResult_new(&found, n)));
-    int rc = lbh_faiss_rc("range search",
-                          faiss_IndexBinary_range_search(index, n, codes, radius, found));
-    if (rc == LBH_OK)
-        rc = take_result(result, found, n);
+    LBH_TRY(lbh_gap_range_search(&found, index, n, codes, radius));
+    int rc = take_result(result, found, n);
     faiss_RangeSearchResult_free(found);
     return rc;
 }

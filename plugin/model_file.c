@@ -270,7 +270,8 @@ int lbh_document_read(lbh_document *doc, const char *path)
     *doc = (lbh_document){0};
     FILE *f = fopen(path, "rb");
     if (!f)
-        return lbh_error(LBH_EIO, "cannot read %s: %s", path, strerror(errno));
+        return lbh_error(errno == ENOMEM ? LBH_ENOMEM : LBH_EIO, "cannot read %s: %s", path,
+                         strerror(errno));
     int rc = read_stream(doc, f, path);
     fclose(f);
     if (rc)

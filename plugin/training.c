@@ -364,6 +364,8 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
                       .labels = labels,
                       .neighbours = neighbours,
                       .run = &run};
+    double value[LBH_MAX_PARAMS]; /* training records some in the options */
+    memcpy(value, enc->value, sizeof value);
     lbh_clock_reset();
     int rc = learn(enc, &t);
     lbh_clock_read(enc->seconds);
@@ -372,6 +374,7 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
         rc = lbh_encoder_finish(enc);
     if (rc) {
         lbh_visit_free(enc);
+        memcpy(enc->value, value, sizeof value);
         return rc;
     }
     enc->n_train = rows->n;
