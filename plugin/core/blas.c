@@ -1,6 +1,7 @@
 /* blas.c: see blas.h. */
 #include "core/blas.h"
 
+#include "core/product.h"
 #include "core/profile.h"
 
 #include <stddef.h>
@@ -21,6 +22,8 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
     if (k == 0 || m == 0 || n == 0)
         nblocks = 0;
     lbh_time before = lbh_clock(LBH_TIME_GEMM);
+    if (lbh_product(ta, tb, m, n, k, alpha, A, B, beta, C))
+        nblocks = 0;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < nblocks; i++) {
         ptrdiff_t at = (ptrdiff_t)i * block;

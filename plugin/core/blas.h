@@ -1,9 +1,10 @@
 /* blas.h: the matrix product in the names of the papers. Row-major; C[m,n] = alpha op(A) op(B) +
  * beta C. Not to be called inside an OpenMP region.
  *
- * BLAS picks kernels and cuts sums by the number of its threads, so its results depend on it. Here
- * the longer side of C is cut into blocks that depend on the shape alone, each done by BLAS with one
- * thread: the same bits with any number of threads. */
+ * Products with a short side are done by core/product.h, the others by BLAS. BLAS picks kernels and
+ * cuts sums by the number of its threads, so its results depend on it. Here the longer side of C is
+ * cut into blocks that depend on the shape alone, each done by BLAS with one thread: the same bits
+ * with any number of threads. */
 #ifndef LBH_CORE_BLAS_H
 #define LBH_CORE_BLAS_H
 
