@@ -22,8 +22,7 @@ int array_check(const char *path, array_kind kind)
 {
     static const char *const names[] = {"codes are written as .bvecs, .u8bin or .npy",
                                         "ids are written as .ivecs, .ibin or .npy",
-                                        "distances are written as .ivecs, .ibin, .fvecs, .fbin or "
-                                        ".npy",
+                                        "distances are written as .ivecs .ibin .fvecs .fbin .npy",
                                         "floats are written as .fvecs, .fbin or .npy"};
     vec_format format;
     if (vec_format_of(path, &format) && (formats_of(kind) >> format & 1))

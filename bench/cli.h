@@ -27,16 +27,16 @@ int fail_cancelled(void);
 int fail_library(int library_code);
 
 #ifdef __clang_analyzer__ /* It sees one file at a time, and must know that these do not return 0. */
-static inline int cli_code(int code, const char *format, ...)
+void cli_text(const char *format, ...);
+static inline int cli_code(int code)
 {
-    (void)format;
     return code;
 }
-#define fail(...) cli_code(EXIT_RUNTIME, __VA_ARGS__)
-#define fail_usage(...) cli_code(EXIT_USAGE, __VA_ARGS__)
-#define fail_errno(what, path) cli_code(EXIT_RUNTIME, what, path)
-#define fail_memory() cli_code(EXIT_RUNTIME, "")
-#define fail_cancelled() cli_code(EXIT_CANCELLED, "")
+#define fail(...) (cli_text(__VA_ARGS__), cli_code(EXIT_RUNTIME))
+#define fail_usage(...) (cli_text(__VA_ARGS__), cli_code(EXIT_USAGE))
+#define fail_errno(what, path) (cli_text("%s", path), cli_code(EXIT_RUNTIME))
+#define fail_memory() cli_code(EXIT_RUNTIME)
+#define fail_cancelled() cli_code(EXIT_CANCELLED)
 #endif
 
 /* The text of the last error; "" if there was none. */

@@ -77,7 +77,8 @@ int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x
     if (iterations < 0)
         return lbh_error(LBH_EINVAL, "lbh_encoder_encode_refined: iterations (%d) below 0",
                          iterations);
-    if (enc && !enc->linear[LBH_BASE] && enc->method->set_search) {
+    LBH_TRY(lbh_check_call(enc, n, x, codes));
+    if (!enc->linear[LBH_BASE] && enc->method->set_search) {
         /* The method searches already, for what its codes are scored by: let it, that long. */
         lbh_encoder longer = *enc;
         enc->method->set_search(&longer, iterations);

@@ -9,12 +9,12 @@
 LBH_API int lbh_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __clang_analyzer__ /* It sees one file at a time, and must know that this returns its code. */
-static inline int lbh_error_code(int code, const char *format, ...)
+void lbh_error_text(const char *format, ...);
+static inline int lbh_error_code(int code)
 {
-    (void)format;
     return code;
 }
-#define lbh_error lbh_error_code
+#define lbh_error(code, ...) (lbh_error_text(__VA_ARGS__), lbh_error_code(code))
 #endif
 
 #define LBH_TRY(call)                                                                              \
