@@ -8,18 +8,19 @@
 #     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
 #     --lint    also what scripts/lint.sh, check_builds.sh and coverage.sh need (clang, clang-tidy,
 #               cppcheck, gcovr)
+#     --thread  also what the tests under ThreadSanitizer need (clang, its libomp)
 #     --source  also what getting a FAISS from Debian's source package needs
 #
 # Prints nothing when everything is there. On a system without apt it names what it could not check
 # and leaves the rest to the build, which says itself what it misses.
 set -euo pipefail
 
-want_test=0 want_fuzz=0 want_lint=0 want_source=0
+want_test=0 want_clang='' want_lint=0 want_source=0
 for arg in "$@"; do
     case $arg in
     --test) want_test=1 ;;
     --lint) want_lint=1 ;;
-    --fuzz) want_fuzz=1 ;;
+    --fuzz | --thread) want_clang=$arg ;;
     --source) want_source=1 ;;
     *)
         sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0" >&2
@@ -88,11 +89,12 @@ if [ $want_lint = 1 ]; then
     need_tool cppcheck cppcheck
     need_tool gcovr gcovr
 fi
-if [ $want_fuzz = 1 ]; then
+if [ -n "$want_clang" ]; then
     need_tool clang clang
     # Only a clang that is there says which libraries (libFuzzer, sanitizers) are its own.
     version=$(clang -dumpversion 2>/dev/null || true)
     [ -z "$version" ] || need_package "libclang-rt-${version%%.*}-dev"
+    [ -z "$version" ] || [ "$want_clang" = --fuzz ] || need_package "libomp-${version%%.*}-dev"
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -117,4 +119,4 @@ apt install --no-install-recommends "${missing[@]}" || {
     echo "setup.sh: could not install ${missing[*]} (see above)" >&2
     exit 1
 }
-if [ $want_fuzz = 1 ] && [ -z "$version" ]; then exec "$0" --fuzz; fi
+if [ -n "$want_clang" ] && [ -z "$version" ]; then exec "$0" "$want_clang"; fi
