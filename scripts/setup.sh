@@ -2,7 +2,7 @@
 # setup.sh: installs, with apt, the Debian packages that the other scripts need and that are not
 # there yet. Usage:
 #
-#   scripts/setup.sh [--test] [--fuzz] [--lint] [--source]
+#   scripts/setup.sh [--test] [--fuzz] [--lint] [--thread] [--source]
 #
 #     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS; doxygen, groff)
 #     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
