@@ -1,7 +1,10 @@
 /* lbh_faiss.h: learned codes in FAISS binary indexes.
  *
- * Everything made here is a plain FAISS object: a FaissIndexBinary may be given to any function of
- * FAISS's own C API, and a saved index is a file that any FAISS reads.
+ * Everything made here is a plain FAISS object, and a saved index is a file that any FAISS reads.
+ * Whose object it is depends on the library: with liblbh_faiss.a the program links FAISS itself,
+ * and a FaissIndexBinary may be given to any function of that libfaiss_c. liblbh_faiss.so has a
+ * FAISS of its own inside, which nobody else sees: its handles are for the functions of these
+ * headers alone, and another FAISS in the process (Python's, say) gets a file.
  *
  *     FaissIndexBinary *index = NULL;
  *     if (lbh_index_build(&index, enc, "BIVF1024", n, x) ||            // trains and adds

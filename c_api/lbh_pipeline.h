@@ -116,8 +116,9 @@ LBH_API int lbh_pipeline_rescore(const lbh_pipeline *p); /* LBH_RESCORE_* of the
 LBH_API int64_t lbh_pipeline_ntotal(const lbh_pipeline *p);
 LBH_API int lbh_pipeline_is_trained(const lbh_pipeline *p);
 
-/* The parts, owned by the pipeline: to watch the training, say, or to give the index to FAISS.
- * Adding to the index or removing from it behind the pipeline's back is not detected. */
+/* The parts, owned by the pipeline: to watch the training, say, or to search the index (for FAISS's
+ * own functions see lbh_faiss.h). Adding to the index or removing from it behind the pipeline's
+ * back is not detected. */
 LBH_API lbh_encoder *lbh_pipeline_encoder(lbh_pipeline *p);
 LBH_API FaissIndexBinary *lbh_pipeline_index(lbh_pipeline *p);
 
