@@ -33,6 +33,16 @@ void ann_set(ann_file *f, const char *name, ann_kind kind, int64_t n, int64_t d)
 
 void ann_append(ann_file *f, int64_t count, const void *rows) { (void)f, (void)count, (void)rows; }
 
+/* What libhdf5 has written is on the disk before the file gets its name. */
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) ? fail_errno("write", path) : EXIT_OK;
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int ann_close(ann_file *f, int rc)
 {
     (void)f;
@@ -49,6 +59,7 @@ int ann_check_shape(const char *path, const char *name, int64_t n, int64_t d)
 #include "hdf5_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +249,16 @@ void ann_append(ann_file *f, int64_t count, const void *rows)
     f->row += (hsize_t)count;
 }
 
+/* What libhdf5 has written is on the disk before the file gets its name. */
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) ? fail_errno("write", path) : EXIT_OK;
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int ann_close(ann_file *f, int rc)
 {
     if (!f)
@@ -249,6 +270,8 @@ int ann_close(ann_file *f, int rc)
         rc = fail_cancelled();
     if (rc == EXIT_OK && f->failed)
         rc = fail("cannot write '%s'; is the disk full?", f->path);
+    if (rc == EXIT_OK)
+        rc = sync_file(f->temporary);
     if (rc == EXIT_OK && rename(f->temporary, f->path) != 0)
         rc = fail_errno("write", f->path);
     if (rc)
