@@ -24,14 +24,9 @@
 # LBH names the program, build/lbh if not set. Paths are relative to the top of the source tree.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/experiments/common.sh
 
-say() { echo "jmlh.sh: $*" >&2; }
-die() {
-    say "$@"
-    exit 2
-}
-
-out=build/jmlh.jsonl bits=16,32,64 seeds=1,2,3 summary_only= sets=()
+out=build/jmlh.jsonl bits=16,32,64 seeds=1,2,3 sets=()
 plan=queries-per-class=100,train-per-class=500
 lbh=${LBH:-build/lbh}
 methods="jmlh itq itq-cca sdh ksh"
@@ -53,38 +48,18 @@ choose_table() {
     esac
 }
 
-while [ $# -gt 0 ]; do
+option() {
     case $1 in
-    -h | --help)
-        sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0"
-        exit 0
-        ;;
-    -o | --bits | --variants | --table | --seeds | --plan)
-        [ $# -ge 2 ] || die "$1 wants a value"
-        case $1 in
-        -o) out=$2 ;;
-        --bits) bits=$2 ;;
-        --variants) variants=$2 ;;
-        --table) choose_table "$2" ;;
-        --seeds) seeds=$2 ;;
-        --plan) plan=$2 ;;
-        esac
-        shift
-        ;;
-    --summary) summary_only=1 ;;
-    -*) die "unknown option $1 (try --help)" ;;
-    *) sets+=("$1") ;;
+    --variants) variants=$2 ;;
+    --table) choose_table "$2" ;;
+    --plan) plan=$2 ;;
+    *) return 1 ;;
     esac
-    shift
-done
+}
 
 # Per set, a table of medians over the seeds: variants by bits, with the median training time. Where
 # fewer seeds were measured than elsewhere in the table, the number is given.
 summary() {
-    command -v python3 >/dev/null || {
-        say "no python3, no summary; the results are in $out"
-        return 0
-    }
     python3 - "$out" <<'PY'
 import json, sys
 from statistics import median
@@ -111,62 +86,31 @@ for name, variants in found.items():
 PY
 }
 
-# The file DIRECTORY/NAME.* in a format of vectors or of labels.
-find_file() {
-    local extension
-    for extension in fvecs bvecs ivecs fbin u8bin ibin npy; do
-        if [ -e "$1/$2.$extension" ]; then
-            echo "$1/$2.$extension"
-            return
-        fi
-    done
-    die "$1 has no $2.*"
-}
-
 # Sets `files` to the options of `lbh compare` for a set and a seed.
 open_set() {
-    local dir=${1#split:}
+    local dir=${1#split:} base base_labels query query_labels
     files=(--metric label)
     case $dir in
     synthetic:*) files+=(--base "$dir") ;;
-    *) files+=(--base "$(find_file "$dir" base)" --base-labels "$(find_file "$dir" base_labels)") ;;
+    *)
+        base=$(need_file "$dir" base)
+        base_labels=$(need_file "$dir" base_labels)
+        files+=(--base "$base" --base-labels "$base_labels")
+        ;;
     esac
     case $1 in
     split:*) files+=(--split "$plan,seed=$2") ;;
     synthetic:*) ;;
     *)
-        files+=(--query "$(find_file "$dir" query)"
-            --query-labels "$(find_file "$dir" query_labels)"
-            --labels "$(find_file "$dir" base_labels)")
+        query=$(need_file "$dir" query)
+        query_labels=$(need_file "$dir" query_labels)
+        files+=(--query "$query" --query-labels "$query_labels" --labels "$base_labels")
         ;;
     esac
 }
 
-# One line: measured and appended whole, or not at all.
-measure() {
-    local set=$1 nbits=$2 variant=$3 seed=$4 key document rc=0
-    key="{\"set\":\"$set\",\"nbits\":$nbits,\"variant\":\"$variant\",\"seed\":$seed,"
-    if grep -qF -- "$key" "$out"; then return; fi
-    say "$set, $nbits bits, seed $seed: $variant"
-    document=$("$lbh" compare "${files[@]}" --nbits "$nbits" --methods "$variant" --seed "$seed" \
-        --json) || rc=$?
-    [ $rc -ne 130 ] || exit 130
-    if [ $rc -ne 0 ]; then
-        failed=$((failed + 1))
-        return
-    fi
-    # Strings of JSON hold no raw newline or tab: all of these are layout.
-    printf '%s"result":%s}\n' "$key" "$(tr -d '\n\t' <<<"$document")" >>"$out"
-}
-
-if [ -n "$summary_only" ]; then
-    [ -e "$out" ] || die "$out is not there"
-    summary
-    exit 0
-fi
-[ -x "$lbh" ] || die "$lbh is not there: run scripts/build.sh, or set LBH"
-[[ $seeds,$bits =~ ^[0-9]+(,[0-9]+)*$ ]] ||
-    die "--seeds and --bits want numbers with commas between"
+read_options "--variants --table --plan" "$@"
+begin
 if [ ${#sets[@]} -eq 0 ]; then
     data=${LBH_DATA_DIR:-../shared/data}
     for set in "split:$data/mnist" "$data/mnist" "$data/reuters"; do
@@ -179,26 +123,17 @@ if [ ${#sets[@]} -eq 0 ]; then
     sets+=(split:synthetic:n=60000,d=64,clusters=20)
 fi
 
-mkdir -p "$(dirname "$out")"
-touch "$out"
-# A line that was cut off while it was written (power, disk) is measured again.
-if [ -s "$out" ] && [ -n "$(tail -c 1 "$out")" ]; then
-    say "the last line of $out is not whole and is dropped"
-    head -n -1 "$out" >"$out.whole"
-    mv "$out.whole" "$out"
-fi
-failed=0
 for set in "${sets[@]}"; do
-    case $set in *[\"\\]*) die "a name with a quote or a backslash: $set" ;; esac
+    check_name "$set"
     for seed in ${seeds//,/ }; do
         open_set "$set" "$seed"
         for nbits in ${bits//,/ }; do
-            for variant in $variants; do measure "$set" "$nbits" "$variant" "$seed"; done
+            for variant in $variants; do
+                measure "{\"set\":\"$set\",\"nbits\":$nbits,\"variant\":\"$variant\",\"seed\":$seed," \
+                    "$set, $nbits bits, seed $seed: $variant" "${files[@]}" --nbits "$nbits" \
+                    --methods "$variant" --seed "$seed"
+            done
         done
     done
 done
-summary
-[ $failed -eq 0 ] || {
-    say "$failed measurements failed"
-    exit 1
-}
+finish

@@ -22,14 +22,9 @@
 # LBH names the program, build/lbh if not set. Paths are relative to the top of the source tree.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/experiments/common.sh
 
-say() { echo "sgh.sh: $*" >&2; }
-die() {
-    say "$@"
-    exit 2
-}
-
-out=build/sgh.jsonl bits=16,32,64,128 seeds=3 queries=1000 summary_only= sets=()
+out=build/sgh.jsonl bits=16,32,64,128 seeds=3 queries=1000 sets=()
 lbh=${LBH:-build/lbh}
 variants="itq
     sgh
@@ -47,38 +42,18 @@ variants="itq
     sgh:init=random:schedule=constant:steps=5000:noise=1
     sgh:preset=official sgh:preset=paper"
 
-while [ $# -gt 0 ]; do
+option() {
     case $1 in
-    -h | --help)
-        sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0"
-        exit 0
-        ;;
-    -o | --bits | --variants | --seeds | --queries)
-        [ $# -ge 2 ] || die "$1 wants a value"
-        case $1 in
-        -o) out=$2 ;;
-        --bits) bits=$2 ;;
-        --variants) variants="itq $2" ;;
-        --seeds) seeds=$2 ;;
-        --queries) queries=$2 ;;
-        esac
-        shift
-        ;;
+    --variants) variants="itq $2" ;;
+    --queries) queries=$2 ;;
     --quick) seeds=1 queries=200 ;;
-    --summary) summary_only=1 ;;
-    -*) die "unknown option $1 (try --help)" ;;
-    *) sets+=("$1") ;;
+    *) return 1 ;;
     esac
-    shift
-done
+}
 
 # Recall 10@100 of each variant, relative to that of ITQ on the same set at the same bits: the mean
 # over all cases, the worst, and how many there are. Latest line wins.
 summary() {
-    command -v python3 >/dev/null || {
-        say "no python3, no summary; the results are in $out"
-        return 0
-    }
     python3 - "$out" <<'EOF'
 import json, sys
 score = {}
@@ -103,17 +78,6 @@ for mean, worst, ap, seconds, cases, variant in sorted(table, reverse=True):
 EOF
 }
 
-# The file DIRECTORY/NAME.* in a format of vectors.
-vectors() {
-    local extension
-    for extension in fvecs bvecs fbin u8bin npy; do
-        if [ -e "$1/$2.$extension" ]; then
-            echo "$1/$2.$extension"
-            return
-        fi
-    done
-}
-
 # Sets `files` to the options of `lbh compare` for a data set.
 open_set() {
     local dir=${1#ip:} base query learn
@@ -125,39 +89,18 @@ open_set() {
         ;;
     ip:*) files=(--metric ip) ;;
     esac
-    base=$(vectors "$dir" base) query=$(vectors "$dir" query) learn=$(vectors "$dir" learn)
-    [ -n "$base" ] && [ -n "$query" ] || die "$dir has no base.* or no query.*"
+    base=$(need_file "$dir" base)
+    query=$(need_file "$dir" query)
+    learn=$(find_file "$dir" learn)
     files+=(--base "$base" --query "$query@0:$queries")
     [ -z "$learn" ] || files+=(--train "$learn")
     [ ! -e "$dir/query_ids.ivecs" ] ||
         files+=(--query-ids "$dir/query_ids.ivecs@0:$queries")
 }
 
-# One line: measured and appended whole, or not at all.
-measure() {
-    local set=$1 nbits=$2 variant=$3 key document rc=0
-    key="{\"set\":\"$set\",\"nbits\":$nbits,\"variant\":\"$variant\",\"seeds\":$seeds,\"queries\":$queries,"
-    if grep -qF -- "$key" "$out"; then return; fi
-    say "$set, $nbits bits: $variant"
-    document=$("$lbh" compare "${files[@]}" --nbits "$nbits" --methods "$variant" --seeds "$seeds" \
-        --json) || rc=$?
-    [ $rc -ne 130 ] || exit 130
-    if [ $rc -ne 0 ]; then
-        failed=$((failed + 1))
-        return
-    fi
-    # Strings of JSON hold no raw newline or tab: all of these are layout.
-    printf '%s"result":%s}\n' "$key" "$(tr -d '\n\t' <<<"$document")" >>"$out"
-}
-
-if [ -n "$summary_only" ]; then
-    [ -e "$out" ] || die "$out is not there"
-    summary
-    exit 0
-fi
-[ -x "$lbh" ] || die "$lbh is not there: run scripts/build.sh, or set LBH"
-[[ $seeds =~ ^[0-9]+$ && $queries =~ ^[0-9]+$ && $bits =~ ^[0-9]+(,[0-9]+)*$ ]] ||
-    die "--seeds and --queries want a number, --bits numbers with commas between"
+read_options "--variants --queries" "$@"
+[[ $seeds =~ ^[0-9]+$ && $queries =~ ^[0-9]+$ ]] || die "--seeds and --queries want a number"
+begin
 if [ ${#sets[@]} -eq 0 ]; then
     data=${LBH_DATA_DIR:-../shared/data}
     for name in mnist sift reuters word2vec; do
@@ -173,24 +116,15 @@ if [ ${#sets[@]} -eq 0 ]; then
     sets+=(synthetic:n=100000,d=128)
 fi
 
-mkdir -p "$(dirname "$out")"
-touch "$out"
-# A line that was cut off while it was written (power, disk) is measured again.
-if [ -s "$out" ] && [ -n "$(tail -c 1 "$out")" ]; then
-    say "the last line of $out is not whole and is dropped"
-    head -n -1 "$out" >"$out.whole"
-    mv "$out.whole" "$out"
-fi
-failed=0
 for set in "${sets[@]}"; do
-    case $set in *[\"\\]*) die "a name with a quote or a backslash: $set" ;; esac
+    check_name "$set"
     open_set "$set"
     for nbits in ${bits//,/ }; do
-        for variant in $variants; do measure "$set" "$nbits" "$variant"; done
+        for variant in $variants; do
+            key="{\"set\":\"$set\",\"nbits\":$nbits,\"variant\":\"$variant\",\"seeds\":$seeds,"
+            measure "$key\"queries\":$queries," "$set, $nbits bits: $variant" "${files[@]}" \
+                --nbits "$nbits" --methods "$variant" --seeds "$seeds"
+        done
     done
 done
-summary
-[ $failed -eq 0 ] || {
-    say "$failed measurements failed"
-    exit 1
-}
+finish
