@@ -8,6 +8,7 @@
  *   - principal components, and one scale found from the data; a start from ITQ;
  *   - noisy bits in place of tanh, whose values a sign does not keep;
  *   - errors and noise relative to the length of the row;
+ *   - learned thresholds: those at the mean have no place for a row's length;
  *   - a graph term that repels as well as it attracts (sigah_graph.h);
  *   - a step size that falls to 0.
  * preset=paper goes back on all of it but the first. README.md in this directory has the
@@ -38,7 +39,7 @@ static const lbh_param params[] = {
                                "the matrix behind the features: random and fixed; learned; none"},
     [SIGAH_OPT_SPARSITY] = {"sparsity", 1e-3, 0, 1e6, 0, NULL,
                             "weight of the mean absolute feature (lambda 1)"},
-    [SIGAH_OPT_GRAPH] = {"graph", 0.1, 0, 1e6, 0, NULL,
+    [SIGAH_OPT_GRAPH] = {"graph", 0.2, 0, 1e6, 0, NULL,
                          "weight of the in-batch graph regulariser (lambda 2); 0: none"},
     [SIGAH_OPT_GRAPH_LOSS] = {"graph_loss", SIGAH_EMBEDDING, 0, 1, 1, "embedding|laplacian",
                               "codes reproduce the similarities, or near rows attract (the paper)"},
@@ -46,8 +47,9 @@ static const lbh_param params[] = {
                          "laplacian: width of the similarities, times the median squared distance"},
     [SIGAH_OPT_NEIGHBOURS] = {"neighbours", 0.02, 1e-4, 1, 0, NULL,
                               "embedding: effective neighbours of a row, as a share of the batch"},
-    [SIGAH_OPT_BETA] = {"beta", 14, 1e-3, 1e3, 0, NULL,
-                        "embedding: slope of the codes' similarities exp(beta t.t' / nbits)"},
+    [SIGAH_OPT_BETA] = {"beta", 0, 0, 1e3, 0, NULL,
+                        "embedding: slope of the codes' similarities exp(beta t.t' / nbits); 0: "
+                        "fitted to the codes as they are learned"},
     [SIGAH_OPT_ADVERSARIAL] =
         {"adversarial", 0.1, 0, 1e6, 0, NULL,
          "weight of the synthetic rows' energy (lambda 3); 0: no discriminator"},
@@ -68,7 +70,7 @@ static const lbh_param params[] = {
                          "standard deviation of the hash layer's values at the start"},
     [SIGAH_OPT_ORTHOGONAL] = {"orthogonal", 0, 0, 1, 1, NULL,
                               "1: keep the hash layer's rows orthogonal and of length slope"},
-    [SIGAH_OPT_BIAS] = {"bias", 0, 0, 1, 1, NULL, "1: learn thresholds, else those at the mean"},
+    [SIGAH_OPT_BIAS] = {"bias", 1, 0, 1, 1, NULL, "1: learn thresholds; 0: those at the mean"},
     [SIGAH_OPT_PCA] = {"pca", 256, 1, 65536, 1, NULL,
                        "train in that many principal components, 2 nbits at least"},
     {0},
@@ -78,7 +80,7 @@ static const lbh_param params[] = {
 
 static const lbh_preset presets[] = {
     /* as far as it can be known */
-    {"paper", "noise=0,relative=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,"
+    {"paper", "noise=0,relative=0,bias=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,"
               "sparsity=0.001,adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001"},
     {"relu", "activation=relu"},
     {"tanh", "activation=tanh"},

@@ -79,6 +79,7 @@ typedef struct sigah_run {
     int B;
     float *X, *noise, *share, *weight; /* of a batch: noise NULL without any; ||x||^2 unit; w */
     float noise_width;
+    float *beta; /* the fitted slope of the graph term, part of a checkpoint; NULL: it is given */
     float *gram, *product; /* orthogonal: min(L, r) squared, L x r; else NULL */
 
     sigah_watch watch;

@@ -12,6 +12,8 @@
 
 enum { FIT_STEPS = 10 };
 
+static const double BETA_RATE = 0.05, BETA_CHANGE = 0.1, LEAST_BETA = 1, MOST_BETA = 100;
+
 /* d_j = |x_i|^2 + |x_j|^2 - 2 x_i . x_j, at least 0 */
 LBH_CLONES
 static void distances(int B, float mine, const float *restrict norm, float *restrict D)
@@ -66,17 +68,21 @@ static float fit_sigma(int B, int i, float target, const float *restrict D)
         float variance = fmaxf(second / sum - first * first, 1e-3f);
         float change = (logf(sum) + first - target) / variance;
         inv *= lbh_expf(change > 1 ? 1 : change < -1 ? -1 : change);
+        if (fabsf(change) < 1e-4f)
+            break;
     }
     return inv;
 }
 
-/* Row i: K <- q_ij - p_ij, 0 at j = i. Returns KL(p_i || q_i). */
+/* Row i: K <- q_ij - p_ij, 0 at j = i. Returns KL(p_i || q_i), of which the derivatives by beta are
+ * -slope = <k>_q - <k>_p and bend = <k^2>_q - <k>_q^2, with k = t_i . t_j. */
 LBH_CLONES
 static double embedding_row(int B, int i, float inv_sigma, float beta, float *restrict D,
-                            float *restrict K)
+                            float *restrict K, double *slope, double *bend)
 {
     const float far = 1e30f;
     float nearest = far, largest = -far, sum_p = 0, sum_q = 0, cross = 0;
+    float mean_p = 0, mean_q = 0, square_q = 0;
     D[i] = far;
     K[i] = -far;
     for (int j = 0; j < B; j++) {
@@ -84,6 +90,7 @@ static double embedding_row(int B, int i, float inv_sigma, float beta, float *re
         largest = K[j] > largest ? K[j] : largest;
     }
     for (int j = 0; j < B; j++) {
+        float k = j == i ? 0 : K[j] - largest;
         float a = -inv_sigma * (D[j] - nearest), b = beta * (K[j] - largest);
         a = a < -80 ? -80 : a; /* e^-80 is 0 next to the 1 of the nearest */
         b = b < -80 ? -80 : b;
@@ -91,6 +98,9 @@ static double embedding_row(int B, int i, float inv_sigma, float beta, float *re
         sum_p += p;
         sum_q += q;
         cross += p * (a - b);
+        mean_p += p * k;
+        mean_q += q * k;
+        square_q += q * k * k;
         D[j] = p;
         K[j] = q;
     }
@@ -98,6 +108,9 @@ static double embedding_row(int B, int i, float inv_sigma, float beta, float *re
     for (int j = 0; j < B; j++)
         K[j] = K[j] * inv_q - D[j] * inv_p;
     K[i] = 0;
+    mean_q *= inv_q;
+    *slope = (double)(mean_p * inv_p - mean_q);
+    *bend = (double)(square_q * inv_q - mean_q * mean_q);
     return (double)(cross * inv_p + logf(sum_q * inv_p));
 }
 
@@ -134,7 +147,8 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
         if (g->loss == SIGAH_LAPLACIAN)
             g->row[i] = laplacian_row(B, i, 1 / g->sigma, g->norm, D, K);
         else
-            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta, D, K);
+            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta, D, K,
+                                      g->slope + i, g->bend + i);
     }
     if (g->loss == SIGAH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
         float n2 = (float)B * (float)B;
@@ -145,4 +159,14 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
     lbh_gemm_nn(B, L, B, factor, g->K, T, 1, dT);
     lbh_gemm_tn(B, L, B, factor, g->K, T, 1, dT);
     return total(B, g->row) / B;
+}
+
+float sigah_graph_better_beta(const sigah_graph *g, int B, int L)
+{
+    double slope = total(B, g->slope), bend = total(B, g->bend), beta = (double)g->beta;
+    if (B < 2 || g->loss == SIGAH_LAPLACIAN || !(bend > 0) || !isfinite(slope))
+        return g->beta;
+    double change = BETA_RATE * slope / (bend * beta);
+    beta *= 1 + fmin(fmax(change, -BETA_CHANGE), BETA_CHANGE);
+    return (float)fmin(fmax(beta, LEAST_BETA / L), MOST_BETA / L);
 }

@@ -12,7 +12,12 @@
  * sigma_i is such that exp(entropy of p_i), the effective number of neighbours, is the same for all
  * rows: dense and thin parts of the data, and rows of any length, count alike. On bits t_i . t_j =
  * L - 2 h_ij, so that q_ij falls with the Hamming distance h_ij: near rows attract, and rows repel
- * that are nearer in code than they are in the data. */
+ * that are nearer in code than they are in the data.
+ *
+ * beta says how much a difference of Hamming distances tells: little where codes are short, or where
+ * noise and unseen dimensions hide most of the data's distances. No fixed value serves all data, but
+ * the best one in the sense of the same loss, of maximum likelihood, can be followed while the codes
+ * are learned: the loss is convex in beta, and its derivatives cost next to nothing. */
 #ifndef LBH_ENCODERS_SIGAH_GRAPH_H
 #define LBH_ENCODERS_SIGAH_GRAPH_H
 
@@ -22,17 +27,22 @@ typedef struct sigah_graph {
     sigah_graph_loss loss;
     float sigma;      /* laplacian: of squared distances, > 0 */
     float neighbours; /* embedding: effective number, as a share of the batch */
-    float beta;
+    float beta;       /* embedding: of t_i . t_j; the option is that times L */
 
     /* Scratch of a batch of B rows. */
     float *D, *K; /* B x B: squared distances, then similarities; derivative by t_i . t_j */
     float *norm;  /* B */
     double *row;  /* B */
+    double *slope, *bend; /* B: embedding: of the loss by beta, -first and second derivative */
 } sigah_graph;
 
 /* Adds weight d(gr)/dT to dT[B * L] for rows X[B * d] with codes T[B * L]; returns gr. A batch of
  * one row has no pairs: 0. */
 double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
                              const float *X, const float *T, float *dT);
+
+/* beta after a small step (Newton's, damped: a batch is a sample) towards the one that fits the last
+ * call's codes of L bits best, between 1 / L and 100 / L. */
+float sigah_graph_better_beta(const sigah_graph *g, int B, int L);
 
 #endif

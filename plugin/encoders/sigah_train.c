@@ -12,6 +12,8 @@
 enum { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
 enum { STREAM_BATCH = 16, STREAM_NOISE };
 
+static const double FIRST_BETA = 10; /* where the fitted one starts */
+
 /* Of E||x||^2: what a row's error is relative to, at least. */
 static const float LEAST_SHARE = 0.05f;
 
@@ -110,9 +112,18 @@ static int take_graph(const lbh_encoder *self, lbh_training *t, sigah_run *r)
                             .D = lbh_scratch_f(t, B, B),
                             .K = lbh_scratch_f(t, B, B),
                             .norm = lbh_scratch_f(t, 1, B),
-                            .row = lbh_scratch(t, B, sizeof(double))};
+                            .row = lbh_scratch(t, B, sizeof(double)),
+                            .slope = lbh_scratch(t, B, sizeof(double)),
+                            .bend = lbh_scratch(t, B, sizeof(double))};
     r->cfg.near = &r->near;
-    return r->near.D && r->near.K && r->near.norm && r->near.row ? LBH_OK : LBH_ENOMEM;
+    const sigah_graph *g = &r->near;
+    bool ok = g->D && g->K && g->norm && g->row && g->slope && g->bend;
+    if (o[SIGAH_OPT_BETA] == 0 && g->loss == SIGAH_EMBEDDING) {
+        ok = (r->beta = lbh_state_f(t, "beta", 1, 1)) && ok;
+        if (r->beta)
+            r->beta[0] = (float)(FIRST_BETA / self->nbits);
+    }
+    return ok ? LBH_OK : LBH_ENOMEM;
 }
 
 static int take_orthogonal(const lbh_encoder *self, lbh_training *t, sigah_run *r)
@@ -216,7 +227,11 @@ static void one_step(const lbh_encoder *self, sigah_run *r, int64_t step, int64_
         update(self, r, SIGAH_NGENERATOR, SIGAH_NPARAMS, step,
                o[SIGAH_OPT_LR_D] * course(self, step, steps, false));
     }
+    if (r->beta)
+        r->near.beta = r->beta[0];
     sigah_generator(&r->cfg, r->p, r->B, r->X, &r->batch, r->g, losses);
+    if (r->beta)
+        r->beta[0] = sigah_graph_better_beta(&r->near, r->B, r->cfg.nbits);
     update(self, r, SIGAH_W, SIGAH_WG, step, o[SIGAH_OPT_LR] * course(self, step, steps, true));
     update(self, r, SIGAH_WG, SIGAH_NGENERATOR, step,
            o[SIGAH_OPT_LR] * course(self, step, steps, false));

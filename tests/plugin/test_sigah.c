@@ -169,7 +169,7 @@ typedef struct bench {
     float p[SIGAH_NPARAMS][MOST], g[SIGAH_NPARAMS][MOST], x[B * D];
     float T[B * L], bits[B * L], dT[B * L], S[B * M], dS[B * M], G[B * M];
     float Y[B * D], R[B * D], O[B * D], E[B * K], dE[B * K], GD[B * B], GK[B * B], norm[B];
-    double row[B], graph_row[B];
+    double row[B], graph_row[B], slope[B], bend[B];
     float *pp[SIGAH_NPARAMS], *gp[SIGAH_NPARAMS];
     sigah_batch batch;
     sigah_graph near;
@@ -195,7 +195,9 @@ static void fill(bench *w, reference *r, uint64_t seed)
                             .D = w->GD,
                             .K = w->GK,
                             .norm = w->norm,
-                            .row = w->graph_row};
+                            .row = w->graph_row,
+                            .slope = w->slope,
+                            .bend = w->bend};
     w->cfg = (sigah_config){.d = D,
                             .nbits = L,
                             .m = M,
@@ -280,6 +282,49 @@ Test(sigah, hash_layer_and_generator_with_every_measurement)
         w.cfg.m = A == SIGAH_IDENTITY ? D : M;
         check_generator(&w, &r);
         cr_assert(A == SIGAH_LEARNED || w.g[SIGAH_A][0] == 77, "A is fixed, but has a gradient");
+    }
+}
+
+/* Derivatives of the graph loss by beta, and the fixed point of the fit: the minimum of that loss. */
+Test(sigah, beta_is_fitted_to_the_codes)
+{
+    for (int start = 0; start < 2; start++) {
+        const double h = 1e-3;
+        double value[3], steps[] = {-h, 0, h}, slope = 0, bend = 0;
+        bench w;
+        reference r;
+        fill(&w, &r, 600);
+        for (int j = 0; j < L * D; j++) /* codes that follow the rows, if not perfectly */
+            r.p[SIGAH_W][j] = w.p[SIGAH_W][j] = j / D == j % D ? 0.4f : 0.1f;
+        w.near.beta = start ? 20 : 0.5f;
+        forward(&r);
+        for (int i = 0; i < 3; i++) {
+            double keep = (double)w.near.beta;
+            w.near.beta = (float)(keep + steps[i]);
+            steps[i] = (double)w.near.beta - keep;
+            value[i] = graph_loss(&r);
+            w.near.beta = (float)keep;
+        }
+        for (int fit = 0; fit < 3000; fit++) {
+            sigah_forward(&w.cfg, w.pp, B, w.x, NULL, &w.batch);
+            sigah_generator(&w.cfg, w.pp, B, w.x, &w.batch, w.gp, &w.losses);
+            for (int i = 0; i < B && fit == 0; i++) {
+                slope -= w.slope[i] / B;
+                bend += w.bend[i] / B;
+            }
+            w.near.beta = sigah_graph_better_beta(&w.near, B, L);
+        }
+        double up = (value[2] - value[1]) / steps[2], down = (value[0] - value[1]) / steps[0];
+        cr_assert_float_eq(slope, (up + down) / 2, 1e-4, "%g, not %g", slope, (up + down) / 2);
+        cr_assert_float_eq(bend, (up - down) / ((steps[2] - steps[0]) / 2), 1e-3, "%g", bend);
+
+        float best = w.near.beta;
+        double least = graph_loss(&r);
+        cr_assert(best > 1.1f / L && best < 90.0f / L, "%g is at a bound", (double)best);
+        w.near.beta = 1.05f * best;
+        double above = graph_loss(&r);
+        w.near.beta = best / 1.05f;
+        cr_assert(least < above && least < graph_loss(&r), "%g is not best", (double)best);
     }
 }
 
