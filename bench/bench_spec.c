@@ -248,6 +248,7 @@ static int defaults(spec_reader *r)
     static const int64_t at[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
     bench_spec *s = r->spec;
     s->map_k = 1000;
+    s->map_queries = 1000;
     s->repeats = 3;
     s->time_limit = 600;
     s->memory_limit = 8192;

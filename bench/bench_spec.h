@@ -80,7 +80,7 @@ typedef struct spec_published {
 
 typedef struct bench_spec {
     spec_numbers k, at;
-    int64_t map_k, map_at, answers, repeats, threads;
+    int64_t map_k, map_at, map_queries, answers, repeats, threads;
     double time_limit, memory_limit; /* seconds, MB */
     spec_sweep sweep;
     int ndata, nmethods, npublished;

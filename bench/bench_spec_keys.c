@@ -72,6 +72,7 @@ static const key bench_keys[] = {
     {"at", KEY_LIST, offsetof(bench_spec, at), 1, 1 << 20},
     {"map_k", KEY_INT, offsetof(bench_spec, map_k), 0, 1 << 20},
     {"map_at", KEY_INT, offsetof(bench_spec, map_at), 0, 1 << 30},
+    {"map_queries", KEY_INT, offsetof(bench_spec, map_queries), 0, 1 << 30},
     {"answers", KEY_INT, offsetof(bench_spec, answers), 1, 1 << 20},
     {"repeats", KEY_INT, offsetof(bench_spec, repeats), 1, 1000},
     {"threads", KEY_INT, offsetof(bench_spec, threads), 1, 4096},

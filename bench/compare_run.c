@@ -6,6 +6,7 @@
  */
 #include "compare.h"
 
+#include "faiss_rows.h"
 #include "float_rank.h"
 
 #include <math.h>
@@ -136,38 +137,15 @@ static int run_ours(contest *c, const rival *r, int64_t seed, result *out)
     return rc;
 }
 
-/* Codes of all rows by FAISS's own encoder. */
-static int faiss_encode(const FaissIndex *index, const vectors *v, uint8_t **codes)
-{
-    size_t code_size = lbh_float_index_code_size(index);
-    int64_t block = block_rows(v->d);
-    float *x = cli_alloc(block * v->d, sizeof *x);
-    *codes = cli_alloc(v->n, code_size);
-    int rc = x && *codes ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
-        int64_t count = v->n - i < block ? v->n - i : block;
-        rc = progress_tick("encode", i, v->n);
-        if (rc == EXIT_OK)
-            rc = vectors_floats(v, i, count, x);
-        if (rc)
-            break;
-        int code = lbh_float_index_encode(index, count, x, *codes + (size_t)i * code_size);
-        rc = code ? fail_library(code) : EXIT_OK;
-    }
-    progress_clear();
-    free(x);
-    return rc;
-}
-
 static int run_faiss_codes(contest *c, FaissIndex *index, result *out)
 {
     uint8_t *base = NULL, *query = NULL;
     double began = cli_now();
-    int rc = faiss_encode(index, &c->base, &base);
+    int rc = faiss_encode_rows(index, &c->base, &base);
     out->encode = cli_now() - began;
     began = cli_now();
     if (rc == EXIT_OK)
-        rc = faiss_encode(index, &c->query, &query);
+        rc = faiss_encode_rows(index, &c->query, &query);
     out->search = cli_now() - began;
     if (rc == EXIT_OK)
         rc = score_hamming(c, base, query, lbh_float_index_code_size(index), out);
@@ -177,25 +155,6 @@ static int run_faiss_codes(contest *c, FaissIndex *index, result *out)
 }
 
 /* ---- FAISS's float indexes ----------------------------------------------------------------- */
-
-static int add_base(contest *c, FaissIndex *index)
-{
-    int64_t block = block_rows(c->base.d);
-    float *x = cli_alloc(block * c->base.d, sizeof *x);
-    int rc = x ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < c->base.n && rc == EXIT_OK; i += block) {
-        int64_t count = c->base.n - i < block ? c->base.n - i : block;
-        rc = progress_tick("encode", i, c->base.n);
-        if (rc == EXIT_OK)
-            rc = vectors_floats(&c->base, i, count, x);
-        int code = rc == EXIT_OK ? lbh_float_index_add(index, count, x) : LBH_OK;
-        if (code)
-            rc = fail_library(code);
-    }
-    progress_clear();
-    free(x);
-    return rc;
-}
 
 static int search_index(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
                         int64_t *ids)
@@ -208,7 +167,7 @@ static int run_faiss_floats(contest *c, FaissIndex *index, result *out)
     ranker r = {.search = search_index, .ctx = index, .falling = c->metric == METRIC_IP,
                 .query = &c->query, .n = c->base.n, .own = c->own};
     double began = cli_now();
-    int rc = add_base(c, index);
+    int rc = faiss_add_rows(index, &c->base);
     out->encode = cli_now() - began;
     out->bytes = (double)lbh_float_index_code_size(index);
     return rc ? rc : score_floats(c, &r, out);

@@ -41,8 +41,8 @@ static int compare_answers(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Squared distance or minus the inner product, in double precision; eight sums side by side. */
-static double exact(int metric, int d, const float *a, const float *b)
+/* In double precision; eight sums side by side. */
+double truth_distance(int metric, int d, const float *a, const float *b)
 {
     double sum[8] = {0};
     int j = 0;
@@ -77,7 +77,7 @@ static void merge(search *s, int64_t q, int64_t i)
         int64_t label = s->labels[i * s->want + c];
         if (label < 0 || (s->own && s->own[q] == s->first + label))
             continue;
-        fresh[count++] = (answer){exact(s->metric, d, s->x + i * d, s->chunk + label * d),
+        fresh[count++] = (answer){truth_distance(s->metric, d, s->x + i * d, s->chunk + label * d),
                                   s->first + label};
     }
     qsort(fresh, (size_t)count, sizeof *fresh, compare_answers);

@@ -18,6 +18,10 @@ typedef struct truth {
  * memory. */
 int truth_compute(truth *t, const vectors *base, const vectors *query, const int64_t *own,
                   int64_t k, int metric);
+
+/* What it sorts by: the squared distance, or minus the inner product, of a[d] and b[d]. */
+double truth_distance(int metric, int d, const float *a, const float *b);
+
 /* Reads true neighbours instead: integers, one row of ids a query, nearest first, which are used as
  * they are: an .ivecs, .ibin or .npy file, the `neighbors` of ann-benchmarks (FILE.hdf5:neighbors).
  * The first k of each row are kept, without own[q], or as many as all rows have. EXIT_RUNTIME if

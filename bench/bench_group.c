@@ -1,0 +1,242 @@
+/* bench_group.c: what a worker does: the neighbours of a data set, or one model with all its
+ * searches. See bench_worker.h. */
+#define _GNU_SOURCE
+#include "bench_worker.h"
+
+#include "bench_images.h"
+#include "bench_measure.h"
+#include "bench_model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct group_work {
+    const worker_job *job;
+    bench_data data;
+    bench_model model;
+    float *x;               /* all queries */
+    FaissIndexBinary *index; /* of the last cell */
+    const char *built;      /* its factory string */
+    bool changed;           /* its search parameters are not the defaults */
+    double build_s, index_bytes;
+    cJSON *ranking; /* of the codes; made when the first cell wants it */
+} group_work;
+
+static int open_data(bench_data *d, const worker_job *job, int which)
+{
+    bool missing;
+    int rc = bench_data_open(d, &job->spec->data[which], job->data_dir, &missing);
+    if (rc)
+        return rc;
+    d->digest = job->data[which].digest;
+    rc = bench_sample(d, job->spec->map_queries);
+    if (rc)
+        bench_data_close(d);
+    return rc;
+}
+
+/* ---- Neighbours ---------------------------------------------------------------------------- */
+
+/* Images of the data as they are, and from principal components of as many bytes as codes have. */
+static int draw_images(const worker_job *job, const bench_data *d, int which)
+{
+    int rc = worker_line(job, images_original(d));
+    int64_t done[SPEC_LIST];
+    int ndone = 0;
+    for (int g = 0; g < job->plan.ngroups && rc == EXIT_OK; g++) {
+        const bench_group *group = &job->plan.group[g];
+        bool again = group->data != which || group->nbits < 32 || ndone == SPEC_LIST ||
+                     bench_is_rival(job->spec->method[group->method].method);
+        for (int i = 0; i < ndone; i++)
+            again = again || done[i] == group->nbits;
+        if (again)
+            continue;
+        done[ndone++] = group->nbits;
+        rc = worker_line(job, images_principal(d, group->nbits));
+    }
+    return rc;
+}
+
+int worker_truth(worker_job *job)
+{
+    bench_data d;
+    int rc = open_data(&d, job, job->truth);
+    if (rc)
+        return rc;
+    rc = bench_truth_make(&d, job->spec, job->dir);
+    worker_phase(job);
+    if (rc == EXIT_OK && d.spec->height)
+        rc = draw_images(job, &d, job->truth);
+    bench_data_close(&d);
+    return rc;
+}
+
+/* ---- Indexes ------------------------------------------------------------------------------- */
+
+/* Bytes of the index as FAISS writes it. */
+static double written_size(const group_work *w)
+{
+    struct stat st;
+    char *path = NULL;
+    double size = NAN;
+    if (asprintf(&path, "%s/models/%s.%ld.tmp", w->job->dir, "index", (long)getpid()) < 0)
+        return size;
+    if (lbh_index_save(w->index, path) == LBH_OK && stat(path, &st) == 0)
+        size = (double)st.st_size;
+    unlink(path);
+    free(path);
+    return size;
+}
+
+static int build(group_work *w, const bench_cell *c)
+{
+    lbh_index_free(w->index);
+    w->index = NULL;
+    double began = cli_now();
+    int code = lbh_index_build_codes(&w->index, w->model.code_size, c->index, w->data.base.n,
+                                     w->model.codes);
+    w->build_s = cli_now() - began;
+    w->built = c->index;
+    w->changed = false;
+    if (code == LBH_OK) {
+        w->index_bytes = written_size(w);
+        code = lbh_index_accelerate(&w->index);
+    }
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+static int use_index(group_work *w, const bench_cell *c)
+{
+    int rc = EXIT_OK, code = LBH_OK;
+    if (!w->model.codes)
+        return EXIT_OK;
+    if (!w->index || strcmp(w->built, c->index) != 0 || w->changed)
+        rc = build(w, c);
+    if (rc == EXIT_OK && *c->search) {
+        w->changed = true;
+        code = lbh_index_set(w->index, c->search);
+    }
+    return code ? fail_library(code) : rc;
+}
+
+/* ---- Cells --------------------------------------------------------------------------------- */
+
+/* Copies the members of `from`. */
+static void merge(cJSON *o, const cJSON *from)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, from)
+        cJSON_AddItemToObject(o, item->string, cJSON_Duplicate(item, 1));
+}
+
+/* What full rankings say, where the cell's ranking is one. */
+static int add_ranking(group_work *w, cJSON *o, const bench_engine *e)
+{
+    const bench_model *m = &w->model;
+    int rc = EXIT_OK;
+    if (e->how.mode == RANK_NONE || engine_decodes_all(e))
+        return measure_floats(o, &w->data, w->job->spec, e);
+    if (e->how.mode != RANK_HAMMING)
+        return EXIT_OK;
+    if (!w->ranking) {
+        w->ranking = cJSON_CreateObject();
+        rc = w->ranking ? measure_codes(w->ranking, &w->data, w->job->spec, m->nbits, m->code_size,
+                                        m->codes, m->sample)
+                        : fail_memory();
+    }
+    merge(o, w->ranking);
+    return rc;
+}
+
+/* A shortlist is as long as the cell says, else as the longest list of answers; exhaustive search
+ * by a decoder takes no shortlist. */
+static spec_rescore settle_depth(const bench_spec *s, const bench_cell *c)
+{
+    spec_rescore how = c->how;
+    if (how.mode == RANK_HAMMING || how.mode == RANK_NONE || how.depth)
+        return how;
+    if (how.mode == RANK_DECODER && strcmp(c->index, "BFlat") == 0)
+        how.depth = -1;
+    else
+        for (int i = 0; i < s->at.count; i++)
+            how.depth = s->at.value[i] > how.depth ? s->at.value[i] : how.depth;
+    return how;
+}
+
+static int measure(group_work *w, const bench_cell *c, cJSON *o)
+{
+    bench_data *d = &w->data;
+    bench_model *m = &w->model;
+    lbh_rows rows = vectors_rows(&d->base);
+    bench_engine e = {.metric = bench_distance(d), .n = d->base.n, .base = &d->base,
+                      .how = settle_depth(w->job->spec, c), .enc = m->enc, .codes = m->codes,
+                      .code_size = m->code_size, .floats = m->floats};
+    merge(o, m->facts);
+    int rc = use_index(w, c);
+    e.index = w->index;
+    if (rc == EXIT_OK)
+        rc = engine_open(&e, &rows);
+    if (rc == EXIT_OK)
+        rc = measure_answers(o, d, w->job->spec, &e, w->x);
+    if (rc == EXIT_OK)
+        rc = add_ranking(w, o, &e);
+    engine_close(&e);
+    double bytes = m->codes ? w->index_bytes : (double)m->code_size * (double)d->base.n;
+    if (c->how.mode == RANK_FLOAT)
+        bytes += (double)d->base.n * d->base.d * sizeof(float);
+    add_number(o, "index_bytes", bytes);
+    if (m->codes)
+        add_number(o, "build_s", w->build_s);
+    return rc;
+}
+
+static int run_cell(group_work *w, int cell)
+{
+    const worker_job *job = w->job;
+    cJSON *o = bench_cell_line(&job->plan, job->group, cell, &job->env);
+    if (!o)
+        return EXIT_RUNTIME;
+    worker_begin(job, cell);
+    cli_clear_error();
+    int rc = measure(w, &job->plan.cell[cell], o);
+    if (rc == EXIT_OK)
+        return worker_line(job, o);
+    cJSON_Delete(o);
+    return worker_failed(job, cell, rc);
+}
+
+static int open_work(group_work *w)
+{
+    const worker_job *job = w->job;
+    int rc = open_data(&w->data, job, job->plan.group[job->group].data);
+    if (rc)
+        return rc;
+    rc = bench_truth_open(&w->data, job->spec, job->dir);
+    if (rc == EXIT_OK)
+        rc = bench_query_floats(&w->data, &w->x);
+    worker_phase(job);
+    return rc ? rc : model_open(&w->model, job, &w->data);
+}
+
+int worker_group(worker_job *job)
+{
+    group_work w = {.job = job};
+    const bench_group *g = &job->plan.group[job->group];
+    int rc = open_work(&w);
+    for (int i = 0; i < job->ncells && rc == EXIT_OK; i++)
+        rc = run_cell(&w, job->cell[i]);
+    if (rc == EXIT_OK && w.data.spec->height && w.model.enc && has_decoder(w.model.enc))
+        rc = worker_line(job, images_rebuilt(&w.data, &job->spec->method[g->method], w.model.enc,
+                                             g->seed));
+    cJSON_Delete(w.ranking);
+    lbh_index_free(w.index);
+    free(w.x);
+    model_close(&w.model);
+    bench_data_close(&w.data);
+    return rc;
+}

@@ -1,0 +1,125 @@
+/* bench_paths.c: known data sets by name. See bench_data.h. */
+#define _GNU_SOURCE
+#include "bench_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Names under which a set may lie in the directory, and how it is got. */
+static const struct known {
+    const char *name, *also, *get;
+} sets[] = {
+    {"mnist", NULL, "scripts/get_data.sh mnist"},
+    {"fashion-mnist", NULL, "scripts/get_data.sh fashion-mnist"},
+    {"sift", "sift1m", "scripts/get_data.sh sift1m"},
+    {"gist", "gist1m", "scripts/get_data.sh gist1m"},
+    {"word2vec", "text8-word2vec", "scripts/get_data.sh text8-word2vec"},
+    {"glove", "glove-100-angular", "scripts/get_data.sh glove-100-angular"},
+    {"deep", "deep-image-96-angular", "scripts/get_data.sh deep-image-96-angular"},
+    {"cifar10", "cifar-10", "the binary version from https://www.cs.toronto.edu/~kriz/cifar.html, its "
+                "data_batch_*.bin joined to base.bin, test_batch.bin as query.bin"},
+    {"reuters", NULL, "Reuters-21578 as base.fvecs, query.fvecs, base_labels.u8bin and "
+                      "query_labels.u8bin"},
+};
+
+void bench_paths_free(bench_paths *p)
+{
+    free(p->base);
+    free(p->queries);
+    free(p->query_ids);
+    free(p->labels);
+    free(p->query_labels);
+    free(p->train);
+    *p = (bench_paths){0};
+}
+
+/* A word that is no path, no file and no "synthetic:...": the name of a set. */
+static bool is_set_name(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(text) &&
+           access(text, F_OK) != 0;
+}
+
+/* DIR/NAME/PART.EXT for the first extension that there is; NULL: none. */
+static char *find_part(const char *dir, const char *name, const char *part)
+{
+    static const char *const ends[] = {"fvecs", "bvecs",  "ivecs", "fbin", "u8bin", "i8bin",
+                                       "ibin",  "npy",    "bin",   "csv",  "libsvm"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s/%s.%s", dir, name, part, ends[i]) < 0)
+            return NULL;
+        if (access(path, R_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+static void find_all(bench_paths *p, const char *dir, const char *name)
+{
+    p->base = find_part(dir, name, "base");
+    if (!p->base)
+        return;
+    p->queries = find_part(dir, name, "query");
+    p->query_ids = find_part(dir, name, "query_ids");
+    p->labels = find_part(dir, name, "base_labels");
+    p->query_labels = find_part(dir, name, "query_labels");
+    p->train = find_part(dir, name, "learn");
+}
+
+static int not_there(const spec_data *spec, const char *dir)
+{
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (strcmp(sets[i].name, spec->base) == 0)
+            return fail("[data %s]: the set '%s' is not in '%s' (--data); to get it: %s",
+                        spec->name, spec->base, dir, sets[i].get);
+    return fail("[data %s]: '%s' is no file, and there is no '%s/%s/base.*'; sets of "
+                "ann-benchmarks: scripts/get_data.sh %s", spec->name, spec->base, dir, spec->base,
+                spec->base);
+}
+
+/* What the specification says goes before what lies beside the base. */
+static int overrule(char **path, const char *text)
+{
+    if (!text)
+        return EXIT_OK;
+    free(*path);
+    *path = strdup(text);
+    return *path ? EXIT_OK : fail_memory();
+}
+
+int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir, bool *missing)
+{
+    *p = (bench_paths){0};
+    *missing = false;
+    int rc = EXIT_OK;
+    if (!is_set_name(spec->base))
+        rc = overrule(&p->base, spec->base);
+    else {
+        find_all(p, data_dir, spec->base);
+        for (size_t i = 0; !p->base && i < sizeof sets / sizeof *sets; i++)
+            if (sets[i].also && strcmp(sets[i].name, spec->base) == 0)
+                find_all(p, data_dir, sets[i].also);
+        *missing = !p->base;
+        rc = p->base ? EXIT_OK : not_there(spec, data_dir);
+    }
+    if (rc == EXIT_OK && (spec->queries || spec->query_ids)) { /* then not the set's own */
+        free(p->query_ids);
+        p->query_ids = NULL;
+        rc = overrule(&p->query_ids, spec->query_ids);
+    }
+    if (rc == EXIT_OK && spec->queries && !spec->query_labels) {
+        free(p->query_labels);
+        p->query_labels = NULL;
+    }
+    rc = rc ? rc : overrule(&p->queries, spec->queries);
+    rc = rc ? rc : overrule(&p->labels, spec->labels);
+    rc = rc ? rc : overrule(&p->query_labels, spec->query_labels);
+    rc = rc ? rc : overrule(&p->train, spec->train);
+    if (rc)
+        bench_paths_free(p);
+    return rc;
+}

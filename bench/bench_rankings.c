@@ -1,0 +1,172 @@
+/* bench_rankings.c: full rankings, bits and decoders. See bench_measure.h. */
+#include "bench_measure.h"
+
+#include "code_stats.h"
+#include "float_rank.h"
+#include "rank_stats.h"
+#include "rebuild.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { CURVE = 64 };
+
+/* Ranks of the precision-recall curve: eight a decade, and n itself. */
+static int curve_ranks(int64_t n, int64_t rank[CURVE])
+{
+    int count = 0;
+    for (int i = 0; count < CURVE - 1; i++) {
+        int64_t k = (int64_t)round(pow(10, i / 8.0));
+        if (k >= n)
+            break;
+        if (count == 0 || k > rank[count - 1])
+            rank[count++] = k;
+    }
+    rank[count++] = n;
+    return count;
+}
+
+static double digits(double x)
+{
+    return round(x * 1e6) / 1e6;
+}
+
+static void add_curve(cJSON *o, const rank_stats *s, int count, const int64_t *rank)
+{
+    cJSON *pr = cJSON_AddArrayToObject(o, "pr");
+    for (int i = 0; i < count; i++) {
+        int p = rank_stats_at(s, rank[i]);
+        double point[2] = {digits(s->recall[p]), digits(s->precision[p])};
+        if (isfinite(point[0]) && isfinite(point[1]))
+            cJSON_AddItemToArray(pr, cJSON_CreateDoubleArray(point, 2));
+    }
+}
+
+/* AP over the first R ranks, by both conventions. */
+static void add_cut(cJSON *o, const bench_spec *s, const map_scores *m)
+{
+    if (!s->map_at)
+        return;
+    cJSON *cut = cJSON_AddObjectToObject(o, "map_at");
+    add_number(cut, "r", (double)s->map_at);
+    add_number(cut, "skip", m->map_r);
+    add_number(cut, "zero", m->map_r_zero);
+}
+
+static void add_scores(cJSON *o, const bench_spec *s, const map_scores *m, bool by_label)
+{
+    add_number(o, by_label ? "label_map" : "map", m->map);
+    if (!by_label)
+        add_number(o, "map_k", (double)s->map_k);
+    add_number(o, "map_queries", (double)m->queries);
+}
+
+static int64_t cut_rank(const bench_data *d, const bench_spec *s)
+{
+    return s->map_at ? s->map_at : d->base.n;
+}
+
+/* The metric's own relevance, with everything that there is to say. */
+static int score_metric(cJSON *o, const bench_data *d, const bench_spec *s, int nbits,
+                        size_t code_size, const uint8_t *base, const uint8_t *sample)
+{
+    bool by_label = d->spec->metric == BENCH_LABEL;
+    const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
+    int64_t rank[CURVE];
+    rank_stats stats;
+    map_scores m;
+    int count = curve_ranks(d->base.n - (rel->own ? 1 : 0), rank);
+    int rc = rank_stats_new(&stats, d->base.n, nbits, count, rank);
+    rank_visitor visitor = rank_stats_visitor(&stats);
+    if (rc == EXIT_OK)
+        rc = score_codes_visited(&m, rel, d->base.n, base, sample, code_size, cut_rank(d, s),
+                                 &visitor);
+    if (rc == EXIT_OK) {
+        rank_stats_finish(&stats);
+        add_scores(o, s, &m, by_label);
+        add_cut(o, s, &m);
+        cJSON *ball = cJSON_AddObjectToObject(o, "radius2");
+        add_number(ball, "precision", m.precision_h2);
+        add_number(ball, "empty", (double)m.empty_h2 / (double)m.queries);
+        add_curve(o, &stats, count, rank);
+    }
+    rank_stats_free(&stats);
+    return rc;
+}
+
+int measure_codes(cJSON *o, const bench_data *d, const bench_spec *s, int nbits, size_t code_size,
+                  const uint8_t *base, const uint8_t *sample)
+{
+    int rc = EXIT_OK;
+    map_scores m;
+    if (d->near_rel.nq || d->spec->metric == BENCH_LABEL)
+        rc = score_metric(o, d, s, nbits, code_size, base, sample);
+    if (rc || d->spec->metric == BENCH_LABEL || !d->label_rel.nq)
+        return rc;
+    rc = score_codes(&m, &d->label_rel, d->base.n, base, sample, code_size, d->base.n);
+    if (rc == EXIT_OK)
+        add_scores(o, s, &m, true);
+    return rc;
+}
+
+static int answer(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
+                  int64_t *ids)
+{
+    const bench_engine *e = ctx;
+    return engine_decodes_all(e) ? lbh_encoder_search_decoded(e->enc, e->metric, e->n, e->codes, n,
+                                                              x, k, distances, ids)
+                                 : lbh_float_index_search(e->floats, n, x, k, distances, ids);
+}
+
+int measure_floats(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e)
+{
+    bool by_label = d->spec->metric == BENCH_LABEL;
+    const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
+    ranker r = {.search = answer, .ctx = e, .falling = e->metric == LBH_METRIC_IP,
+                .query = &d->sample, .n = d->base.n, .own = d->sample_own};
+    map_scores m;
+    if (!rel->nq)
+        return EXIT_OK;
+    int rc = ranker_scores(&r, rel, cut_rank(d, s), &m);
+    if (rc == EXIT_OK && m.queries) {
+        add_scores(o, s, &m, by_label);
+        add_cut(o, s, &m);
+    }
+    return rc;
+}
+
+int measure_bits(cJSON *o, int64_t n, int nbits, size_t code_size, const uint8_t *codes)
+{
+    code_stats stats;
+    int rc = code_stats_compute(&stats, n, nbits, code_size, codes);
+    if (rc == EXIT_OK) {
+        cJSON *bits = cJSON_AddObjectToObject(o, "codes");
+        add_number(bits, "balance", stats.mean);
+        add_number(bits, "least", stats.least);
+        add_number(bits, "greatest", stats.greatest);
+        add_number(bits, "constant", stats.constant);
+        add_number(bits, "correlation", stats.correlation);
+        add_number(bits, "distinct", (double)stats.distinct);
+        add_number(bits, "entropy", stats.entropy);
+        add_number(bits, "entropy_limit", stats.entropy_limit);
+    }
+    code_stats_free(&stats);
+    return rc;
+}
+
+int measure_decoder(cJSON *o, const lbh_encoder *enc, const vectors *v, const uint8_t *codes)
+{
+    if (!has_decoder(enc))
+        return EXIT_OK;
+    cJSON *doc = cJSON_CreateObject();
+    int rc = doc ? report_rebuilding(doc, enc, v, codes) : fail_memory();
+    cJSON *error = cJSON_GetObjectItem(doc, "rebuild_error");
+    cJSON *left = cJSON_GetObjectItem(doc, "variance_left");
+    if (rc == EXIT_OK) {
+        cJSON *out = cJSON_AddObjectToObject(o, "reconstruction");
+        add_number(out, "mse", cJSON_IsNumber(error) ? 2 * error->valuedouble : NAN);
+        add_number(out, "relative", cJSON_IsNumber(left) ? left->valuedouble : NAN);
+    }
+    cJSON_Delete(doc);
+    return rc;
+}

@@ -1,0 +1,456 @@
+/* bench_run.c: see bench_run.h. Lines of a group are written when its worker has ended, because only
+ * then the memory that it took is known: whatever ends us, at most the running group is lost. */
+#define _GNU_SOURCE
+#include "bench_run.h"
+
+#include "bench_child.h"
+#include "bench_show.h"
+#include "outfile.h"
+#include "result_lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CELL_WAITS, CELL_DONE, CELL_FAILED };
+
+/* The work of one worker. */
+typedef struct work {
+    bench_run *run;
+    bench_show *show;
+    char *state;    /* of all cells of the plan */
+    char *path;     /* of bench.jsonl */
+    int group;      /* -1: neighbours of a data set */
+    int current;    /* the cell it is at, or -1 */
+    int nlines, room;
+    cJSON **line;   /* that it sent */
+    char *reason;   /* neighbours: why they failed */
+} work;
+
+/* ---- Results ------------------------------------------------------------------------------- */
+
+static int write_line(const work *w, cJSON *line)
+{
+    char *text = cJSON_PrintUnformatted(line);
+    int rc = text ? result_lines_append(w->path, text) : fail_memory();
+    cJSON_free(text);
+    return rc;
+}
+
+static int write_failure(work *w, int cell, const char *status, const char *text)
+{
+    bench_run *r = w->run;
+    cJSON *o = bench_cell_line(&r->plan, w->group, cell, &r->env);
+    if (!o)
+        return EXIT_RUNTIME;
+    cJSON_ReplaceItemInObject(o, "status", cJSON_CreateString(status));
+    cJSON_AddStringToObject(o, "error", text);
+    int rc = write_line(w, o);
+    cJSON_Delete(o);
+    w->state[cell] = CELL_FAILED;
+    r->failed++;
+    show_failure(w->show, &r->plan, w->group, cell, status, text);
+    return rc;
+}
+
+static int cell_of(const work *w, const char *key)
+{
+    const bench_group *g = &w->run->plan.group[w->group];
+    for (int i = g->first; i < g->first + g->count; i++)
+        if (strcmp(w->run->plan.cell[i].key, key) == 0)
+            return i;
+    return -1;
+}
+
+/* "F KEY STATUS TEXT" without the F. */
+static int take_failure(work *w, char *line)
+{
+    char *rest = NULL, *key = strtok_r(line, "\t", &rest), *status = strtok_r(NULL, "\t", &rest);
+    char *text = strtok_r(NULL, "\n", &rest);
+    if (!key || !status)
+        return EXIT_OK;
+    text = text ? text : (char[]){""};
+    if (w->group < 0) {
+        free(w->reason);
+        w->reason = strdup(text);
+        return EXIT_OK;
+    }
+    const bench_group *g = &w->run->plan.group[w->group];
+    int rc = EXIT_OK;
+    w->current = -1;
+    for (int i = g->first; i < g->first + g->count && rc == EXIT_OK; i++)
+        if (w->state[i] == CELL_WAITS && (*key == '*' || i == cell_of(w, key)))
+            rc = write_failure(w, i, status, text);
+    return rc;
+}
+
+static int take_result(work *w, const char *text)
+{
+    cJSON *line = cJSON_Parse(text);
+    int cell = w->group < 0 ? -1 : cell_of(w, line ? result_text(line, "key") : "");
+    if (!line)
+        return EXIT_OK;
+    if (w->nlines == w->room) {
+        cJSON **more = realloc(w->line, (size_t)(w->room + 16) * sizeof *more);
+        if (!more) {
+            cJSON_Delete(line);
+            return fail_memory();
+        }
+        w->line = more;
+        w->room += 16;
+    }
+    w->line[w->nlines++] = line;
+    if (cell >= 0) {
+        w->state[cell] = CELL_DONE;
+        w->current = -1;
+        w->run->ok++;
+    }
+    return EXIT_OK;
+}
+
+static int take(void *ctx, char *line)
+{
+    work *w = ctx;
+    if (!line)
+        show_now(w->show, w->run->ok + w->run->failed, w->run->failed);
+    else if (line[0] == 'B' && w->group >= 0)
+        w->current = cell_of(w, line + 2);
+    else if (line[0] == 'L')
+        return take_result(w, line + 2);
+    else if (line[0] == 'F')
+        return take_failure(w, line + 2);
+    return EXIT_OK;
+}
+
+/* Writes what the worker sent. */
+static int write_lines(work *w, double peak_mb)
+{
+    int rc = EXIT_OK;
+    for (int i = 0; i < w->nlines; i++) {
+        if (result_is(w->line[i], "type", "cell"))
+            cJSON_AddNumberToObject(w->line[i], "peak_mb", (double)(int64_t)(peak_mb * 10) / 10);
+        if (rc == EXIT_OK)
+            rc = write_line(w, w->line[i]);
+        cJSON_Delete(w->line[i]);
+    }
+    w->nlines = 0;
+    return rc;
+}
+
+/* ---- Jobs ---------------------------------------------------------------------------------- */
+
+static cJSON *job_data(const bench_run *r)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < r->spec->ndata; i++) {
+        cJSON *o = cJSON_CreateObject();
+        char digest[24];
+        snprintf(digest, sizeof digest, "%016llx", (unsigned long long)r->data[i].digest);
+        cJSON_AddNumberToObject(o, "there", r->data[i].there);
+        cJSON_AddNumberToObject(o, "n", (double)r->data[i].n);
+        cJSON_AddNumberToObject(o, "nq", (double)r->data[i].nq);
+        cJSON_AddNumberToObject(o, "d", r->data[i].d);
+        cJSON_AddStringToObject(o, "digest", digest);
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
+/* The job for the waiting cells of the group, or for a data set. */
+static char *job_text(const work *w, int truth_of)
+{
+    const bench_run *r = w->run;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", r->name);
+    cJSON_AddStringToObject(o, "spec", r->text);
+    cJSON_AddNumberToObject(o, "quick", r->quick);
+    cJSON_AddNumberToObject(o, "force", r->force);
+    cJSON_AddStringToObject(o, "dir", r->dir);
+    cJSON_AddStringToObject(o, "data_dir", r->data_dir);
+    cJSON_AddStringToObject(o, "preset", r->env.preset);
+    cJSON_AddStringToObject(o, "command", r->env.command);
+    cJSON_AddNumberToObject(o, "threads", r->env.threads);
+    cJSON_AddItemToObject(o, "data", job_data(r));
+    cJSON_AddNumberToObject(o, "truth", truth_of);
+    cJSON_AddNumberToObject(o, "group", w->group);
+    cJSON *cells = cJSON_AddArrayToObject(o, "cells");
+    const bench_group *g = w->group < 0 ? NULL : &r->plan.group[w->group];
+    for (int i = g ? g->first : 0; g && i < g->first + g->count; i++)
+        if (w->state[i] == CELL_WAITS)
+            cJSON_AddItemToArray(cells, cJSON_CreateNumber(i));
+    char *text = cJSON_PrintUnformatted(o);
+    cJSON_Delete(o);
+    if (!text)
+        fail_memory();
+    return text;
+}
+
+static int waiting(const work *w)
+{
+    const bench_group *g = &w->run->plan.group[w->group];
+    int count = 0;
+    for (int i = g->first; i < g->first + g->count; i++)
+        count += w->state[i] == CELL_WAITS;
+    return count;
+}
+
+/* A worker that did not come to its end: the cell it was at is to blame, or all of them if it was
+ * at none yet. */
+static int blame(work *w, const child_end *end)
+{
+    const bench_group *g = &w->run->plan.group[w->group];
+    const char *status = end->late ? "timeout" : end->memory ? "memory" : "failed";
+    int rc = EXIT_OK;
+    for (int i = g->first; i < g->first + g->count && rc == EXIT_OK; i++)
+        if (w->state[i] == CELL_WAITS && (w->current < 0 || w->current == i))
+            rc = write_failure(w, i, status, end->why);
+    return rc;
+}
+
+static int run_group(work *w)
+{
+    int rc = EXIT_OK;
+    while (rc == EXIT_OK && waiting(w)) {
+        child_end end = {0};
+        char *job = job_text(w, -1);
+        w->current = -1;
+        rc = job ? child_run(job, w->run->spec->time_limit, take, w, &end) : EXIT_RUNTIME;
+        cJSON_free(job);
+        int written = write_lines(w, end.peak_mb);
+        rc = rc ? rc : written;
+        if (rc == EXIT_OK && waiting(w)) {
+            if (end.whole)
+                snprintf(end.why, sizeof end.why, "the worker ended without a result");
+            rc = blame(w, &end);
+        }
+    }
+    return rc;
+}
+
+/* Neighbours are not a cell: four times the limit of one, for they serve all. */
+static int run_truth(work *w, int data)
+{
+    child_end end = {0};
+    w->group = -1;
+    free(w->reason);
+    w->reason = NULL;
+    char *job = job_text(w, data);
+    int rc = job ? child_run(job, 4 * w->run->spec->time_limit, take, w, &end) : EXIT_RUNTIME;
+    cJSON_free(job);
+    int written = write_lines(w, end.peak_mb);
+    rc = rc ? rc : written;
+    if (rc == EXIT_OK && !end.whole && !w->reason)
+        w->reason = strdup(end.why);
+    return rc;
+}
+
+/* ---- The whole ----------------------------------------------------------------------------- */
+
+/* Fails the waiting cells of a data set that has no true neighbours. */
+static int fail_data(work *w, int data)
+{
+    char text[1200];
+    int rc = EXIT_OK;
+    snprintf(text, sizeof text, "exact neighbours: %s", w->reason);
+    for (int g = 0; g < w->run->plan.ngroups && rc == EXIT_OK; g++) {
+        const bench_group *group = &w->run->plan.group[g];
+        w->group = g;
+        for (int i = group->first; i < group->first + group->count && rc == EXIT_OK; i++)
+            if (group->data == data && w->state[i] == CELL_WAITS)
+                rc = write_failure(w, i, "failed", text);
+    }
+    return rc;
+}
+
+static int run_groups(work *w)
+{
+    bench_run *r = w->run;
+    int rc = EXIT_OK, ready = -1;
+    for (int g = 0; g < r->plan.ngroups && rc == EXIT_OK; g++) {
+        int data = r->plan.group[g].data;
+        w->group = g;
+        if (!waiting(w))
+            continue;
+        if (ready != data) {
+            show_work(w->show, r->spec->data[data].name, "exact neighbours", 0, 0);
+            rc = run_truth(w, data);
+            ready = data;
+            if (rc == EXIT_OK && w->reason)
+                rc = fail_data(w, data);
+            w->group = g;
+        }
+        double began = cli_now();
+        int count = waiting(w);
+        if (rc || !count)
+            continue;
+        const bench_group *group = &r->plan.group[g];
+        show_work(w->show, r->spec->data[data].name, r->spec->method[group->method].label,
+                  group->nbits, group->seed);
+        rc = run_group(w);
+        show_done(w->show, data, count, cli_now() - began);
+    }
+    return rc;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Cells that have a line already. */
+static int find_finished(work *w)
+{
+    bench_run *r = w->run;
+    result_lines lines;
+    int rc = result_lines_read(&lines, r->dir), count = 0;
+    const char **keys = rc ? NULL : cli_alloc(2 * (int64_t)lines.n + 1, sizeof *keys);
+    rc = rc ? rc : keys ? EXIT_OK : EXIT_RUNTIME;
+    for (int failed = 0; failed < 2 && rc == EXIT_OK && !r->force; failed++) {
+        count = 0;
+        for (int i = 0; i < lines.n; i++)
+            if (result_is(lines.line[i], "type", "cell") &&
+                result_is(lines.line[i], "status", "ok") == !failed)
+                keys[count++] = result_text(lines.line[i], "key");
+        qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+        for (int i = 0; i < r->plan.ncells && !(failed && r->retry); i++) {
+            const char *key = r->plan.cell[i].key;
+            if (w->state[i] != CELL_WAITS ||
+                !bsearch(&key, keys, (size_t)count, sizeof *keys, compare_keys))
+                continue;
+            w->state[i] = failed ? CELL_FAILED : CELL_DONE;
+            r->found += !failed;
+            r->failed_before += failed;
+        }
+    }
+    free(keys);
+    result_lines_free(&lines);
+    return rc;
+}
+
+/* Finds the sets; one that is not there takes only its own cells with it. */
+static int open_sets(bench_run *r)
+{
+    int rc = EXIT_OK, there = 0;
+    r->data = calloc((size_t)r->spec->ndata, sizeof *r->data);
+    r->missing = calloc((size_t)r->spec->ndata, sizeof *r->missing);
+    if (!r->data || !r->missing)
+        return fail_memory();
+    for (int i = 0; i < r->spec->ndata && rc == EXIT_OK; i++) {
+        bench_data d;
+        bool missing = false;
+        rc = bench_data_open(&d, &r->spec->data[i], r->data_dir, &missing);
+        if (rc && missing) {
+            fprintf(stderr, "lbh: note: %s\n", cli_error());
+            r->missing[i] = strdup(cli_error());
+            rc = r->missing[i] ? EXIT_OK : fail_memory();
+            continue;
+        }
+        if (rc == EXIT_OK)
+            rc = bench_data_digest(&d);
+        if (rc == EXIT_OK)
+            r->data[i] = (plan_data){true, d.base.n, d.query.n, d.base.d, d.digest};
+        there += rc == EXIT_OK;
+        bench_data_close(&d);
+    }
+    if (rc == EXIT_OK && !there)
+        rc = fail("no data set of '%s' is there; see the notes above, and --data", r->name);
+    return rc;
+}
+
+/* One run at a time in a directory; the lock ends with the process. */
+static int lock(const bench_run *r, int *fd)
+{
+    char *path = NULL, pid[32] = "";
+    if (asprintf(&path, "%s/.lock", r->dir) < 0)
+        return fail_memory();
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int rc = *fd < 0 ? fail_errno("open", path) : EXIT_OK;
+    if (rc == EXIT_OK && flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t got = read(*fd, pid, sizeof pid - 1);
+        pid[got > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        rc = errno == EWOULDBLOCK || errno == EINTR || got >= 0
+                 ? fail("another lbh bench%s%s is at work in '%s'; wait for it, or give another "
+                        "--out", *pid ? ", process " : "", pid, r->dir)
+                 : fail_errno("lock", path);
+    } else if (rc == EXIT_OK) {
+        int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+        if (ftruncate(*fd, 0) != 0 || write(*fd, pid, (size_t)len) != len)
+            rc = fail_errno("write", path);
+    }
+    free(path);
+    return rc;
+}
+
+/* A copy of the specification beside the results. */
+static int keep_spec(const bench_run *r)
+{
+    char *path = NULL;
+    outfile *f = NULL;
+    int rc = asprintf(&path, "%s/spec.ini", r->dir) > 0 ? outfile_open(&f, path) : fail_memory();
+    if (rc == EXIT_OK)
+        rc = outfile_write(f, r->text, strlen(r->text));
+    if (rc == EXIT_OK)
+        rc = outfile_commit(f);
+    else
+        outfile_abort(f);
+    free(path);
+    return rc;
+}
+
+static int run_plan(bench_run *r)
+{
+    bench_show show = {0};
+    work w = {.run = r, .show = &show};
+    int rc = bench_plan_make(&r->plan, r->spec, r->data, r->env.threads);
+    if (rc)
+        return rc;
+    w.state = calloc((size_t)r->plan.ncells + 1, 1);
+    rc = w.state && asprintf(&w.path, "%s/bench.jsonl", r->dir) > 0 ? find_finished(&w)
+                                                                    : fail_memory();
+    show_begin(&show, &r->plan, w.state, r->quiet);
+    if (rc == EXIT_OK)
+        rc = run_groups(&w);
+    show_end(&show, r->ok + r->failed, r->failed);
+    free(w.state);
+    free(w.path);
+    free(w.line);
+    free(w.reason);
+    return rc;
+}
+
+int bench_run_all(bench_run *r)
+{
+    int fd = -1;
+    double began = cli_now();
+    int rc = EXIT_OK;
+    if (mkdir(r->dir, 0777) != 0 && errno != EEXIST)
+        return fail_errno("make the directory", r->dir);
+    rc = lock(r, &fd);
+    if (rc == EXIT_OK)
+        rc = keep_spec(r);
+    if (rc == EXIT_OK)
+        rc = open_sets(r);
+    if (rc == EXIT_OK)
+        rc = run_plan(r);
+    r->seconds = cli_now() - began;
+    if (fd >= 0)
+        close(fd);
+    if (rc == EXIT_CANCELLED)
+        fail("interrupted; what was measured is in '%s', and the same command goes on from there",
+             r->dir);
+    return rc;
+}
+
+void bench_run_free(bench_run *r)
+{
+    for (int i = 0; r->missing && i < r->spec->ndata; i++)
+        free(r->missing[i]);
+    free(r->missing);
+    free(r->data);
+    bench_plan_free(&r->plan);
+}

@@ -1,0 +1,26 @@
+/* bench_run.h: runs the cells of a plan that are not measured yet, group by group. */
+#ifndef LBH_BENCH_RUN_H
+#define LBH_BENCH_RUN_H
+
+#include "bench_data.h"
+#include "bench_plan.h"
+
+typedef struct bench_run {
+    const char *name, *text; /* of the specification */
+    bench_spec *spec;
+    const char *dir, *data_dir;
+    bench_env env;
+    bool quick, force, retry, quiet;
+    /* what came of it */
+    plan_data *data;
+    char **missing; /* of each data set: why it is not there, or NULL */
+    bench_plan plan;
+    int found, ok, failed, failed_before; /* cells: there before, measured, failed, not retried */
+    double seconds;
+} bench_run;
+
+/* EXIT_OK however many cells failed; EXIT_CANCELLED after Ctrl-C. */
+int bench_run_all(bench_run *r);
+void bench_run_free(bench_run *r);
+
+#endif

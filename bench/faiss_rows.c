@@ -1,0 +1,71 @@
+/* faiss_rows.c: see faiss_rows.h. */
+#include "faiss_rows.h"
+
+#include "progress.h"
+
+#include <stdlib.h>
+
+int faiss_train_rows(FaissIndex *index, const vectors *v)
+{
+    float *x = cli_alloc(v->n * v->d, sizeof *x);
+    int rc = x ? vectors_floats(v, 0, v->n, x) : EXIT_RUNTIME;
+    int code = rc == EXIT_OK ? lbh_float_index_train(index, v->n, x) : LBH_OK;
+    free(x);
+    return code ? fail_library(code) : rc;
+}
+
+typedef int (*block_fn)(void *ctx, int64_t first, int64_t count, const float *x);
+
+static int each_block(const vectors *v, block_fn take, void *ctx)
+{
+    int64_t block = block_rows(v->d);
+    float *x = cli_alloc(block * v->d, sizeof *x);
+    int rc = x ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+        int64_t count = v->n - i < block ? v->n - i : block;
+        rc = progress_tick("encode", i, v->n);
+        if (rc == EXIT_OK)
+            rc = vectors_floats(v, i, count, x);
+        int code = rc == EXIT_OK ? take(ctx, i, count, x) : LBH_OK;
+        if (code)
+            rc = fail_library(code);
+    }
+    progress_clear();
+    free(x);
+    return rc;
+}
+
+static int add_block(void *ctx, int64_t first, int64_t count, const float *x)
+{
+    (void)first;
+    return lbh_float_index_add(ctx, count, x);
+}
+
+int faiss_add_rows(FaissIndex *index, const vectors *v)
+{
+    return each_block(v, add_block, index);
+}
+
+typedef struct encoding {
+    const FaissIndex *index;
+    uint8_t *codes;
+    size_t code_size;
+} encoding;
+
+static int encode_block(void *ctx, int64_t first, int64_t count, const float *x)
+{
+    encoding *e = ctx;
+    return lbh_float_index_encode(e->index, count, x, e->codes + (size_t)first * e->code_size);
+}
+
+int faiss_encode_rows(const FaissIndex *index, const vectors *v, uint8_t **codes)
+{
+    encoding e = {.index = index, .code_size = lbh_float_index_code_size(index)};
+    *codes = e.codes = cli_alloc(v->n, e.code_size);
+    int rc = e.codes ? each_block(v, encode_block, &e) : EXIT_RUNTIME;
+    if (rc) {
+        free(*codes);
+        *codes = NULL;
+    }
+    return rc;
+}
