@@ -138,6 +138,7 @@ int ann_create(ann_file **file, const char *path)
     f->file = H5Fcreate(f->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     if (f->file < 0) {
+        unlink(f->temporary);
         discard(f);
         return fail("cannot write '%s'", path);
     }

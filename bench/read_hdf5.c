@@ -43,6 +43,9 @@ typedef struct source {
 
 void hdf5_quiet(void)
 {
+    /* At the end of the process libhdf5 would write once more what it could not write before, to a
+     * file that it has closed: it crashes there. All files are closed where their use ends. */
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
