@@ -1,0 +1,2 @@
+/* logging.h: see criterion.h beside it. */
+#include "criterion.h"
