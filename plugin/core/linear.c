@@ -157,10 +157,9 @@ static void multiply_tile(const lbh_panels *p, int first, int np, int64_t row, i
     } else
         for (int r = 0; r < count; r++)
             widen(k, in->bytes + at + r * in->stride, wide + r * k);
-    if (in->x && left >= count) {
-        t.next = t.x + count * in->stride;
-        t.next_row = in->stride;
-    }
+    if (in->x && left >= count)
+        for (int r = 0; r < count; r++)
+            t.next[r] = t.x + (count + r) * in->stride;
     p->tile(count, np, k, &t, acc);
 }
 

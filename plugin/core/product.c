@@ -3,7 +3,9 @@
  * pass over them. */
 #include "core/product.h"
 
+#include "core/blas.h"
 #include "core/cpu.h"
+#include "core/profile.h"
 #include "core/tile.h"
 
 #include <omp.h>
@@ -27,6 +29,9 @@ typedef struct product {
     const float *A, *B;
     float *C;
     lbh_tile_fn tile;
+    const float *table; /* rows that A is to hold, by number; NULL: it holds them */
+    const int64_t *ids;
+    float *gathered; /* A */
 } product;
 
 /* C[rows, width] = alpha acc + beta C; `stride` floats from row to row of acc. */
@@ -46,10 +51,26 @@ static void put_tile(int rows, int width, int stride, float alpha, const float *
     }
 }
 
+static const float *row_of(const product *p, int i, bool gather)
+{
+    return gather ? p->table + p->ids[i] * p->k : p->A + (int64_t)i * p->k;
+}
+
+/* Brings rows i .. i + rows-1 into A and asks for those after them, below `end`. */
+static void fetch_rows(const product *p, int i, int rows, int end, bool gather, lbh_tile *t)
+{
+    for (int r = 0; r < rows && gather; r++)
+        memcpy(p->gathered + (int64_t)(i + r) * p->k, row_of(p, i + r, gather),
+               (size_t)p->k * sizeof *p->gathered);
+    t->next[0] = NULL;
+    for (int r = 0; r < rows && i + 2 * rows <= end && !p->ta; r++)
+        t->next[r] = row_of(p, i + rows + r, gather);
+}
+
 /* Rows row0 .. row1-1 of the columns from `first` on: npanels panels, of which the first `skip`
  * columns are somebody else's. */
 static void multiply_group(const product *p, int row0, int row1, int first, int npanels, int skip,
-                           float *panel)
+                           bool gather, float *panel)
 {
     float acc[ROWS * GROUP_WIDTH];
     int width = npanels * LANES, used = (p->n - first < width ? p->n - first : width) - skip;
@@ -67,8 +88,7 @@ static void multiply_group(const product *p, int row0, int row1, int first, int 
     for (int i = row0; i < row1; i += ROWS) {
         int rows = row1 - i < ROWS ? row1 - i : ROWS;
         t.x = p->A + i * t.row;
-        t.next = p->ta || i + 2 * ROWS > row1 ? NULL : t.x + ROWS * t.row;
-        t.next_row = t.row;
+        fetch_rows(p, i, rows, row1, gather, &t);
         p->tile(rows, npanels, p->k, &t, acc);
         put_tile(rows, used, width, p->alpha, acc + skip, p->beta,
                  p->C + (int64_t)i * p->n + first + skip, p->n);
@@ -85,10 +105,11 @@ static void multiply_part(const product *p, int row0, int row1, int panel0, int 
     for (int g = 0; g < groups; g++) {
         int from = panel0 + (last - panel0) * g / groups;
         int to = panel0 + (last - panel0) * (g + 1) / groups;
-        multiply_group(p, row0, row1, from * LANES, to - from, 0, panel);
+        multiply_group(p, row0, row1, from * LANES, to - from, 0,
+                       p->table && g == 0, panel);
     }
     if (panel1 > whole) /* the last columns of rows of B: a panel that overlaps the one before */
-        multiply_group(p, row0, row1, p->n - LANES, 1, LANES - p->n % LANES, panel);
+        multiply_group(p, row0, row1, p->n - LANES, 1, LANES - p->n % LANES, false, panel);
 }
 
 /* Columns of A are read where they lie: they must not be far apart. */
@@ -103,15 +124,10 @@ static bool suits(bool ta, bool tb, int m, int n, int k)
 #endif
 }
 
-bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
-                 float beta, float *C)
+static void run(const product *p, bool by_rows)
 {
-    if (!suits(ta, tb, m, n, k))
-        return false;
-    product p = {ta, tb, m, n, k, alpha, beta, A, B, C, lbh_tile_choose()};
-    int tiles = (m + ROWS - 1) / ROWS, panels = (n + LANES - 1) / LANES;
-    int parts = (int64_t)m * n * k < ALONE ? 1 : omp_get_max_threads();
-    bool by_rows = tiles >= panels;
+    int tiles = (p->m + ROWS - 1) / ROWS, panels = (p->n + LANES - 1) / LANES;
+    int parts = (int64_t)p->m * p->n * p->k < ALONE ? 1 : omp_get_max_threads();
     int units = by_rows ? tiles : panels;
     if (parts > units)
         parts = units;
@@ -119,9 +135,35 @@ bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float
     for (int i = 0; i < parts; i++) {
         int from = (int)((int64_t)units * i / parts), to = (int)((int64_t)units * (i + 1) / parts);
         if (by_rows)
-            multiply_part(&p, from * ROWS, to * ROWS < m ? to * ROWS : m, 0, panels);
+            multiply_part(p, from * ROWS, to * ROWS < p->m ? to * ROWS : p->m, 0, panels);
         else
-            multiply_part(&p, 0, m, from, to);
+            multiply_part(p, 0, p->m, from, to);
     }
+}
+
+bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
+                 float beta, float *C)
+{
+    if (!suits(ta, tb, m, n, k))
+        return false;
+    run(&(product){ta, tb, m, n, k, alpha, beta, A, B, C, lbh_tile_choose(), NULL, NULL, NULL},
+        m / ROWS >= n / LANES);
     return true;
+}
+
+void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                        const float *B, float *C)
+{
+    if (suits(false, true, m, n, k)) {
+        lbh_time before = lbh_clock(LBH_TIME_GEMM);
+        run(&(product){false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A}, true);
+        lbh_clock(before);
+        return;
+    }
+    lbh_time before = lbh_clock(LBH_TIME_DATA);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m; i++)
+        memcpy(A + (int64_t)i * k, table + ids[i] * k, (size_t)k * sizeof *A);
+    lbh_clock(before);
+    lbh_gemm_nt(m, n, k, 1, A, B, 0, C);
 }

@@ -6,10 +6,16 @@
 #define LBH_CORE_PRODUCT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* C[m,n] = alpha op(A) op(B) + beta C as lbh_gemm() has it. False, and nothing is done, for shapes
  * that BLAS is better at, and where a fused multiply-add is no instruction. */
 bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
                  float beta, float *C);
+
+/* A[i] = table[ids[i]] for rows i < m of k floats, and C[m,n] = A B[n,k]^T. The rows lie anywhere in
+ * memory: it is asked for them while those before are multiplied. */
+void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                        const float *B, float *C);
 
 #endif

@@ -20,8 +20,9 @@ enum { LANES = LBH_LANES, GROUP = LBH_TILE_PANELS, ROWS = LBH_TILE_ROWS, LINE = 
 __attribute__((target("avx512f"), always_inline)) static inline void
 tile_avx512_fixed(const int R, const int P, int k, const lbh_tile *t, float *acc)
 {
-    const float *x = t->x, *w = t->w, *next = t->next;
-    int64_t row = t->row, step = t->step, column = t->column, next_row = t->next_row;
+    const float *x = t->x, *w = t->w, *const *next = t->next;
+    int64_t row = t->row, step = t->step, column = t->column;
+    int ask = next[0] ? R : 0;
     __m512 s[ROWS][GROUP];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -30,8 +31,8 @@ tile_avx512_fixed(const int R, const int P, int k, const lbh_tile *t, float *acc
             s[r][p] = t->resume ? _mm512_loadu_ps(acc + (r * P + p) * LANES) : _mm512_setzero_ps();
     for (int i = 0; i < k; i++) {
         __m512 wv[GROUP];
-        if (next && i % LINE < R)
-            __builtin_prefetch(next + i % LINE * next_row + i / LINE * LINE);
+        if (i % LINE < ask)
+            __builtin_prefetch(next[i % LINE] + i / LINE * LINE);
 #pragma GCC unroll 4
         for (int p = 0; p < P; p++)
             wv[p] = _mm512_loadu_ps(w + p * LANES);

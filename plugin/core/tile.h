@@ -10,13 +10,13 @@
 enum { LBH_LANES = 16, LBH_TILE_PANELS = 4, LBH_TILE_ROWS = 6 };
 
 typedef struct lbh_tile {
-    const float *x;       /* x_i of row r: x[r * row + i * step] */
+    const float *x; /* x_i of row r: x[r * row + i * step] */
     int64_t row, step;
-    const float *next;    /* rows that are wanted soon, from row to row, i beside i: memory is asked */
-    int64_t next_row;     /* for them. NULL: none */
-    const float *w;       /* w_i of column j: w[i * column + j] */
+    /* Rows that are wanted next, as many: memory is asked for them meanwhile. next[0] NULL: none. */
+    const float *next[LBH_TILE_ROWS];
+    const float *w; /* w_i of column j: w[i * column + j] */
     int64_t column;
-    int resume;           /* 0: sums start at 0; 1: at what acc holds */
+    int resume; /* 0: sums start at 0; 1: at what acc holds */
 } lbh_tile;
 
 /* acc[rows][npanels * LBH_LANES] = sums over i < k of x_i w_i. */

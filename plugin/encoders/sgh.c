@@ -12,6 +12,7 @@
 
 #include "core/adam.h"
 #include "core/linear.h"
+#include "core/product.h"
 #include "core/rng.h"
 #include "encoders/sgh_augment.h"
 #include "encoders/sgh_map.h"
@@ -210,23 +211,15 @@ static int take_batch(lbh_training *t, sgh_run *r)
     return ok && (r->noise || r->noise_width <= 0) ? LBH_OK : LBH_ENOMEM;
 }
 
+/* Which rows, and the neurons' noise. */
 static void draw_batch(sgh_run *r, int64_t step)
 {
-    int d = r->cfg.d;
-    enum { AHEAD = 4 };
     lbh_time before = lbh_clock(LBH_TIME_DATA);
     const int64_t *rows = sgh_extend_draw(r, step);
     for (int i = 0; i < r->B; i++) {
         int64_t row = rows ? rows[i]
                            : lbh_rng_below(r->seed, STREAM_BATCH, (uint64_t)(step * r->B + i), r->n);
         r->ids[i] = sgh_early_row(r, row);
-    }
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < r->B; i++) {
-        const float *next = r->rows + r->ids[i + AHEAD < r->B ? i + AHEAD : i] * d;
-        for (int j = 0; j < d; j += 16) /* rows lie anywhere in memory: ask for them in time */
-            __builtin_prefetch(next + j);
-        memcpy(r->X + (int64_t)i * d, r->rows + r->ids[i] * d, (size_t)d * sizeof *r->X);
     }
     lbh_clock(before);
     if (!r->noise)
@@ -256,7 +249,8 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
     for (; step < steps && !t->stop && !sgh_early_over(r); step++) {
         double rec;
         draw_batch(r, step);
-        sgh_gradients(&r->cfg, &r->p, r->B, r->X, r->noise, &r->batch, &r->g, &rec);
+        lbh_gather_product(r->B, r->cfg.nbits, r->cfg.d, r->rows, r->ids, r->X, r->p.W, r->batch.A);
+        sgh_gradients_of_logits(&r->cfg, &r->p, r->B, r->X, r->noise, &r->batch, &r->g, &rec);
         float lr = lbh_adam_rate(&adam, rate(self, step, steps), step + 1);
         for (int i = 0; i < SGH_NPARAMS; i++)
             if (r->learned[i])

@@ -241,12 +241,19 @@ static void all_logits(const sgh_config *cfg, const sgh_params *p, int B, const 
 void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
                    const float *noise, const sgh_batch *w, const sgh_params *g, double *rec)
 {
+    lbh_gemm_nt(B, cfg->nbits, cfg->d, 1, X, p->W, 0, w->A);
+    sgh_gradients_of_logits(cfg, p, B, X, noise, w, g, rec);
+}
+
+void sgh_gradients_of_logits(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
+                             const float *noise, const sgh_batch *w, const sgh_params *g,
+                             double *rec)
+{
     int d = cfg->d, L = cfg->nbits;
     bool paper = cfg->objective == SGH_PAPER;
     double rho = paper ? exp((double)p->log_rho[0]) : 1;
     float inv_rho2 = (float)(1 / (rho * rho));
 
-    lbh_gemm_nt(B, L, d, 1, X, p->W, 0, w->A); /* A = X W^T */
     all_neurons(cfg, p, B, noise, w);
 
     const float *M = cfg->latent ? cfg->latent->M : w->H;

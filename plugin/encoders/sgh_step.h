@@ -65,6 +65,11 @@ typedef struct sgh_batch {
 void sgh_gradients(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
                    const float *noise, const sgh_batch *scratch, const sgh_params *g, double *rec);
 
+/* The same where scratch->A holds X W^T already. */
+void sgh_gradients_of_logits(const sgh_config *cfg, const sgh_params *p, int B, const float *X,
+                             const float *noise, const sgh_batch *scratch, const sgh_params *g,
+                             double *rec);
+
 /* The whole loss, summed over the batch, at the codes and logits left in scratch by sgh_gradients. */
 double sgh_loss(const sgh_config *cfg, const sgh_params *p, int B, const sgh_batch *scratch,
                 double rec);

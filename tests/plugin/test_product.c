@@ -152,3 +152,30 @@ Test(product, shapes_of_training_are_done_here)
     cr_assert(lbh_product(true, false, 64, 784, 500, 1, A, B, 0, C));
     free(A), free(B), free(C);
 }
+
+/* Rows drawn with replacement; the last shape goes to BLAS. */
+Test(product, gathers_rows_while_it_multiplies)
+{
+    static const shape shapes[] = {{.m = 1, .n = 3, .k = 5}, {.m = 100, .n = 70, .k = 33},
+                                   {.m = 131, .n = 64, .k = 784}, {.m = 50, .n = 20, .k = 1030}};
+    enum { ROWS = 77, MOST = 1030 };
+    float *table = normal(ROWS * MOST, 8), *B = normal(70 * MOST, 9);
+    float *A = malloc(131 * MOST * sizeof *A), *C = malloc(131 * 70 * sizeof *C);
+    float *expected = malloc(131 * 70 * sizeof *C);
+    int64_t ids[131];
+    for (int i = 0; i < 131; i++)
+        ids[i] = i * 29 % ROWS;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int threads = 1; threads <= 3; threads++) {
+            const shape *x = shapes + s;
+            size_t row = (size_t)x->k * sizeof *A;
+            omp_set_num_threads(threads);
+            memset(A, 0, 131 * MOST * sizeof *A);
+            lbh_gather_product(x->m, x->n, x->k, table, ids, A, B, C);
+            for (int i = 0; i < x->m; i++)
+                cr_assert(memcmp(A + i * x->k, table + ids[i] * x->k, row) == 0);
+            lbh_gemm_nt(x->m, x->n, x->k, 1, A, B, 0, expected);
+            cr_assert(memcmp(C, expected, (size_t)x->m * (size_t)x->n * sizeof *C) == 0);
+        }
+    free(table), free(B), free(A), free(C), free(expected);
+}
