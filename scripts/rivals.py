@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""FAISS's own methods by the newest FAISS, as rows of `lbh bench`.
+
+The FAISS that lbh is linked with may be old: Debian 12's has no RaBitQ. This program takes the same
+specification, measures its rivals (faiss-lsh faiss-itq pq opq pqfs rabitq sq flat) with PyPI's
+faiss-cpu on the same data by the same definitions, and appends JSON lines to DIR/rivals.jsonl,
+which `lbh bench` and `lbh report` read beside their own. `rabitq` stands for four: one bit a
+dimension, the same with fast scan, two bits and four. Cells that are there are kept.
+
+faiss-cpu comes into a virtual environment of its own, made on the first run with pip as it is
+configured on the machine. Exit code 77: that cannot be had."""
+import argparse
+import os
+import subprocess
+import sys
+import venv
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+NEEDS = ["faiss-cpu>=1.11", "numpy", "h5py"]
+sys.path.insert(0, os.path.join(HERE, "rivals"))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0],
+                                     epilog="Exit codes: 0, 1 (some cells failed, or bad input), "
+                                            "77 (no faiss-cpu).")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("spec", nargs="?", metavar="SPEC", help="specification, as of lbh bench")
+    what.add_argument("--preset", help="one of lbh bench's instead (bench/presets)")
+    parser.add_argument("--out", default="bench", metavar="DIR", help="results (bench)")
+    parser.add_argument("--data", metavar="DIR", help="directory of the known data sets")
+    parser.add_argument("--quick", action="store_true",
+                        help="at most 10,000 rows, 1,000 queries, one seed and 64 bits")
+    parser.add_argument("--methods", metavar="LIST", help="only these, separated by commas")
+    parser.add_argument("--threads", type=int, help="(the specification's, or all cores)")
+    parser.add_argument("--venv", metavar="DIR",
+                        help="virtual environment (in the user's cache directory)")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def environment(directory):
+    """The Python of the virtual environment, made if it is not there; None if it cannot be."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    directory = directory or os.path.join(cache, "faiss-lbh", "rivals-venv")
+    python, ready = os.path.join(directory, "bin", "python"), os.path.join(directory, "ready")
+    if os.path.exists(ready):
+        return python
+    print(f"rivals.py: making {directory} with faiss-cpu", file=sys.stderr)
+    try:
+        venv.create(directory, with_pip=True, clear=True)
+        done = subprocess.run([python, "-m", "pip", "install", "-q", "--retries", "1",
+                               "--timeout", "15", "--disable-pip-version-check", *NEEDS],
+                              capture_output=True, text=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"rivals.py: no virtual environment: {error}", file=sys.stderr)
+        return None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        print(f"rivals.py: skipped, as pip cannot install faiss-cpu: {reason}", file=sys.stderr)
+        return None
+    open(ready, "w").close()
+    return python
+
+
+def main():
+    args = arguments()
+    if not args.inside:
+        python = environment(args.venv)
+        if not python:
+            return 77
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        os.execv(python, [python, os.path.realpath(__file__), "--inside", *sys.argv[1:]])
+    import runner
+    import spec
+    try:
+        return runner.run(args, os.path.join(HERE, os.pardir))
+    except spec.Refused as error:
+        print(f"rivals.py: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

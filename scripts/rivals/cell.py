@@ -1,0 +1,119 @@
+"""One index, from training to scores: what goes into a result line, but for what all lines share."""
+import resource
+import time
+
+import numpy as np
+
+import indexes
+import metrics
+
+# Repeats and single queries end early where one takes long.
+REPEAT_SECONDS, MOST_LATENCIES, LATENCY_SECONDS = 10, 1000, 2
+
+
+def modes(name, rescore):
+    """`rescore` of the specification as it applies: rivals have neither margins nor decoders, and
+    what is not compared by Hamming distance has no rescoring to call Hamming."""
+    plain = "hamming" if name in ("faiss-lsh", "faiss-itq") else "none"
+    out = [plain if mode in ("hamming", "none") else mode for mode in rescore.split()
+           if mode in ("hamming", "none") or mode.startswith("float:")]
+    return list(dict.fromkeys(out)) if name != "flat" else ["none"]
+
+
+def evenly(n, most):
+    """At most `most` of the numbers below n, at even distances."""
+    count = min(n, most)
+    return [i * n // count for i in range(count)]
+
+
+def _answers(index, data, at, count, k, depth):
+    """The first k answers of queries at .. at + count, as a caller gets them."""
+    own = None if data.own is None else data.own[at:at + count]
+    extra = data.own is not None
+    wanted = min(max(k, depth) + extra, len(data.base))
+    ids = index.search(data.query[at:at + count], wanted)[1]
+    ids = metrics.without_own(ids, own, max(k, depth))
+    if not depth:
+        return ids[:, :k]
+    return indexes.rerank(data, data.query[at:at + count], ids, depth)[:, :k]
+
+
+def _timing(index, data, answers, depth, repeats):
+    took = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        _answers(index, data, 0, len(data.query), answers, depth)
+        took.append(time.perf_counter() - start)
+        if sum(took) > REPEAT_SECONDS:
+            break
+    single = []
+    for q in evenly(len(data.query), MOST_LATENCIES):
+        start = time.perf_counter()
+        _answers(index, data, q, 1, answers, depth)
+        single.append(1000 * (time.perf_counter() - start))
+        if sum(single) > 1000 * LATENCY_SECONDS:
+            break
+    total = float(np.median(took))
+    return {"search_s": total, "qps": len(data.query) / total,
+            "answers": answers, "repeats": len(took),
+            "latency_ms": {f"p{p}": float(np.percentile(single, p)) for p in (50, 95, 99)}}
+
+
+def _full_rankings(index, data, queries):
+    for q in queries:
+        ids = index.search(data.query[q:q + 1], len(data.base))[1]
+        own = None if data.own is None else data.own[q:q + 1]
+        yield metrics.without_own(ids, own, len(data.base))[0]
+
+
+def _scores(index, data, truth, depth, options, rankings):
+    """Recall of all queries; mAP and precision of the sample's rankings."""
+    ns = options["at"]
+    out = {}
+    if truth is not None:
+        found = _answers(index, data, 0, len(data.query), min(max(ns), len(data.base)), depth)
+        ns = [n for n in ns if n <= found.shape[1]]
+        out["recall"] = metrics.recall(found, truth, options["k"], ns)
+    if rankings is not None:
+        queries, rows = rankings
+        if depth:
+            rows = indexes.rerank(data, data.query[queries], rows, depth)
+        relevance = metrics.Relevance(data, truth, options["map_k"])
+        scores = metrics.score_rankings(rows, queries, relevance, options["map_at"])
+        if data.metric == "label":
+            scores["label_map"] = scores.pop("map", None)
+        else:
+            out["map_k"] = min(options["map_k"], truth.shape[1])
+        out.update({name: value for name, value in scores.items() if value is not None},
+                   map_queries=len(queries))
+    return out
+
+
+def measure(cells, data, truth, options):
+    """Yields one dictionary for each of `cells`, which differ in `rescore` alone."""
+    first = cells[0]
+    factory, hamming = indexes.recipe(first["method"], data.base.shape[1], first["nbits"],
+                                      first["bits"], first["fast"])
+    index, train = indexes.build(factory, data, hamming)
+    start = time.perf_counter()
+    index.train(train)
+    trained = time.perf_counter()
+    index.add(data.base)
+    added = time.perf_counter()
+    size = indexes.code_bytes(index)
+    shared = {"train_s": trained - start, "build_s": added - trained, "code_bytes": size,
+              "index_bytes": size * len(data.base), "factory": factory}
+    rankings = None
+    if options["map_k"] or data.metric == "label":
+        queries = evenly(len(data.query), options["map_queries"])
+        rows = np.array(list(_full_rankings(index, data, queries)), np.int32)
+        rankings = queries, rows
+    for cell in cells:
+        depth = int(cell["rescore"][6:]) if cell["rescore"].startswith("float:") else 0
+        out = dict(shared)
+        if depth:
+            out["index_bytes"] += data.base.nbytes
+        out.update(_timing(index, data, options["answers"], depth, options["repeats"]))
+        out.update(_scores(index, data, truth, depth, options, rankings))
+        out["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        yield out
