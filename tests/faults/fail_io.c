@@ -30,7 +30,6 @@ __attribute__((constructor)) static void start(void)
         if (strcmp(names[i], name) == 0)
             which = i;
     error = strcmp(kind, "ENOSPC") == 0 ? ENOSPC : strcmp(kind, "EIO") == 0 ? EIO : 0;
-    unsetenv("LD_PRELOAD"); /* children of the program are left alone */
 }
 
 __attribute__((destructor)) static void stop(void)

@@ -136,7 +136,7 @@ class Writer:
                     self.reset()
                     done = lbh(*self.args, env={'LD_PRELOAD': FAIL_IO,
                                                 'FAIL_IO': f'{call}:{nth}:{error}'})
-                    self.check(f'{call} {nth} gives {error}', done)
+                    self.check(f'{call} {nth} gives {error}', done, True)
             if call in ('write', 'pwrite') and n:
                 self.reset()
                 done = lbh(*self.args, env={'LD_PRELOAD': FAIL_IO, 'FAIL_IO': f'{call}:1:short'})
