@@ -81,7 +81,7 @@ static int find_ranges(plot *p)
     for (int i = 0; i < c->nticks; i++)
         widen(&x[0], &x[1], c->tick[i]);
     int rows = (int)((p->bottom - p->top) / 40);
-    p->x = svg_axis_of(x[0], x[1], c->log_x, c->fit_x, false, (int)((p->right - p->left) / 60));
+    p->x = svg_axis_of(x[0], x[1], c->log_x, c->fit_x, false, (int)((p->right - p->left) / 50));
     p->x.zero = zero;
     p->x_from = p->left + (zero ? ZERO_GAP : 0);
     p->y = svg_axis_of(y[0], y[1], c->log_y, true, !c->fit_y, rows < 8 ? rows : 8);
@@ -267,7 +267,7 @@ int svg_chart_put(FILE *out, const svg_chart *chart, double width, double height
     plot p = {.out = out, .chart = chart, .left = 64, .right = width - (labels ? 46 : 14),
               .top = 32, .bottom = height - 50};
     fputs("<g font-weight=\"600\">", out);
-    put_label(out, p.left, 18, "start", "ink", chart->title);
+    put_label(out, 12, 18, "start", "ink", chart->title);
     fputs("</g>\n", out);
     return put_plot(&p);
 }
