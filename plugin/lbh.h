@@ -166,9 +166,9 @@ LBH_API int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const
 
 /* A note is a line of text that the user keeps with a model, in its file; the library gives it no
  * meaning. `lbh train` notes what its classes are called. name: 1 to 31 of a-z, 0-9 and _; value: at
- * most LBH_MAX_NOTE bytes without line breaks, copied; NULL removes the note. LBH_EINVAL,
- * LBH_ENOMEM. */
-enum { LBH_MAX_NOTE = 1 << 26 };
+ * most LBH_MAX_NOTE bytes without line breaks, copied; NULL removes the note. At most LBH_MAX_NOTES
+ * of them. LBH_EINVAL, LBH_ENOMEM. */
+enum { LBH_MAX_NOTE = 1 << 26, LBH_MAX_NOTES = 1000 };
 LBH_API int lbh_encoder_set_note(lbh_encoder *enc, const char *name, const char *value);
 
 /* The value of a note, owned by the encoder and valid until that note is set again; NULL if there

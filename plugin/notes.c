@@ -22,9 +22,21 @@ static struct lbh_note **find(struct lbh_note **link, const char *name, size_t l
     return link;
 }
 
+/* Notes are found one after the other: a file with a million of them would take hours to read. */
+static bool too_many(const lbh_encoder *enc)
+{
+    int count = 0;
+    for (const struct lbh_note *n = enc->notes; n; n = n->next)
+        count++;
+    return count >= LBH_MAX_NOTES;
+}
+
 static int add(lbh_encoder *enc, const char *name, size_t len, const char *value, size_t size)
 {
     struct lbh_note **link = find(&enc->notes, name, len), *old = *link;
+    if (!old && too_many(enc))
+        return lbh_error(LBH_EINVAL, "note %.*s: an encoder has at most %d notes", (int)len, name,
+                         LBH_MAX_NOTES);
     struct lbh_note *new = lbh_alloc(1, sizeof *new + size + 1);
     if (!new)
         return LBH_ENOMEM;
@@ -104,8 +116,11 @@ int lbh_read_notes(lbh_encoder *enc, const lbh_document *doc)
             continue;
         const char *name = p + 5, *value = space + 1;
         size_t len = (size_t)(space - name), size = (size_t)(stop - value);
-        if (good_name(name, len) && size <= LBH_MAX_NOTE && !memchr(value, '\0', size))
-            LBH_TRY(add(enc, name, len, value, size));
+        if (!good_name(name, len) || size > LBH_MAX_NOTE || memchr(value, '\0', size))
+            continue;
+        int rc = add(enc, name, len, value, size);
+        if (rc)
+            return rc == LBH_EINVAL ? lbh_error(LBH_EFORMAT, "%s", lbh_last_error()) : rc;
     }
     return LBH_OK;
 }

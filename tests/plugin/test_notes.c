@@ -87,6 +87,23 @@ Test(notes, what_is_no_name_or_no_line_is_refused)
 }
 
 /* The file says how many bits of the last byte are padding, and they are zero. */
+Test(notes, are_at_most_so_many)
+{
+    lbh_encoder *enc = trained(8), *copy = NULL;
+    char name[16];
+    for (int i = 0; i < LBH_MAX_NOTES; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        cr_assert_eq(lbh_encoder_set_note(enc, name, "x"), LBH_OK);
+    }
+    cr_assert_eq(lbh_encoder_set_note(enc, "one_more", "x"), LBH_EINVAL);
+    cr_assert_eq(lbh_encoder_set_note(enc, "n7", "anew"), LBH_OK);
+    copy = reloaded(enc);
+    cr_assert_str_eq(lbh_encoder_note(copy, "n7"), "anew");
+    cr_assert_str_eq(lbh_encoder_note(copy, "n999"), "x");
+    lbh_encoder_free(enc);
+    lbh_encoder_free(copy);
+}
+
 Test(notes, padding_is_stated_and_zero)
 {
     float *x = test_mixture(100, 12, 2, NULL);
