@@ -6,6 +6,8 @@
  * limit are selected by id, and runs of equal distance sorted. */
 #include "scan/hamming.h"
 
+#include "scan/topk.h"
+
 #include <stdlib.h>
 
 static void set_limit(lbh_collector *c, int32_t limit)
@@ -176,15 +178,31 @@ static int compare_ids(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-/* Sorts the ids of each run of equal distances, if they do not rise already. */
-static void sort_runs(int64_t n, const int32_t *distances, int64_t *labels)
+/* Sorts ids[n]; scratch[n], or NULL. */
+static void sort_ids(int64_t n, int64_t *ids, uint64_t *scratch)
+{
+    const uint64_t sign = UINT64_C(1) << 63; /* flipped, numbers with a sign are in order */
+    uint64_t *key = (uint64_t *)ids;
+    if (!scratch) {
+        qsort(ids, (size_t)n, sizeof *ids, compare_ids);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        key[i] ^= sign;
+    lbh_sort_keys(n, key, scratch);
+    for (int64_t i = 0; i < n; i++)
+        key[i] ^= sign;
+}
+
+/* Sorts the ids of each run of equal distances, if they do not rise already. scratch[n], or NULL */
+static void sort_runs(int64_t n, const int32_t *distances, int64_t *labels, uint64_t *scratch)
 {
     for (int64_t i = 0, end; i < n; i = end) {
         bool rising = true;
         for (end = i + 1; end < n && distances[end] == distances[i]; end++)
             rising = rising && labels[end - 1] <= labels[end];
         if (!rising)
-            qsort(labels + i, (size_t)(end - i), sizeof *labels, compare_ids);
+            sort_ids(end - i, labels + i, scratch);
     }
 }
 
@@ -214,8 +232,8 @@ void lbh_collector_write(lbh_collector *c, int32_t *distances, int64_t *labels, 
     c->histogram[c->limit] = c->count - c->below;
     counts_to_starts((int64_t)c->limit + 1, c->histogram);
     place(c, c->histogram, distances, labels);
-    if (!c->ordered)
-        sort_runs(c->count, distances, labels);
+    if (!c->ordered) /* the answers are written: their memory is free */
+        sort_runs(c->count, distances, labels, (uint64_t *)(void *)c->answer);
     for (int64_t i = c->count; i < k; i++) {
         distances[i] = INT32_MAX;
         labels[i] = -1;
@@ -235,5 +253,5 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
     for (int64_t j = 0; j < count; j++)
         place(&c[j * stride], start, distances, labels);
     if (!c->ordered)
-        sort_runs(total, distances, labels);
+        sort_runs(total, distances, labels, NULL);
 }

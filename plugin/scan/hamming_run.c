@@ -20,78 +20,43 @@ enum {
     MAX_QUERIES = 128, /* of a block over one array: as many as fit the first cache beside codes */
     MAX_LIST_QUERIES = 8192,
     FEW_QUERIES = 8,   /* a block of fewer waits for memory */
-    QUERY_BITS = 24,   /* of the number of a query within a block */
-    ROUND = 64,        /* slices begin at multiples of it */
-    MANY = 50,         /* answers: worth a look at one in SPARSE codes beforehand */
-    SPARSE = 64
+    LIST_ROOM = 4,     /* ties cost a look at their ids when there is no room: times k */
 };
 static const int64_t MAX_BLOCK_BYTES = 1 << 26;  /* of a block's collectors, about */
 static const int64_t MIN_SLICE_BYTES = 1 << 18;  /* of codes times queries: worth a thread */
 
-/* What all threads share. */
-typedef struct run {
-    const lbh_hamming *h;
-    lbh_scan_fn scan;
-    int64_t nbits, words, kept, room; /* kept: answers a query, at most; room: of its collector */
-    int64_t block, nblocks, nslices;
-    bool keep_all;                    /* a collector for each (slice, query), else for each (thread,
-                                         query of a block) */
-    int64_t ncollectors;
-    lbh_collector *collector;
-    int64_t *histogram; /* k > 0: of all collectors */
-    lbh_answer *answer;
-} run;
-
-/* One thread's memory. */
-typedef struct worker {
-    lbh_scan scan; /* of a block, or of those of its queries that share a list */
-    lbh_collector **collector; /* of the block's queries */
-    int64_t *end;              /* the same: guesses of what distance answers lie below */
-    uint64_t *query;           /* the same, for lists */
-    uint64_t *pair, *pair_scratch; /* (list, query of the block), sorted */
-} worker;
-
 /* ---- Cutting ------------------------------------------------------------------------------- */
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return a / b + (a % b != 0);
-}
-
-static void cut(run *r)
+static void cut(lbh_hamming_task *r)
 {
     const lbh_hamming *h = r->h;
     int64_t threads = omp_get_max_threads();
-    r->kept = smaller(h->k, h->most);
-    r->room = smaller(larger(r->kept > INT64_MAX / 2 ? r->kept : 2 * r->kept, r->kept + 64),
+    r->kept = lbh_smaller(h->k, h->most);
+    int64_t times = h->which ? LIST_ROOM : 2;
+    r->room = lbh_smaller(larger(r->kept > INT64_MAX / 8 ? r->kept : times * r->kept, r->kept + 64),
                       h->most);
     double bytes = (double)r->room * sizeof *r->answer + (double)r->nbits * sizeof *r->histogram +
                    (double)r->words * 16;
     int64_t fit = h->k ? (int64_t)((double)MAX_BLOCK_BYTES / bytes) : MAX_BLOCK_BYTES / 1024;
-    int64_t most = larger(smaller(h->which ? MAX_LIST_QUERIES : MAX_QUERIES, fit), 1);
-    int64_t even = divide_up(h->nq, threads);
-    r->block = smaller(larger(even, smaller(FEW_QUERIES, h->nq)), most);
-    r->nblocks = divide_up(h->nq, r->block);
-    r->nslices = divide_up(threads, r->nblocks);
+    int64_t most = larger(lbh_smaller(h->which ? MAX_LIST_QUERIES : MAX_QUERIES, fit), 1);
+    int64_t even = lbh_divide_up(h->nq, threads);
+    r->block = lbh_smaller(larger(even, lbh_smaller(FEW_QUERIES, h->nq)), most);
+    r->nblocks = lbh_divide_up(h->nq, r->block);
+    r->nslices = lbh_divide_up(threads, r->nblocks);
     double work = (double)h->most * (double)h->code_size * (double)r->block;
-    r->nslices = smaller(r->nslices, 1 + (int64_t)(work / (double)MIN_SLICE_BYTES));
+    r->nslices = lbh_smaller(r->nslices, 1 + (int64_t)(work / (double)MIN_SLICE_BYTES));
     r->keep_all = h->k == 0 || r->nslices > 1;
     r->ncollectors = r->keep_all ? h->nq * r->nslices : r->block * threads;
 }
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-static int make_collectors(run *r)
+static int make_collectors(lbh_hamming_task *r)
 {
     r->collector = lbh_alloc(r->ncollectors, sizeof *r->collector);
     if (!r->collector)
@@ -117,7 +82,7 @@ static int make_collectors(run *r)
     return r->histogram ? LBH_OK : LBH_ENOMEM;
 }
 
-static void free_collectors(run *r)
+static void free_collectors(lbh_hamming_task *r)
 {
     for (int64_t i = 0; r->collector && r->h->k == 0 && i < r->ncollectors; i++)
         free(r->collector[i].answer);
@@ -126,14 +91,14 @@ static void free_collectors(run *r)
     free(r->answer);
 }
 
-static int worker_init(worker *w, const run *r)
+static int worker_init(lbh_hamming_worker *w, const lbh_hamming_task *r)
 {
     int64_t step = LBH_SCAN_TILE_STEP;
     int64_t fit = LBH_SCAN_TILE_BYTES / (r->words * (int64_t)sizeof(uint64_t)) / step * step;
     lbh_scan *s = &w->scan;
     s->code_size = r->h->code_size;
     s->words = r->words;
-    s->tile_codes = larger(step, smaller(fit, 8 * step));
+    s->tile_codes = larger(step, lbh_smaller(fit, 8 * step));
     s->query = lbh_alloc(r->block, (size_t)r->words * sizeof *s->query);
     s->bar = lbh_alloc(r->block, sizeof *s->bar);
     s->collector = lbh_alloc(r->block, sizeof *s->collector);
@@ -142,8 +107,10 @@ static int worker_init(worker *w, const run *r)
     s->passed = lbh_alloc(r->block + 16, sizeof *s->passed);
     s->hit = lbh_alloc(r->block + 16, sizeof *s->hit);
     w->end = lbh_alloc(r->block, sizeof *w->end);
+    w->met = lbh_alloc(r->block, sizeof *w->met);
+    w->sampled = lbh_alloc(r->block, sizeof *w->sampled);
     if (!s->query || !s->bar || !s->collector || !s->tile || !s->passed || !s->hit ||
-        !w->collector || !w->end)
+        !w->collector || !w->end || !w->met || !w->sampled)
         return LBH_ENOMEM;
     if (!r->h->which)
         return LBH_OK;
@@ -153,7 +120,7 @@ static int worker_init(worker *w, const run *r)
     return w->query && w->pair && w->pair_scratch ? LBH_OK : LBH_ENOMEM;
 }
 
-static void worker_clear(worker *w)
+static void worker_clear(lbh_hamming_worker *w)
 {
     free(w->scan.query);
     free(w->scan.bar);
@@ -163,6 +130,8 @@ static void worker_clear(worker *w)
     free(w->scan.hit);
     free(w->collector);
     free(w->end);
+    free(w->met);
+    free(w->sampled);
     free(w->query);
     free(w->pair);
     free(w->pair_scratch);
@@ -170,137 +139,11 @@ static void worker_clear(worker *w)
 
 /* ---- Tasks --------------------------------------------------------------------------------- */
 
-static void load_queries(const run *r, int64_t first, int64_t count, uint64_t *query)
-{
-    memset(query, 0, (size_t)(count * r->words) * sizeof *query);
-    for (int64_t i = 0; i < count; i++)
-        memcpy(query + i * r->words, r->h->queries + (size_t)(first + i) * r->h->code_size,
-               r->h->code_size);
-}
-
-/* Begin of slice `slice` of n codes. */
-static int64_t slice_begin(const run *r, int64_t n, int64_t slice)
-{
-    int64_t size = divide_up(divide_up(n, r->nslices), ROUND) * ROUND;
-    return smaller(n, slice * size);
-}
-
-/* Scans codes begin .. end-1 with the queries of w->scan. */
-static void scan_run(const run *r, lbh_scan *s, int64_t begin, int64_t end, const uint8_t *codes,
-                     const int64_t *ids)
-{
-    s->first = begin;
-    s->ids = ids ? ids + begin : NULL;
-    if (begin < end)
-        r->scan(s, end - begin, codes + (size_t)begin * s->code_size);
-}
-
-/* Pairs (list, query) of a block, lists rising. */
-static int64_t sort_pairs(const run *r, worker *w, int64_t first, int64_t count)
-{
-    const lbh_hamming *h = r->h;
-    int64_t npairs = 0;
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t j = 0; j < h->nprobe; j++) {
-            int64_t list = h->which[(first + i) * h->nprobe + j];
-            if (list >= 0 && h->lists[list].n > 0)
-                w->pair[npairs++] = (uint64_t)list << QUERY_BITS | (uint64_t)i;
-        }
-    if (count > 1)
-        lbh_sort_keys(npairs, w->pair, w->pair_scratch);
-    return npairs;
-}
-
-/* Makes all queries of the block those of w->scan. */
-static void start_block(worker *w, int64_t count)
-{
-    lbh_scan *s = &w->scan;
-    for (s->nq = 0; s->nq < count; s->nq++) {
-        s->collector[s->nq] = w->collector[s->nq];
-        s->bar[s->nq] = w->collector[s->nq]->bar;
-    }
-}
-
-/* A search for many begins with the bar that a sample of the codes suggests: without it, most of
- * what is collected is thrown away again. Of one in SPARSE codes, about k / SPARSE are answers;
- * three standard deviations more make the bar high enough nearly always. See try_again. */
-static void guess_ends(const run *r, worker *w, int64_t count, int64_t begin, int64_t end)
-{
-    double expected = (double)r->kept / SPARSE;
-    int64_t k = (int64_t)(expected + 3 * sqrt(expected) + 2);
-    for (int64_t i = 0; i < count; i++)
-        lbh_collector_start(w->collector[i], k, true, r->nbits, (int32_t)r->nbits + 1);
-    start_block(w, count);
-    for (int64_t at = begin; at + ROUND <= end; at += ROUND * SPARSE)
-        scan_run(r, &w->scan, at, at + ROUND, r->h->codes, NULL);
-    for (int64_t i = 0; i < count; i++) {
-        lbh_collector *c = w->collector[i];
-        w->end[i] = smaller(c->limit, r->nbits) + 1;
-        lbh_collector_start(c, r->kept, true, r->nbits, (int32_t)w->end[i]);
-    }
-}
-
-/* Searches again, without a guess, for the queries that found fewer than k below it. */
-static void try_again(const run *r, worker *w, int64_t count, int64_t begin, int64_t end)
-{
-    lbh_scan *s = &w->scan;
-    s->nq = 0;
-    for (int64_t i = 0; i < count; i++) {
-        lbh_collector *c = w->collector[i];
-        if (c->limit < w->end[i] || w->end[i] > r->nbits)
-            continue;
-        lbh_collector_start(c, r->kept, true, r->nbits, (int32_t)r->nbits + 1);
-        memmove(s->query + s->nq * r->words, s->query + i * r->words,
-                (size_t)r->words * sizeof *s->query);
-        s->collector[s->nq] = c;
-        s->bar[s->nq++] = c->bar;
-    }
-    if (s->nq > 0)
-        scan_run(r, s, begin, end, r->h->codes, NULL);
-}
-
-static void scan_array(const run *r, worker *w, int64_t first, int64_t count, int64_t slice)
-{
-    int64_t begin = slice_begin(r, r->h->n, slice), end = slice_begin(r, r->h->n, slice + 1);
-    bool guess = r->kept >= MANY && (end - begin) / SPARSE >= 2 * r->kept;
-    load_queries(r, first, count, w->scan.query);
-    if (guess)
-        guess_ends(r, w, count, begin, end);
-    start_block(w, count);
-    scan_run(r, &w->scan, begin, end, r->h->codes, NULL);
-    if (guess)
-        try_again(r, w, count, begin, end);
-}
-
-static void scan_lists(const run *r, worker *w, int64_t first, int64_t count, int64_t slice)
-{
-    lbh_scan *s = &w->scan;
-    size_t query_size = (size_t)r->words * sizeof *s->query;
-    int64_t npairs = sort_pairs(r, w, first, count);
-    load_queries(r, first, count, w->query);
-    for (int64_t p = 0; p < npairs;) {
-        int64_t list = (int64_t)(w->pair[p] >> QUERY_BITS);
-        const lbh_code_list *l = &r->h->lists[list];
-        for (s->nq = 0; p < npairs && (int64_t)(w->pair[p] >> QUERY_BITS) == list; p++) {
-            int64_t i = (int64_t)(w->pair[p] & ((1 << QUERY_BITS) - 1));
-            lbh_collector *c = w->collector[i];
-            if (s->nq > 0 && s->collector[s->nq - 1] == c)
-                break; /* the query names this list twice, and meets it twice */
-            memcpy(s->query + s->nq * r->words, w->query + i * r->words, query_size);
-            s->bar[s->nq] = c->bar;
-            s->collector[s->nq++] = c;
-        }
-        s->next = p < npairs ? r->h->lists[w->pair[p] >> QUERY_BITS].codes : NULL;
-        scan_run(r, s, slice_begin(r, l->n, slice), slice_begin(r, l->n, slice + 1), l->codes,
-                 l->ids);
-    }
-}
-
-static void run_task(const run *r, worker *w, int64_t task)
+static void run_task(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
 {
     const lbh_hamming *h = r->h;
     int64_t slice = task % r->nslices, first = task / r->nslices * r->block;
-    int64_t count = smaller(h->nq - first, r->block);
+    int64_t count = lbh_smaller(h->nq - first, r->block);
     lbh_collector *mine = r->collector + (r->keep_all ? slice * h->nq + first
                                                       : omp_get_thread_num() * r->block);
     for (int64_t i = 0; i < count; i++) {
@@ -309,20 +152,20 @@ static void run_task(const run *r, worker *w, int64_t task)
                             h->k ? (int32_t)r->nbits + 1 : h->radius);
     }
     if (h->which)
-        scan_lists(r, w, first, count, slice);
+        lbh_scan_lists(r, w, first, count, slice);
     else
-        scan_array(r, w, first, count, slice);
+        lbh_scan_array(r, w, first, count, slice);
     for (int64_t i = 0; i < count && !r->keep_all; i++)
         lbh_collector_write(&mine[i], h->distances + (first + i) * h->k,
                             h->labels + (first + i) * h->k, h->k);
 }
 
-static int run_tasks(const run *r)
+static int run_tasks(const lbh_hamming_task *r)
 {
     int64_t threads = omp_get_max_threads(), tasks = r->nblocks * r->nslices;
     int rc = LBH_OK;
-    threads = smaller(threads, tasks);
-    worker *workers = lbh_alloc(threads, sizeof *workers);
+    threads = lbh_smaller(threads, tasks);
+    lbh_hamming_worker *workers = lbh_alloc(threads, sizeof *workers);
     if (!workers)
         return LBH_ENOMEM;
     for (int64_t t = 0; t < threads && rc == LBH_OK; t++)
@@ -341,7 +184,7 @@ static int run_tasks(const run *r)
 /* ---- Putting together ---------------------------------------------------------------------- */
 
 /* The best of all slices: those of slice 0 take in the others', in the order of the codes. */
-static void merge_slices(const run *r)
+static void merge_slices(const lbh_hamming_task *r)
 {
     const lbh_hamming *h = r->h;
 #pragma omp parallel for schedule(dynamic) if (r->nslices * r->kept > 10000)
@@ -358,7 +201,7 @@ static void merge_slices(const run *r)
 }
 
 /* Sizes of the answers to a range search; lims was zeros. */
-static int count_range(const run *r)
+static int count_range(const lbh_hamming_task *r)
 {
     lbh_range_result *result = r->h->result;
     for (int64_t slice = 0; slice < r->nslices; slice++)
@@ -374,7 +217,7 @@ static int count_range(const run *r)
     return LBH_OK;
 }
 
-static int write_range(const run *r)
+static int write_range(const lbh_hamming_task *r)
 {
     lbh_range_result *result = r->h->result;
     LBH_TRY(count_range(r));
@@ -396,7 +239,7 @@ static int write_range(const run *r)
 
 int lbh_hamming_run(const lbh_hamming *h)
 {
-    run r = {.h = h,
+    lbh_hamming_task r = {.h = h,
              .scan = lbh_scan_choose(h->code_size),
              .nbits = 8 * (int64_t)h->code_size,
              .words = ((int64_t)h->code_size + 7) / 8};

@@ -29,4 +29,46 @@ typedef struct lbh_hamming {
  * it. */
 int lbh_hamming_run(const lbh_hamming *h);
 
+/* ---- Between hamming_run.c and hamming_scan.c --------------------------------------------- */
+
+/* What all threads share. */
+typedef struct lbh_hamming_task {
+    const lbh_hamming *h;
+    lbh_scan_fn scan;
+    int64_t nbits, words, kept, room; /* kept: answers a query, at most; room: of its collector */
+    int64_t block, nblocks, nslices;
+    bool keep_all;                    /* a collector for each (slice, query), else for each (thread,
+                                         query of a block) */
+    int64_t ncollectors;
+    lbh_collector *collector;
+    int64_t *histogram; /* k > 0: of all collectors */
+    lbh_answer *answer;
+} lbh_hamming_task;
+
+/* One thread's memory. */
+typedef struct lbh_hamming_worker {
+    lbh_scan scan; /* of a block, or of those of its queries that share a list */
+    lbh_collector **collector; /* of the block's queries */
+    int64_t *end;              /* the same: guesses of what distance answers lie below */
+    int64_t *met, *sampled;    /* the same, for lists: codes, and those that the guess rests on */
+    uint64_t *query;           /* the same, for lists */
+    uint64_t *pair, *pair_scratch; /* (list, query of the block), sorted */
+} lbh_hamming_worker;
+
+/* Scans slice `slice` for `count` queries from `first` on, whose collectors were started. */
+void lbh_scan_array(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+                    int64_t slice);
+void lbh_scan_lists(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+                    int64_t slice);
+
+static inline int64_t lbh_smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t lbh_divide_up(int64_t a, int64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
 #endif

@@ -100,6 +100,30 @@ KERNEL_TEST(lists_slices)
     }
 }
 
+/* The codes that a look beforehand sees are near the query, all others far: its guess is wrong for
+ * the first query, and right for the second, which is far from them. */
+KERNEL_TEST(lists_whose_sample_misleads)
+{
+    enum { N = 9000, LONG = 6000, SIZE = 8 };
+    static const int64_t ks[] = {10, 50, 200, 300, 700};
+    uint8_t *codes = test_codes(N, SIZE, 3), queries[2 * SIZE] = {0};
+    int64_t ids[N], which[] = {0, 1, 1, 0};
+    memset(queries + SIZE, 255, SIZE);
+    for (int64_t i = 0; i < N; i++) {
+        ids[i] = (i * 7919) % 10007 - 5000;
+        if (i % 2048 < 64)
+            memset(codes + i * SIZE, 0, SIZE);
+    }
+    lbh_code_list list[] = {{LONG, codes, ids}, {N - LONG, codes + LONG * SIZE, ids + LONG}};
+    for (int threads = 1; threads <= 3; threads += 2)
+        for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+            omp_set_num_threads(threads);
+            check_search(2, queries, SIZE, 2, which, 2, list, ks[i]);
+            check_search(1, queries, SIZE, 2, which, 2, list, ks[i]);
+        }
+    free(codes);
+}
+
 Test(hamming, lists_edges)
 {
     world w = make_world(8, 0);
