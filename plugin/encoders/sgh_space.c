@@ -13,16 +13,15 @@
 #include "core/linalg.h"
 #include "core/rng.h"
 #include "encoders/fit_decoder.h"
-#include "encoders/itq.h"
 #include "encoders/sgh.h"
+#include "encoders/space.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STATISTICS_ROWS = 100000, ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024 };
+enum { STATISTICS_ROWS = 100000 };
 enum { STREAM_W = 32, STREAM_B, STREAM_U, STREAM_ITQ };
 
-static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 static const double TARGET_RMS = 0.33; /* without PCA: that of MNIST's pixels in [0,1] */
 
 int sgh_space_dimension(const lbh_encoder *self)
@@ -48,17 +47,6 @@ static void variances(int64_t n, int d, const float *X, float *variance)
     }
 }
 
-static int find_components(const lbh_encoder *self, int64_t m, const float *S, sgh_run *r)
-{
-    int dim = r->cfg.d, leading = self->nbits < dim ? self->nbits : dim;
-    double sum = 0;
-    LBH_TRY(lbh_pca(m, r->d, S, dim, r->seed, r->V, r->variance));
-    for (int j = 0; j < leading; j++)
-        sum += r->variance[j];
-    r->scale = sum > 0 ? (float)(1 / sqrt(sum / leading)) : 1;
-    return LBH_OK;
-}
-
 /* Without PCA: the mean may stay in the data, as in the published program. */
 static void find_scale(const lbh_encoder *self, int64_t m, const float *S, sgh_run *r)
 {
@@ -69,45 +57,6 @@ static void find_scale(const lbh_encoder *self, int64_t m, const float *S, sgh_r
         sum += (double)r->variance[j] + (centre ? 0 : (double)r->mean[j] * (double)r->mean[j]);
     double rms = sqrt(sum / r->d);
     r->scale = rms > 0 ? (float)(TARGET_RMS / rms) : 1;
-}
-
-/* Pulls the rows ids[0..count) and writes them to out[count * r] in the training space. */
-static int bring_rows(lbh_training *t, const sgh_run *r, int64_t count, const int64_t *ids,
-                      float *block, float *norm, float *out)
-{
-    int d = r->d;
-    float *into = r->V ? block : out;
-    LBH_TRY(lbh_pull(t, count, ids, into));
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; i++) {
-        double square = 0;
-        for (int j = 0; j < d; j++) {
-            square += (double)into[i * d + j] * (double)into[i * d + j];
-            into[i * d + j] = (into[i * d + j] - r->mean[j]) * r->scale;
-        }
-        norm[i] = (float)sqrt(square);
-    }
-    if (r->V)
-        lbh_gemm_nt((int)count, r->cfg.d, d, 1, block, r->V, 0, out);
-    return LBH_OK;
-}
-
-static int bring_all_rows(lbh_training *t, sgh_run *r)
-{
-    int64_t limit = MAX_FLOATS / r->cfg.d;
-    r->n = t->n < limit ? t->n : limit;
-    int64_t *ids = lbh_scratch(t, r->n, sizeof *ids);
-    float *block = lbh_scratch_f(t, BLOCK, r->d);
-    r->rows = lbh_scratch_f(t, r->n, r->cfg.d);
-    r->norm = lbh_scratch_f(t, 1, r->n);
-    if (!ids || !block || !r->rows || !r->norm)
-        return LBH_ENOMEM;
-    LBH_TRY(lbh_sample_ids(t, r->n, ids));
-    for (int64_t i = 0; i < r->n; i += BLOCK) {
-        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
-        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->norm + i, r->rows + i * r->cfg.d));
-    }
-    return LBH_OK;
 }
 
 int sgh_enter_space(const lbh_encoder *self, lbh_training *t, sgh_run *r)
@@ -123,7 +72,8 @@ int sgh_enter_space(const lbh_encoder *self, lbh_training *t, sgh_run *r)
     LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
     lbh_centre(m, r->d, S, r->mean);
     if (pca)
-        LBH_TRY(find_components(self, m, S, r));
+        LBH_TRY(lbh_space_components(m, r->d, S, r->cfg.d, self->nbits, r->seed, r->V, r->variance,
+                                     &r->scale));
     else
         find_scale(self, m, S, r);
     if (self->value[SGH_OPT_SCALE] > 0)
@@ -135,7 +85,7 @@ int sgh_enter_space(const lbh_encoder *self, lbh_training *t, sgh_run *r)
             r->p.c[j] = r->mean[j] * r->scale;
             r->mean[j] = 0;
         }
-    return bring_all_rows(t, r);
+    return lbh_space_rows(t, r->d, r->cfg.d, r->mean, r->V, r->scale, &r->n, &r->rows, &r->norm);
 }
 
 /* ---- The start ----------------------------------------------------------------------------- */
@@ -182,24 +132,20 @@ static void start_from_rotation(sgh_run *r, int k0, int count, int64_t m, const 
     }
 }
 
-/* Rotations of the leading l = min(L, d) components; several when there are more bits than that. */
 static int start_itq(const lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
     int d = r->cfg.d, L = r->cfg.nbits, l = L < d ? L : d;
-    int64_t m = r->n < ITQ_ROWS ? r->n : ITQ_ROWS;
-    float *A = lbh_scratch_f(t, l, d), *T = lbh_scratch_f(t, m, d), *Z = lbh_scratch_f(t, m, l);
-    if (!A || !T || !Z)
+    int64_t m;
+    float *A = lbh_scratch_f(t, L, d), *T;
+    if (!A)
         return LBH_ENOMEM;
-    for (int64_t i = 0; i < m; i++) { /* rows spread over the set: it may be sorted */
-        int64_t row = lbh_rng_below(r->seed, STREAM_ITQ, (uint64_t)i, r->n);
-        memcpy(T + i * d, r->rows + row * d, (size_t)d * sizeof *T);
-    }
-    for (int k = 0; k < L; k += l) {
-        int count = L - k < l ? L - k : l;
-        LBH_TRY(lbh_itq_learn(t, m, d, T, l, ITQ_ITERATIONS, r->seed + (uint64_t)k, 0, A));
-        start_from_rotation(r, k, count, m, T, A, Z, (float)self->value[SGH_OPT_SLOPE],
-                            (float)l / (float)L);
-    }
+    LBH_TRY(lbh_space_rotations(t, r->n, d, r->rows, L, r->seed, STREAM_ITQ, A, &m, &T));
+    float *Z = lbh_scratch_f(t, m, l);
+    if (!Z)
+        return LBH_ENOMEM;
+    for (int k = 0; k < L; k += l)
+        start_from_rotation(r, k, L - k < l ? L - k : l, m, T, A + (int64_t)k * d, Z,
+                            (float)self->value[SGH_OPT_SLOPE], (float)l / (float)L);
     return LBH_OK;
 }
 

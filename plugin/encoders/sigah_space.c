@@ -12,23 +12,15 @@
 #include "core/linalg.h"
 #include "core/rng.h"
 #include "encoders/fit_decoder.h"
-#include "encoders/itq.h"
 #include "encoders/sigah.h"
+#include "encoders/space.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    STATISTICS_ROWS = 100000,
-    ITQ_ROWS = 20000,
-    ITQ_ITERATIONS = 20,
-    BLOCK = 1024,
-    PAIRS = 20000
-};
+enum { STATISTICS_ROWS = 100000, PAIRS = 20000 };
 enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ, STREAM_PAIRS };
-
-static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 
 int sigah_space_dimension(const lbh_encoder *self)
 {
@@ -40,60 +32,27 @@ int sigah_space_dimension(const lbh_encoder *self)
 
 /* ---- Into the space ------------------------------------------------------------------------ */
 
-static int find_components(const lbh_encoder *self, lbh_training *t, sigah_run *r)
+int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
 {
-    int dim = r->cfg.d, leading = self->nbits < dim ? self->nbits : dim;
+    int dim = r->cfg.d;
     int64_t m;
     float *S;
-    double sum = 0, all = 0;
+    double all = 0;
+    r->mean = lbh_scratch_f(t, 1, r->d);
+    r->variance = lbh_scratch_f(t, 1, dim);
+    r->V = lbh_scratch_f(t, dim, r->d);
+    if (!r->mean || !r->variance || !r->V)
+        return LBH_ENOMEM;
     LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
     lbh_centre(m, r->d, S, r->mean);
-    LBH_TRY(lbh_pca(m, r->d, S, dim, r->seed, r->V, r->variance));
-    for (int j = 0; j < leading; j++)
-        sum += r->variance[j];
-    r->scale = sum > 0 ? (float)(1 / sqrt(sum / leading)) : 1;
+    LBH_TRY(lbh_space_components(m, r->d, S, dim, self->nbits, r->seed, r->V, r->variance,
+                                 &r->scale));
     for (int j = 0; j < dim; j++) {
         r->variance[j] *= r->scale * r->scale;
         all += r->variance[j];
     }
     r->cfg.unit = all > 0 ? (float)(1 / all) : 1;
-    return LBH_OK;
-}
-
-static int bring_rows(lbh_training *t, const sigah_run *r, int64_t count, const int64_t *ids,
-                      float *block, float *out)
-{
-    int d = r->d;
-    LBH_TRY(lbh_pull(t, count, ids, block));
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        for (int j = 0; j < d; j++)
-            block[i * d + j] = (block[i * d + j] - r->mean[j]) * r->scale;
-    lbh_gemm_nt((int)count, r->cfg.d, d, 1, block, r->V, 0, out);
-    return LBH_OK;
-}
-
-int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
-{
-    int64_t limit = MAX_FLOATS / r->cfg.d;
-    r->mean = lbh_scratch_f(t, 1, r->d);
-    r->variance = lbh_scratch_f(t, 1, r->cfg.d);
-    r->V = lbh_scratch_f(t, r->cfg.d, r->d);
-    if (!r->mean || !r->variance || !r->V)
-        return LBH_ENOMEM;
-    LBH_TRY(find_components(self, t, r));
-    r->n = t->n < limit ? t->n : limit;
-    int64_t *ids = lbh_scratch(t, r->n, sizeof *ids);
-    float *block = lbh_scratch_f(t, BLOCK, r->d);
-    r->rows = lbh_scratch_f(t, r->n, r->cfg.d);
-    if (!ids || !block || !r->rows)
-        return LBH_ENOMEM;
-    LBH_TRY(lbh_sample_ids(t, r->n, ids));
-    for (int64_t i = 0; i < r->n; i += BLOCK) {
-        int64_t count = r->n - i < BLOCK ? r->n - i : BLOCK;
-        LBH_TRY(bring_rows(t, r, count, ids + i, block, r->rows + i * r->cfg.d));
-    }
-    return LBH_OK;
+    return lbh_space_rows(t, r->d, dim, r->mean, r->V, r->scale, &r->n, &r->rows, NULL);
 }
 
 /* ---- The start ----------------------------------------------------------------------------- */
@@ -105,24 +64,14 @@ static void normal(const sigah_run *r, int which, uint64_t stream, double std)
         r->p[which][i] *= (float)std;
 }
 
-/* Rotations of the leading l = min(L, d) components; several when there are more bits than that. */
 static int start_itq(lbh_training *t, sigah_run *r, float slope)
 {
-    int d = r->cfg.d, L = r->cfg.nbits, l = L < d ? L : d;
-    int64_t m = r->n < ITQ_ROWS ? r->n : ITQ_ROWS;
-    float *A = lbh_scratch_f(t, l, d), *T = lbh_scratch_f(t, m, d);
-    if (!A || !T)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < m; i++) { /* rows spread over the set: it may be sorted */
-        int64_t row = lbh_rng_below(r->seed, STREAM_ITQ, (uint64_t)i, r->n);
-        memcpy(T + i * d, r->rows + row * d, (size_t)d * sizeof *T);
-    }
-    for (int k = 0; k < L; k += l) {
-        int count = L - k < l ? L - k : l;
-        LBH_TRY(lbh_itq_learn(t, m, d, T, l, ITQ_ITERATIONS, r->seed + (uint64_t)k, 0, A));
-        for (int64_t i = 0; i < (int64_t)count * d; i++)
-            r->p[SIGAH_W][(int64_t)k * d + i] = slope * A[i];
-    }
+    int64_t m;
+    float *T;
+    LBH_TRY(lbh_space_rotations(t, r->n, r->cfg.d, r->rows, r->cfg.nbits, r->seed, STREAM_ITQ,
+                                r->p[SIGAH_W], &m, &T));
+    for (int64_t i = 0; i < r->size[SIGAH_W]; i++)
+        r->p[SIGAH_W][i] *= slope;
     return LBH_OK;
 }
 

@@ -1,0 +1,27 @@
+/* space.h: what sgh and sigah share of the space of principal components that they train in,
+ *
+ *   t = (x - mean) V^T scale
+ *
+ * and of the start from ITQ. sgh_space.c and sigah_space.c say what each makes of it. */
+#ifndef LBH_ENCODERS_SPACE_H
+#define LBH_ENCODERS_SPACE_H
+
+#include "method.h"
+
+/* The leading r components of centred rows S[m * d]: V[r * d], orthonormal rows; their variances in
+ * the data; the scale at which the first min(nbits, r) have variance 1 on average. */
+int lbh_space_components(int64_t m, int d, const float *S, int r, int nbits, uint64_t seed,
+                         float *V, float *variance, float *scale);
+
+/* As many training rows as fit into 512 MB, in the space: *rows[*n * r], scratch memory. V = NULL:
+ * d dimensions as they are, r = d. norm: NULL, or *norm[*n], the lengths of the rows as pulled. */
+int lbh_space_rows(lbh_training *t, int d, int r, const float *mean, const float *V, float scale,
+                   int64_t *n, float **rows, float **norm);
+
+/* Rows k = 0 .. L-1 of A[L * d]: rotations of ITQ of the leading l = min(L, d) dimensions, another
+ * for every l bits; the last one is cut. They are learned on T[*m * d], scratch memory: rows drawn
+ * from all over rows[n * d], which may be sorted, with the random stream `stream`. */
+int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, int L, uint64_t seed,
+                        uint64_t stream, float *A, int64_t *m, float **T);
+
+#endif
