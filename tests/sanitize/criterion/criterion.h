@@ -5,6 +5,7 @@
 #define LBH_SANITIZE_CRITERION_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
