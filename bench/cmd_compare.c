@@ -275,7 +275,7 @@ static int run_all(contest *c, const compare_args *a, const rival *list, int cou
     int failures = 0;
     for (int i = 0; i < count; i++) {
         const rival *r = &list[i];
-        result x;
+        result x = {0};
         if (r->skip) {
             fprintf(stderr, "lbh: note: left out: %s\n", r->skip);
             continue;

@@ -223,7 +223,7 @@ static int match_classes(const lbh_encoder *enc, const labels *have, int64_t *to
         char digits[CLASS_TEXT];
         labels plain = {0};
         class_name(&plain, m, digits);
-        named_class key = {.name = cJSON_IsString(name) ? name->valuestring : digits};
+        named_class key = {.name = name && cJSON_IsString(name) ? name->valuestring : digits};
         const named_class *at =
             note && !name ? NULL
                           : bsearch(&key, known, (size_t)have->classes, sizeof *known,

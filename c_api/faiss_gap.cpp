@@ -135,7 +135,7 @@ int lbh_gap_new(FaissIndexBinary **index, int d, const char *factory, int idmap)
             else
                 map.reset(new faiss::IndexBinaryIDMap(made.get()));
             map->code_size = made->code_size; // FAISS 1.7.3 forgets it
-            made.release();
+            (void)made.release(); // map has it
             map->own_fields = true;
             made = std::move(map);
         }

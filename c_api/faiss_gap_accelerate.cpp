@@ -206,6 +206,7 @@ struct Scanner final : faiss::BinaryInvertedListScanner {
     // What FAISS wants to know of a code: its id, or the list and the place in it.
     int64_t name(int64_t place, const int64_t *ids) const
     {
+        // NOLINTNEXTLINE(*NullDereference): FAISS has ids where it does not want pairs
         return pairs_ ? number_ << 32 | place : ids[place];
     }
 

@@ -39,6 +39,7 @@ template <class Ids> size_t cut(Ids &ids, idx total)
 class Rollback
 {
   public:
+    // NOLINTNEXTLINE(clang-analyzer-core*): a failed dynamic_cast does not mean NULL
     explicit Rollback(faiss::IndexBinary *index) : index_(index), total_(index->ntotal)
     {
         if (auto *ivf = dynamic_cast<IndexBinaryIVF *>(index))
@@ -76,7 +77,7 @@ class Rollback
         } else {
             shorten(index_);
         }
-        index_->ntotal = total_;
+        index_->ntotal = total_; // NOLINT(clang-analyzer-core*): as above
     }
 
   private:

@@ -50,7 +50,7 @@ void reset(IndexBinary *p)
             map2->rev_map.clear();
         return;
     }
-    p->reset();
+    p->reset(); // NOLINT(clang-analyzer-core*): a failed dynamic_cast does not mean NULL
     if (auto *multi = as<IndexBinaryMultiHash>(p))
         for (auto &buckets : multi->maps)
             buckets.clear();
@@ -130,7 +130,7 @@ void merge(IndexBinary *p, IndexBinary *q, idx add_id)
         }
         reset(other);
     } else if (q->ntotal > 0) {
-        p->add(q->ntotal, storage(q)->xb.data());
+        p->add(q->ntotal, storage(q)->xb.data()); // NOLINT(clang-analyzer-core*): as above
         reset(q);
     }
 }

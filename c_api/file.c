@@ -76,10 +76,12 @@ static int open_input(FILE **stream, size_t *size, const char *path)
         return lbh_error(LBH_EIO, "%s: cannot open: %s", path, strerror(errno));
     struct stat st;
     const char *why = NULL;
-    int code = LBH_EIO;
+    int code = LBH_OK;
     if (fstat(fd, &st) != 0) {
+        code = LBH_EIO;
         why = strerror(errno);
     } else if (!S_ISREG(st.st_mode)) {
+        code = LBH_EIO;
         why = "not a regular file";
     } else if (st.st_size == 0) {
         why = "the file is empty";
@@ -88,7 +90,7 @@ static int open_input(FILE **stream, size_t *size, const char *path)
         code = errno == ENOMEM ? LBH_ENOMEM : LBH_EIO;
         why = strerror(errno);
     }
-    if (why) {
+    if (code != LBH_OK) {
         close(fd);
         return lbh_error(code, "%s: %s", path, why);
     }
