@@ -123,7 +123,6 @@ static bool member_of(char **at, lbh_manifest *m)
 {
     char *line = line_of(at, "file"), extension[16], rest;
     uint64_t size, digest;
-    /* NOLINTNEXTLINE(cert-err34-c): a number beyond 64 bits is no size that the file has */
     if (!line || sscanf(line, "%15s %20" SCNu64 " %16" SCNx64 "%c", extension, &size, &digest,
                         &rest) != 3)
         return false;

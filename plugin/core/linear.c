@@ -179,7 +179,7 @@ static void multiply(const lbh_panels *p, int first, int np, int64_t row, int n,
     const float *bias = p->bias + first * LANES;
     for (int r = 0; r < n; r++)
         for (int j = 0; j < np * LANES; j++)
-            acc[r * np * LANES + j] += bias[j];
+            acc[r * np * LANES + j] += bias[j]; /* NOLINT(*uninitialized.Assign): tiles fill it */
 }
 
 static inline int least(int64_t a, int b)
