@@ -1,4 +1,5 @@
-/* bench_child.h: starts a worker (bench_worker.h), listens to it, and ends it when its time is up. */
+/* bench_child.h: starts a worker (bench_worker.h), listens to it, and ends it when its time is
+ * up. */
 #ifndef LBH_BENCH_CHILD_H
 #define LBH_BENCH_CHILD_H
 

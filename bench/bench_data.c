@@ -4,6 +4,7 @@
 
 #include "common.h"
 #include "core/rng.h"
+#include "synthetic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,8 @@ static int draw_queries(bench_data *d, int64_t count)
     if (rc == EXIT_OK && count >= n)
         rc = fail("[data %s]: %lld queries cannot be drawn from %lld rows", d->spec->name,
                   (long long)count, (long long)n);
-    if (rc == EXIT_OK && lbh_rng_sample((uint64_t)d->spec->split_seed, STREAM_SPLIT, n, count, order))
+    if (rc == EXIT_OK &&
+        lbh_rng_sample((uint64_t)d->spec->split_seed, STREAM_SPLIT, n, count, order))
         rc = fail_memory();
     int64_t kept = 0, at = 0;
     for (int64_t i = 0; rc == EXIT_OK && i < count; i++)
@@ -245,6 +247,27 @@ static int open_parts(bench_data *d, const bench_paths *p)
     return rc ? rc : open_train(d, p);
 }
 
+/* The built-in set is made when it is read, which takes longer than the searches that read it: here
+ * its rows are kept. */
+static int hold(vectors *v)
+{
+    if (!v->made)
+        return EXIT_OK;
+    float *x = cli_alloc(v->n * v->d, sizeof *x);
+    int rc = x ? vectors_floats(v, 0, v->n, x) : EXIT_RUNTIME;
+    if (rc) {
+        free(x);
+        return rc;
+    }
+    synthetic_close(v->made);
+    v->made = NULL;
+    v->owned = x;
+    v->data = (const unsigned char *)x;
+    v->type = VEC_F32;
+    v->stride = (size_t)v->d * sizeof *x;
+    return EXIT_OK;
+}
+
 int bench_data_open(bench_data *d, const spec_data *spec, const char *data_dir, bool *missing)
 {
     bench_paths p;
@@ -256,12 +279,15 @@ int bench_data_open(bench_data *d, const spec_data *spec, const char *data_dir, 
     if (rc == EXIT_OK)
         rc = cut_queries(d);
     if (rc == EXIT_OK && (d->query.d != d->base.d || (d->train.n && d->train.d != d->base.d)))
-        rc = fail("[data %s]: base, queries and training rows are not of one dimension", spec->name);
+        rc = fail("[data %s]: base, queries and training rows are not of one dimension",
+                  spec->name);
     if (rc == EXIT_OK && spec->height && (int64_t)spec->height * spec->width != d->base.d)
         rc = fail_usage("[data %s]: image = %dx%d, but rows have %d numbers", spec->name,
                         spec->height, spec->width, d->base.d);
     if (rc == EXIT_OK)
         rc = settle_labels(d);
+    if (rc == EXIT_OK)
+        rc = hold(d->whole.n ? &d->whole : &d->base);
     bench_paths_free(&p);
     if (rc)
         bench_data_close(d);
@@ -299,10 +325,6 @@ static int hash_rows(XXH64_state_t *h, const vectors *v)
 {
     int64_t size[2] = {v->n, v->d}, block = block_rows(v->d);
     XXH64_update(h, size, sizeof size);
-    if (v->made) { /* its text says it all */
-        XXH64_update(h, v->name, strlen(v->name));
-        return EXIT_OK;
-    }
     block = block < v->n ? block : v->n;
     float *x = cli_alloc(block * v->d, sizeof *x);
     int rc = x ? EXIT_OK : EXIT_RUNTIME;

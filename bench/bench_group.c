@@ -134,14 +134,14 @@ static void merge(cJSON *o, const cJSON *from)
         cJSON_AddItemToObject(o, item->string, cJSON_Duplicate(item, 1));
 }
 
-/* What full rankings say, where the cell's ranking is one. */
-static int add_ranking(group_work *w, cJSON *o, const bench_engine *e)
+/* What full rankings say, where the cell's ranking is one: that of all rows, by one score. */
+static int add_ranking(group_work *w, const bench_cell *c, cJSON *o, const bench_engine *e)
 {
     const bench_model *m = &w->model;
     int rc = EXIT_OK;
     if (e->how.mode == RANK_NONE || engine_decodes_all(e))
         return measure_floats(o, &w->data, w->job->spec, e);
-    if (e->how.mode != RANK_HAMMING)
+    if (e->how.mode != RANK_HAMMING || strcmp(c->index, "BFlat") != 0)
         return EXIT_OK;
     if (!w->ranking) {
         w->ranking = cJSON_CreateObject();
@@ -184,7 +184,7 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
     if (rc == EXIT_OK)
         rc = measure_answers(o, d, w->job->spec, &e, w->x);
     if (rc == EXIT_OK)
-        rc = add_ranking(w, o, &e);
+        rc = add_ranking(w, c, o, &e);
     engine_close(&e);
     double bytes = m->codes ? w->index_bytes : (double)m->code_size * (double)d->base.n;
     if (c->how.mode == RANK_FLOAT)

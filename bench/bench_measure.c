@@ -1,13 +1,14 @@
 /* bench_measure.c: answers and their times. See bench_measure.h.
  *
- * Times are those of a search for `answers` neighbours (10), as a user would ask for; recall further
- * down, up to 1000, needs a longer search, which is done once and not timed. A search holds all that
- * must be done for a query: encoding it, or building look-up tables. */
+ * Times are those of a search for `answers` neighbours (10), as a user would ask for; recall
+ * further down, up to 1000, needs a longer search, which is done once and not timed. A search
+ * holds all that must be done for a query: encoding it, or building look-up tables. */
 #include "bench_measure.h"
 
 #include "progress.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,14 @@ static const double REPEAT_SECONDS = 10, LATENCY_SECONDS = 2;
 void add_number(cJSON *o, const char *name, double value)
 {
     if (isfinite(value))
-        cJSON_AddNumberToObject(o, name, value);
+        cJSON_AddNumberToObject(o, name, short_number(value));
+}
+
+double short_number(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.7g", value);
+    return strtod(text, NULL);
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -146,8 +154,8 @@ static void add_recall(cJSON *o, const bench_data *d, const bench_spec *s, const
             int64_t n = s->at.value[j], stride;
             const int64_t *ids = holding(a, n, &stride);
             cJSON_AddItemToArray(at, cJSON_CreateNumber((double)n));
-            cJSON_AddItemToArray(value, cJSON_CreateNumber(
-                                            recall_at(&d->near, ids, stride, s->k.value[i], n)));
+            cJSON_AddItemToArray(value, cJSON_CreateNumber(short_number(
+                                            recall_at(&d->near, ids, stride, s->k.value[i], n))));
         }
     }
 }
@@ -188,8 +196,8 @@ static int add_precision(cJSON *o, const bench_data *d, const answers *a)
     cJSON *value = cJSON_AddArrayToObject(precision, "value");
     for (int r = 0; r < 4 && ranks[r] <= most; r++) {
         cJSON_AddItemToArray(at, cJSON_CreateNumber((double)ranks[r]));
-        cJSON_AddItemToArray(value, cJSON_CreateNumber(hits[r] / (double)ranks[r] /
-                                                       (double)rel->nq));
+        cJSON_AddItemToArray(value, cJSON_CreateNumber(short_number(
+                                        hits[r] / (double)ranks[r] / (double)rel->nq)));
     }
     free(items);
     free(scratch);

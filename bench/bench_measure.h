@@ -1,5 +1,5 @@
-/* bench_measure.h: the numbers of `lbh bench`: of answers (one cell), of codes (all cells of a model
- * that rank by Hamming distance) and of decoders. */
+/* bench_measure.h: the numbers of `lbh bench`: of answers (one cell), of codes (all cells of a
+ * model that rank by Hamming distance) and of decoders. */
 #ifndef LBH_BENCH_MEASURE_H
 #define LBH_BENCH_MEASURE_H
 
@@ -31,6 +31,9 @@ int measure_decoder(cJSON *o, const lbh_encoder *enc, const vectors *v, const ui
 
 /* Adds a number unless it is NaN or infinite: fields that do not apply are absent. */
 void add_number(cJSON *o, const char *name, double value);
+
+/* To seven digits, so that lines are short. */
+double short_number(double value);
 
 /* The median of x[n], which it sorts; the mean of the middle two for even n. NaN for n = 0. */
 double median_of(double *x, int n);

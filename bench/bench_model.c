@@ -1,5 +1,5 @@
-/* bench_model.c: see bench_model.h. Our models are kept in DIR/models with the time and the curve of
- * their training, so that a cell that is measured later, or again after a crash, needs no other
+/* bench_model.c: see bench_model.h. Our models are kept in DIR/models with the time and the curve
+ * of their training, so that a cell that is measured later, or again after a crash, needs no other
  * training. */
 #define _GNU_SOURCE
 #include "bench_model.h"
@@ -60,8 +60,10 @@ static void add_curve(cJSON *facts, const curve_record *r)
     if (r->n < 2)
         return;
     cJSON *curve = cJSON_AddArrayToObject(facts, "curve");
-    for (int i = 0; i < r->n; i++)
-        cJSON_AddItemToArray(curve, cJSON_CreateDoubleArray(r->point[i], 2));
+    for (int i = 0; i < r->n; i++) {
+        double point[2] = {r->point[i][0], short_number(r->point[i][1])};
+        cJSON_AddItemToArray(curve, cJSON_CreateDoubleArray(point, 2));
+    }
 }
 
 /* ---- Ours ---------------------------------------------------------------------------------- */

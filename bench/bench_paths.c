@@ -18,8 +18,8 @@ static const struct known {
     {"word2vec", "text8-word2vec", "scripts/get_data.sh text8-word2vec"},
     {"glove", "glove-100-angular", "scripts/get_data.sh glove-100-angular"},
     {"deep", "deep-image-96-angular", "scripts/get_data.sh deep-image-96-angular"},
-    {"cifar10", "cifar-10", "the binary version from https://www.cs.toronto.edu/~kriz/cifar.html, its "
-                "data_batch_*.bin joined to base.bin, test_batch.bin as query.bin"},
+    {"cifar10", "cifar-10", "the binary version from https://www.cs.toronto.edu/~kriz/cifar.html, "
+                            "its data_batch_*.bin joined to base.bin, test_batch.bin as query.bin"},
     {"reuters", NULL, "Reuters-21578 as base.fvecs, query.fvecs, base_labels.u8bin and "
                       "query_labels.u8bin"},
 };

@@ -1,8 +1,8 @@
 /* bench_plan.c: see bench_plan.h.
  *
  * The key of a cell is the XXH64 of a text with everything that its numbers depend on: the content
- * of the data, the method with its options, the search, what is measured, threads and the version of
- * the library. */
+ * of the data, the method with its options, the search, what is measured, threads and the version
+ * of the library. */
 #define _GNU_SOURCE
 #include "bench_plan.h"
 
@@ -38,7 +38,8 @@ static void put_model(FILE *f, const bench_plan *p, const bench_group *g)
     fprintf(f, "data %s %016llx %lld %s\nmethod %s %s\nnbits %lld seed %lld\nlibrary %s %s\n",
             d->name, (unsigned long long)p->data[g->data].digest, (long long)d->limit,
             bench_metrics[d->metric], m->method, m->options, (long long)g->nbits,
-            (long long)g->seed, lbh_version(), bench_is_rival(m->method) ? lbh_faiss_version() : "");
+            (long long)g->seed, lbh_version(),
+            bench_is_rival(m->method) ? lbh_faiss_version() : "");
 }
 
 static int hash_text(char key[17], char *text, size_t size)
@@ -140,7 +141,8 @@ static bool rescore_fits(const char *method, const char **text, spec_rescore *ho
     if (strcmp(method, "flat") == 0 && how->mode == RANK_FLOAT)
         return false;
     if (how->mode == RANK_HAMMING || how->mode == RANK_NONE) {
-        bool codes = !rival || (bench_rival_recipe(&r, method, 1 << 15, 64) == EXIT_OK && r.hamming);
+        bool codes =
+            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64) == EXIT_OK && r.hamming);
         how->mode = codes ? RANK_HAMMING : RANK_NONE;
         *text = codes ? "hamming" : "none";
     }

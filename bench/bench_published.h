@@ -19,7 +19,8 @@ typedef struct table_value {
     double median, least, greatest;
 } table_value;
 
-/* recallK@N, map (of metric = label: label_map), map@R, precision@N, mse, or a number of the line. */
+/* recallK@N, map (of metric = label: label_map), map@R, precision@N, mse, or a number of the line.
+ */
 table_value table_row_value(const table_row *r, const char *what);
 
 /* "0.71 [0.70..0.72]" */

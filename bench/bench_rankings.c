@@ -26,17 +26,12 @@ static int curve_ranks(int64_t n, int64_t rank[CURVE])
     return count;
 }
 
-static double digits(double x)
-{
-    return round(x * 1e6) / 1e6;
-}
-
 static void add_curve(cJSON *o, const rank_stats *s, int count, const int64_t *rank)
 {
     cJSON *pr = cJSON_AddArrayToObject(o, "pr");
     for (int i = 0; i < count; i++) {
         int p = rank_stats_at(s, rank[i]);
-        double point[2] = {digits(s->recall[p]), digits(s->precision[p])};
+        double point[2] = {short_number(s->recall[p]), short_number(s->precision[p])};
         if (isfinite(point[0]) && isfinite(point[1]))
             cJSON_AddItemToArray(pr, cJSON_CreateDoubleArray(point, 2));
     }

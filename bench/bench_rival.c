@@ -5,7 +5,8 @@
  *   pq         product quantizer, 8 bits a sub-vector, asymmetric distance
  *   opq        the same behind an optimised rotation
  *   pqfs       4 bits a sub-vector, FAISS's fast scan
- *   rabitq     one bit a dimension and 8 bytes of factors, behind a PCA to the dimensions left
+ *   rabitq     one bit a dimension and 8 bytes of factors, behind a PCA to the dimensions left;
+ *              where that are fewer than 8, to nbits dimensions, and then it takes 8 bytes more
  *   sq         8 bits a dimension, behind a PCA to nbits / 8 dimensions
  *   flat       the vectors themselves: exact search, the ceiling
  * Where sub-vectors do not divide the dimension, zeros are put behind the vectors. */
@@ -84,12 +85,13 @@ int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits
         out->nbits = 8 * dims;
         snprintf(out->factory, sizeof out->factory, "PCA%lld,SQ8", (long long)dims);
     } else if (strcmp(name, "rabitq") == 0) {
-        int64_t dims = nbits - 64 < d ? nbits - 64 : d;
-        if (dims < 8)
-            return fail("rabitq: 64 of %lld bits are its factors, and fewer than 8 are left for "
-                        "the vector", (long long)nbits);
+        int64_t dims = nbits - 64 >= 8 ? nbits - 64 : nbits; /* else the bits alone have them */
+        dims = dims < d ? dims : d;
         out->nbits = dims + 64;
-        snprintf(out->factory, sizeof out->factory, "PCAR%lld,RaBitQ", (long long)dims);
+        if (dims == d)
+            snprintf(out->factory, sizeof out->factory, "RR%d,RaBitQ", d);
+        else
+            snprintf(out->factory, sizeof out->factory, "PCAR%lld,RaBitQ", (long long)dims);
     } else
         return quantizer(out, name, d, nbits);
     return EXIT_OK;

@@ -5,15 +5,12 @@
 
 #include "bench_child.h"
 #include "bench_show.h"
-#include "outfile.h"
 #include "result_lines.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -332,76 +329,6 @@ static int find_finished(work *w)
     return rc;
 }
 
-/* Finds the sets; one that is not there takes only its own cells with it. */
-static int open_sets(bench_run *r)
-{
-    int rc = EXIT_OK, there = 0;
-    r->data = calloc((size_t)r->spec->ndata, sizeof *r->data);
-    r->missing = calloc((size_t)r->spec->ndata, sizeof *r->missing);
-    if (!r->data || !r->missing)
-        return fail_memory();
-    for (int i = 0; i < r->spec->ndata && rc == EXIT_OK; i++) {
-        bench_data d;
-        bool missing = false;
-        rc = bench_data_open(&d, &r->spec->data[i], r->data_dir, &missing);
-        if (rc && missing) {
-            fprintf(stderr, "lbh: note: %s\n", cli_error());
-            r->missing[i] = strdup(cli_error());
-            rc = r->missing[i] ? EXIT_OK : fail_memory();
-            continue;
-        }
-        if (rc == EXIT_OK)
-            rc = bench_data_digest(&d);
-        if (rc == EXIT_OK)
-            r->data[i] = (plan_data){true, d.base.n, d.query.n, d.base.d, d.digest};
-        there += rc == EXIT_OK;
-        bench_data_close(&d);
-    }
-    if (rc == EXIT_OK && !there)
-        rc = fail("no data set of '%s' is there; see the notes above, and --data", r->name);
-    return rc;
-}
-
-/* One run at a time in a directory; the lock ends with the process. */
-static int lock(const bench_run *r, int *fd)
-{
-    char *path = NULL, pid[32] = "";
-    if (asprintf(&path, "%s/.lock", r->dir) < 0)
-        return fail_memory();
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    int rc = *fd < 0 ? fail_errno("open", path) : EXIT_OK;
-    if (rc == EXIT_OK && flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t got = read(*fd, pid, sizeof pid - 1);
-        pid[got > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        rc = errno == EWOULDBLOCK || errno == EINTR || got >= 0
-                 ? fail("another lbh bench%s%s is at work in '%s'; wait for it, or give another "
-                        "--out", *pid ? ", process " : "", pid, r->dir)
-                 : fail_errno("lock", path);
-    } else if (rc == EXIT_OK) {
-        int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-        if (ftruncate(*fd, 0) != 0 || write(*fd, pid, (size_t)len) != len)
-            rc = fail_errno("write", path);
-    }
-    free(path);
-    return rc;
-}
-
-/* A copy of the specification beside the results. */
-static int keep_spec(const bench_run *r)
-{
-    char *path = NULL;
-    outfile *f = NULL;
-    int rc = asprintf(&path, "%s/spec.ini", r->dir) > 0 ? outfile_open(&f, path) : fail_memory();
-    if (rc == EXIT_OK)
-        rc = outfile_write(f, r->text, strlen(r->text));
-    if (rc == EXIT_OK)
-        rc = outfile_commit(f);
-    else
-        outfile_abort(f);
-    free(path);
-    return rc;
-}
-
 static int run_plan(bench_run *r)
 {
     bench_show show = {0};
@@ -430,11 +357,11 @@ int bench_run_all(bench_run *r)
     int rc = EXIT_OK;
     if (mkdir(r->dir, 0777) != 0 && errno != EEXIST)
         return fail_errno("make the directory", r->dir);
-    rc = lock(r, &fd);
+    rc = bench_lock(r, &fd);
     if (rc == EXIT_OK)
-        rc = keep_spec(r);
+        rc = bench_keep_spec(r);
     if (rc == EXIT_OK)
-        rc = open_sets(r);
+        rc = bench_open_sets(r);
     if (rc == EXIT_OK)
         rc = run_plan(r);
     r->seconds = cli_now() - began;

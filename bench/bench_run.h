@@ -19,6 +19,13 @@ typedef struct bench_run {
     double seconds;
 } bench_run;
 
+/* bench_open.c: finds the sets (one that is not there takes only its own cells with it); locks the
+ * directory, where one run at a time works (the lock ends with the process); keeps a copy of the
+ * specification in it. */
+int bench_open_sets(bench_run *r);
+int bench_lock(const bench_run *r, int *fd);
+int bench_keep_spec(const bench_run *r);
+
 /* EXIT_OK however many cells failed; EXIT_CANCELLED after Ctrl-C. */
 int bench_run_all(bench_run *r);
 void bench_run_free(bench_run *r);

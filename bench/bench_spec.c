@@ -1,8 +1,8 @@
 /* bench_spec.c: lines and sections of a specification; libinih splits lines into keys and values.
  * See bench_spec.h.
  *
- * libinih gives its handler no line number, cuts long lines and says nothing about sections without
- * keys. All three are known to who hands it the lines, so this file does that. */
+ * libinih gives its handler no line number, cuts long lines and says nothing about sections
+ * without keys. All three are known to who hands it the lines, so this file does that. */
 #define _POSIX_C_SOURCE 200809L
 #include "bench_spec_keys.h"
 

@@ -315,8 +315,8 @@ static int new_row(spec_reader *r, const char *name)
     return row->data && row->label ? EXIT_OK : fail_memory();
 }
 
-/* Labels may have a colon in them, and libinih cuts there: what stands in front of '=' is still the
- * name. */
+/* Labels may have a colon in them, and libinih cuts there: what stands in front of '=' is still
+ * the name. */
 static int take_published(spec_reader *r, const char *name, const char *value, bool goes_on)
 {
     char whole[256], what[256];

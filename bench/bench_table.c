@@ -1,5 +1,5 @@
-/* bench_table.c: see bench_table.h. A row is what one method did at so many bits with one search: the
- * lines that differ in their seeds alone. */
+/* bench_table.c: see bench_table.h. A row is what one method did at so many bits with one search:
+ * the lines that differ in their seeds alone. */
 #define _GNU_SOURCE
 #include "bench_table.h"
 
@@ -96,7 +96,8 @@ static double recall_of(const cJSON *line, int64_t k, int64_t n)
 {
     const cJSON *list = cJSON_GetObjectItem(line, "recall"), *one;
     cJSON_ArrayForEach(one, list) {
-        const cJSON *at = cJSON_GetObjectItem(one, "at"), *value = cJSON_GetObjectItem(one, "value");
+        const cJSON *at = cJSON_GetObjectItem(one, "at");
+        const cJSON *value = cJSON_GetObjectItem(one, "value");
         if (result_number(one, "k") != (double)k)
             continue;
         for (int i = 0; i < cJSON_GetArraySize(at); i++)
@@ -175,7 +176,7 @@ void table_cell(char *cell, size_t room, const table_value *v, const char *forma
         return;
     }
     len = snprintf(cell, room, format, v->median);
-    if (v->n < 2 || len >= (int)room - 2)
+    if (v->least == v->greatest || len >= (int)room - 2)
         return;
     len += snprintf(cell + len, room - (size_t)len, " [");
     len += snprintf(cell + len, room - (size_t)len, format, v->least);
@@ -191,7 +192,7 @@ void table_cell(char *cell, size_t room, const table_value *v, const char *forma
 static void choose_recall(const cJSON *line, char what[48])
 {
     const cJSON *list = cJSON_GetObjectItem(line, "recall"), *last, *at;
-    *what = '\0';
+    strcpy(what, "precision@100"); /* by labels */
     if (!isnan(recall_of(line, 10, 100))) {
         strcpy(what, "recall10@100");
         return;
@@ -240,7 +241,7 @@ static int print_set(const table *t, int first, int count)
     }
     choose_recall(line, what);
     for (int c = 0; c < COLUMNS; c++)
-        snprintf(cells[c], CELL, "%s", c == 4 ? (*what ? what : "recall") : columns[c].head);
+        snprintf(cells[c], CELL, "%s", c == 4 ? what : columns[c].head);
     for (int i = 0; i < count; i++)
         fill(cells + (i + 1) * COLUMNS, &t->row[first + i], what);
     for (int i = 0; i < (count + 1) * COLUMNS; i++)

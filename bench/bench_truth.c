@@ -1,8 +1,8 @@
 /* bench_truth.c: true neighbours, computed once for a data set and kept in files; the sample of
  * queries for full rankings. See bench_data.h.
  *
- * Recall looks at few neighbours of all queries, full rankings at many neighbours of some queries, so
- * there are two files; reading all neighbours of all queries would take longer than a search. */
+ * Recall looks at few neighbours of all queries, full rankings at many neighbours of some queries,
+ * so there are two files; reading all neighbours of all queries would take longer than a search. */
 #define _GNU_SOURCE
 #include "bench_data.h"
 

@@ -1,5 +1,5 @@
-/* bench_worker.h: the process that does the work of one group of cells, so that whatever happens to
- * it happens to these cells alone.
+/* bench_worker.h: the process that does the work of one group of cells, so that whatever happens
+ * to it happens to these cells alone.
  *
  * The runner starts `lbh bench --worker` with a job, one JSON object, on standard input, and reads
  * from the worker's descriptor WORKER_FD lines of a letter, a tab and more, tab-separated:

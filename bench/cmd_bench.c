@@ -241,7 +241,8 @@ static int run(const command *self, int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--worker") == 0)
         return bench_worker_main();
     int rc = options_parse(self, defs, argc, argv, &a.spec);
-    int jobs = (a.spec != NULL) + (a.preset != NULL) + (a.table != NULL) + (a.print != NULL) + a.list;
+    int jobs = (a.spec != NULL) + (a.preset != NULL) + (a.table != NULL) + (a.print != NULL) +
+               a.list;
     if (rc == EXIT_OK && jobs != 1)
         rc = fail_usage("bench: one of SPEC, --preset, --table, --list-presets and --print-preset "
                         "(try 'lbh bench --help')");

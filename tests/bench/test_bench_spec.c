@@ -1,0 +1,247 @@
+/* test_bench_spec.c: specifications of `lbh bench`: what is read, what is refused and how, plans,
+ * rivals' recipes, medians. */
+#include "support.h"
+
+#include "bench_measure.h"
+#include "bench_plan.h"
+#include "bench_presets.h"
+#include "bench_rival.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bench_spec *read_spec(const char *text)
+{
+    bench_spec *s;
+    cr_assert_eq(bench_spec_parse(&s, "a.ini", text, strlen(text)), EXIT_OK, "%s", cli_error());
+    return s;
+}
+
+#define TAIL "[data x]\nbase = synthetic:\n[method itq]\n"
+
+Test(bench_spec, good)
+{
+    bench_spec *s = read_spec(
+        "\xEF\xBB\xBF; comment\n# comment\n[bench] # behind\nk = 1 10 ; behind\nat=1 5\n  100\n"
+        "time_limit: 1.5\nnbits = 16\n\n[data x]\nbase = synthetic:n=10,d=4\nmetric = ip\n"
+        "image = 2x2\nqueries = split:3\n[method itq]\n[method sgh:a]\n"
+        "options = steps=5 metric=ip\nlabel = SGH (a)\nnbits = 8 24\nrescore = hamming float:100 "
+        "decoder:all\ndata = x\n[published]\nsource = Somebody, figure 6\nnbits = 8 24\n"
+        "what = recall10@100\nx sgh:a = .5 -\nx ITQ (his) = 1e-1\n");
+    cr_assert(s->k.count == 2 && s->k.value[1] == 10);
+    cr_assert(s->at.count == 3 && s->at.value[2] == 100, "an indented line goes on");
+    cr_assert(s->time_limit == 1.5 && s->repeats == 3 && s->map_k == 1000);
+    cr_assert(s->ndata == 1 && s->data[0].metric == BENCH_IP && s->data[0].height == 2);
+    cr_assert_str_eq(s->data[0].queries, "split:3");
+    cr_assert(s->nmethods == 2, "a section without keys counts");
+    cr_assert_str_eq(s->method[0].label, "itq");
+    cr_assert_str_eq(s->method[1].method, "sgh");
+    cr_assert_str_eq(s->method[1].label, "SGH (a)");
+    cr_assert_str_eq(s->method[1].options, "steps=5,metric=ip");
+    spec_sweep own = bench_sweep(s, &s->method[1]), shared = bench_sweep(s, &s->method[0]);
+    cr_assert(own.nbits.count == 2 && own.nbits.value[1] == 24 && own.rescore.count == 3);
+    cr_assert(shared.nbits.count == 1 && shared.nbits.value[0] == 16 && shared.rescore.count == 1);
+    cr_assert(s->npublished == 1 && s->published[0].rows == 2);
+    cr_assert_str_eq(s->published[0].row[0].label, "sgh:a", "a colon in a name");
+    cr_assert(s->published[0].row[0].value[0] == .5 && isnan(s->published[0].row[0].value[1]));
+    cr_assert_str_eq(s->published[0].row[1].label, "ITQ (his)");
+    cr_assert(s->published[0].row[1].count == 1 && s->published[0].row[1].value[0] == .1);
+    bench_spec_free(s);
+}
+
+/* Each is refused with the file, the line and a text that helps. */
+Test(bench_spec, bad)
+{
+    static const struct {
+        const char *text, *line, *says;
+    } bad[] = {
+        {"k = 1\n" TAIL, "a.ini:1: ", "first [section]"},
+        {"[bench]\nq = 1\n" TAIL, "a.ini:2: ", "allowed: k at map_k"},
+        {"[bench]\nk = 1\n\nk = 2\n" TAIL, "a.ini:4: ", "twice"},
+        {"[bench]\nk = 1 x\n" TAIL, "a.ini:2: k", "not a whole number"},
+        {"[bench]\nk = 0\n" TAIL, "a.ini:2: k", "between 1 and"},
+        {"[bench]\nk = 5 5\n" TAIL, "a.ini:2: ", "twice"},
+        {"[bench]\nk =\n" TAIL, "a.ini:2: ", "no value"},
+        {"[bench]\nnbits = 5000\n" TAIL, "a.ini:2: nbits", "4096"},
+        {"[bench]\ntime_limit = 0\n" TAIL, "a.ini:2: time_limit", "above 0"},
+        {"[bench]\ntime_limit = nan\n" TAIL, "a.ini:2: time_limit", "not a number"},
+        {"[bench]\nrepeats = 1\n 2\n" TAIL, "a.ini:3: ", "one line"},
+        {"[bench]\nrescore = hammer\n" TAIL, "a.ini:2: rescore", "float:R"},
+        {"[bench]\nrescore = float\n" TAIL, "a.ini:2: rescore", "float:R"},
+        {"[bench]\nrescore = float:0\n" TAIL, "a.ini:2: rescore", "float:R"},
+        {"[bench]\nrescore = margin:all\n" TAIL, "a.ini:2: rescore", "none of"},
+        {"[bench\n" TAIL, "a.ini:1: ", "']'"},
+        {"[bench]\n[bench]\n" TAIL, "a.ini:2: ", "twice"},
+        {"[bench]\nk = 1\n [data x]\n", "a.ini:3: ", "start of its line"},
+        {"[nonsense]\n" TAIL, "a.ini:1: ", "[method NAME]"},
+        {"[data]\n" TAIL, "a.ini:1: ", "no section"},
+        {"[data a_b]\n" TAIL, "a.ini:1: ", "letters, digits"},
+        {"[data a b]\n" TAIL, "a.ini:1: ", "letters, digits"},
+        {TAIL "[data x]\n", "a.ini:4: ", "twice"},
+        {TAIL "[method itq]\n", "a.ini:4: ", "[method itq:NAME]"},
+        {TAIL "[method nope]\n", "a.ini:4: ", "faiss-lsh"},
+        {TAIL "options = steps\n", "a.ini:4: options", "name=value"},
+        {TAIL "data = y\n", "a.ini: [method itq]", "there is no [data y]"},
+        {TAIL "this is no pair\n", "a.ini:4: ", "neither"},
+        {"[data x]\nmetric = l3\nbase = a\n", "a.ini:2: metric", "l2, ip, label"},
+        {"[data x]\nimage = 28\nbase = a\n", "a.ini:2: image", "HEIGHTxWIDTH"},
+        {"[data x]\nsplit = queries=3\nbase = a\n", "a.ini:2: split", "queries"},
+        {"[data x]\nlimit = 10\n[method itq]\n", "a.ini: [data x]", "base"},
+        {"[data x]\nbase = y\n", "a.ini: ", "at least one"},
+        {"", "a.ini: ", "at least one"},
+        {TAIL "[published]\nx y = 1\n", "a.ini: ", "'nbits' and 'what'"},
+        {TAIL "[published]\nnbits = 8\nwhat = map\nx y = 1 2\n", "a.ini: ", "has 2 numbers"},
+        {TAIL "[published]\nnbits = 8\nwhat = map\nx y = a\n", "a.ini:7: x y", "not a number"},
+        {TAIL "[published]\nauthor = me\n", "a.ini:5: ", "DATA LABEL"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bench_spec *s = (bench_spec *)1;
+        int rc = bench_spec_parse(&s, "a.ini", bad[i].text, strlen(bad[i].text));
+        cr_assert(rc == EXIT_USAGE && s == NULL, "%s", bad[i].text);
+        cr_assert(strncmp(cli_error(), bad[i].line, strlen(bad[i].line)) == 0, "%s: '%s'",
+                  bad[i].text, cli_error());
+        cr_assert(strstr(cli_error(), bad[i].says), "%s: '%s'", bad[i].text, cli_error());
+    }
+}
+
+Test(bench_spec, hostile)
+{
+    static char text[1 << 21];
+    bench_spec *s;
+    /* a zero byte, an endless line, a long section, more than a megabyte */
+    cr_assert_eq(bench_spec_parse(&s, "a", "[bench]\0", 8), EXIT_USAGE);
+    memset(text, 'a', sizeof text);
+    cr_assert_eq(bench_spec_parse(&s, "a", text, 5000), EXIT_USAGE);
+    cr_assert(strstr(cli_error(), "a:1: more than"), "%s", cli_error());
+    cr_assert_eq(bench_spec_parse(&s, "a", text, sizeof text), EXIT_USAGE);
+    memcpy(text, "[data ", 6);
+    text[150] = ']';
+    cr_assert_eq(bench_spec_parse(&s, "a", text, 151), EXIT_USAGE);
+    cr_assert(strstr(cli_error(), "at most 120"), "%s", cli_error());
+    /* as many sections and list items as fit, and one more */
+    for (int more = 0; more < 2; more++) {
+        size_t n = (size_t)sprintf(text, TAIL);
+        for (int i = 1; i < SPEC_METHODS + more; i++)
+            n += (size_t)sprintf(text + n, "[method itq:%d]\n", i);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? EXIT_USAGE : EXIT_OK);
+        bench_spec_free(s);
+    }
+    for (int more = 0; more < 2; more++) {
+        size_t n = (size_t)sprintf(text, "[bench]\nat = 1\n");
+        for (int i = 2; i <= SPEC_LIST + more; i++)
+            n += (size_t)sprintf(text + n, " %d\n", i);
+        n += (size_t)sprintf(text + n, TAIL);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? EXIT_USAGE : EXIT_OK);
+        bench_spec_free(s);
+    }
+}
+
+/* Any text cut anywhere is read or refused, never worse; the text ends where memory ends. */
+Test(bench_spec, every_prefix_of_every_preset)
+{
+    int presets = 0;
+    for (const bench_preset *p = bench_presets; p->name; p++, presets++) {
+        size_t size = strlen(p->text);
+        bench_spec *s;
+        cr_assert_eq(bench_spec_parse(&s, p->name, p->text, size), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(bench_spec_quick(s), EXIT_OK);
+        for (int m = 0; m < s->nmethods; m++)
+            for (int i = 0; i < s->method[m].sweep.nbits.count; i++)
+                cr_assert(s->method[m].sweep.nbits.value[i] <= 64 ||
+                          s->method[m].sweep.nbits.count == 1);
+        bench_spec_free(s);
+        for (size_t n = 0; n < size; n += 7) {
+            char *copy = malloc(n + 1);
+            memcpy(copy, p->text, n);
+            (void)bench_spec_parse(&s, p->name, copy, n);
+            bench_spec_free(s);
+            free(copy);
+        }
+    }
+    cr_assert(presets > 0);
+}
+
+/* ---- Plans --------------------------------------------------------------------------------- */
+
+static bench_plan plan_of(bench_spec *s, plan_data *data, int threads)
+{
+    bench_plan p;
+    cr_assert_eq(bench_plan_make(&p, s, data, threads), EXIT_OK, "%s", cli_error());
+    return p;
+}
+
+Test(bench_plan, cells)
+{
+    bench_spec *s = read_spec(
+        "[bench]\nnbits = 8 16\nseeds = 1 2 3\nrescore = hamming margin none float:50\n"
+        "index = BFlat BIVF4\nsearch = nprobe=1 nprobe=2\n"
+        "[data x]\nbase = a\n[data y]\nbase = b\n[data gone]\nbase = c\n"
+        "[method itq]\ndata = x\n[method pq]\ndata = y\n[method flat]\ndata = y gone\n"
+        "[method faiss-lsh]\ndata = y\nindex = BFlat\n");
+    plan_data data[] = {{true, 100, 10, 32, 1}, {true, 100, 10, 32, 2}, {false, 0, 0, 0, 0}};
+    bench_plan p = plan_of(s, data, 2);
+    /* itq: 2 bits x 3 seeds; pq, faiss-lsh: 2 bits, one seed; flat: once */
+    cr_assert_eq(p.ngroups, 6 + 2 + 1 + 2);
+    int cells[4] = {0};
+    for (int g = 0; g < p.ngroups; g++)
+        cells[p.group[g].method] += p.group[g].count;
+    /* BFlat takes no nprobe, BIVF4 two; "none" of codes is "hamming"; a rival has no margin */
+    cr_assert_eq(cells[0], 6 * (1 + 2) * 3);
+    cr_assert_eq(cells[1], 2 * 2);
+    cr_assert_eq(cells[2], 1);
+    cr_assert_eq(cells[3], 2 * 2);
+    cr_assert_eq(p.ncells, cells[0] + cells[1] + cells[2] + cells[3]);
+    for (int i = 0; i < p.ncells; i++)
+        for (int j = 0; j < i; j++)
+            cr_assert_str_neq(p.cell[i].key, p.cell[j].key);
+    /* the same again; another content of the data, or number of threads, is another key */
+    bench_plan again = plan_of(s, data, 2), threads = plan_of(s, data, 3);
+    data[0].digest = 3;
+    bench_plan other = plan_of(s, data, 2);
+    for (int i = 0; i < p.ncells; i++) {
+        cr_assert_str_eq(p.cell[i].key, again.cell[i].key);
+        cr_assert_str_neq(p.cell[i].key, threads.cell[i].key);
+    }
+    cr_assert_str_neq(p.cell[0].key, other.cell[0].key);
+    cr_assert_str_neq(p.group[0].model, other.group[0].model);
+    cr_assert_str_eq(p.cell[p.ncells - 1].key, other.cell[p.ncells - 1].key);
+    bench_plan_free(&p);
+    bench_plan_free(&again);
+    bench_plan_free(&threads);
+    bench_plan_free(&other);
+    bench_spec_free(s);
+}
+
+Test(bench_plan, rivals)
+{
+    static const struct {
+        const char *name;
+        int d;
+        int64_t nbits;
+        const char *factory;
+    } known[] = {{"faiss-lsh", 784, 64, "RR64,LSH"},    {"faiss-itq", 32, 64, "Pad64,ITQ64,LSH"},
+                 {"pq", 784, 64, "PQ8"},                {"pq", 200, 128, "Pad208,PQ16"},
+                 {"opq", 200, 128, "OPQ16_192,PQ16"},   {"pqfs", 200, 64, "Pad208,PQ16x4fs"},
+                 {"sq", 784, 64, "PCA8,SQ8"},           {"sq", 4, 64, "PCA4,SQ8"},
+                 {"rabitq", 784, 128, "PCAR64,RaBitQ"}, {"rabitq", 784, 32, "PCAR32,RaBitQ"},
+                 {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"}};
+    rival_recipe r;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits), EXIT_OK);
+        cr_assert_str_eq(r.factory, known[i].factory);
+        cr_assert_eq(r.hamming, strstr(r.factory, ",LSH") != NULL);
+    }
+    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64), EXIT_RUNTIME);
+    cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
+    cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
+}
+
+Test(bench_numbers, medians)
+{
+    double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, one[] = {7};
+    cr_assert(median_of(odd, 3) == 2 && median_of(even, 4) == 2.5 && median_of(one, 1) == 7);
+    cr_assert(isnan(median_of(one, 0)));
+}
