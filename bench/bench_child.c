@@ -1,7 +1,8 @@
 /* bench_child.c: see bench_child.h.
  *
- * fork() alone will not do: the OpenMP runtime does not live on in a forked process. So the worker is
- * this program again, from its beginning. The system ends it when we end, however that happens. */
+ * fork() alone will not do: the OpenMP runtime does not live on in a forked process. So the worker
+ * is this program again, from its beginning. The system ends it when we end, however that
+ * happens. */
 #define _GNU_SOURCE
 #include "bench_child.h"
 

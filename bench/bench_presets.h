@@ -1,5 +1,5 @@
-/* bench_presets.h: the specifications of bench/presets, compiled in: CMake makes bench_presets.c from
- * them (bench_presets.cmake). */
+/* bench_presets.h: the specifications of bench/presets, compiled in: CMake makes bench_presets.c
+ * from them (bench_presets.cmake). */
 #ifndef LBH_BENCH_PRESETS_H
 #define LBH_BENCH_PRESETS_H
 

@@ -26,7 +26,8 @@ table_value table_row_value(const table_row *r, const char *what);
 /* "0.71 [0.70..0.72]" */
 void table_cell(char *cell, size_t room, const table_value *v, const char *format);
 
-/* Prints a table for each [published] section of DIR/spec.ini: what was measured, what was printed. */
+/* Prints a table for each [published] section of DIR/spec.ini: what was measured, what was
+ * printed. */
 int published_print(const char *dir, int n, const table_row *row);
 
 #endif

@@ -1,5 +1,6 @@
-/* bench_run.c: see bench_run.h. Lines of a group are written when its worker has ended, because only
- * then the memory that it took is known: whatever ends us, at most the running group is lost. */
+/* bench_run.c: see bench_run.h. Lines of a group are written when its worker has ended, because
+ * only then the memory that it took is known: whatever ends us, at most the running group is
+ * lost. */
 #define _GNU_SOURCE
 #include "bench_run.h"
 

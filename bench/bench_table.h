@@ -6,8 +6,8 @@
 
 #include <cJSON.h>
 
-/* Reads DIR/[!.]*.jsonl and DIR/spec.ini; prints one table for each data set, medians over the seeds
- * with [least..greatest], and published numbers beside what was measured. */
+/* Reads DIR/[!.]*.jsonl and DIR/spec.ini; prints one table for each data set, medians over the
+ * seeds with [least..greatest], and published numbers beside what was measured. */
 int bench_tables_print(const char *dir);
 
 /* The rows as an array of objects: for --json. NULL with the error raised. */

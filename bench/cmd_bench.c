@@ -260,8 +260,8 @@ static int run(const command *self, int argc, char **argv)
 const command command_bench = {
     "bench", "Measure methods, indexes and FAISS's own on data sets, as a file says",
     "SPEC|--preset NAME [--out DIR] [OPTIONS]",
-    "SPEC is an INI file: data sets, methods and what to vary; lbh bench --print-preset demo shows\n"
-    "one, 'man lbh' has all keys. Results go to DIR/bench.jsonl, one line a cell. The same command\n"
+    "SPEC is an INI file: data sets, methods and what to vary; lbh bench --print-preset demo is\n"
+    "one, man lbh has the keys. Results go to DIR/bench.jsonl, a line a cell. The same command\n"
     "again measures what is missing; a run may be stopped at any time. A cell that crashes, takes\n"
     "too long or too much memory is noted as failed, and the others go on. Tables: medians over\n"
     "seeds, [least..greatest]; published numbers in parentheses.\n",
