@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NBITS = 64, QUERIES = 100, K = 10, TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2500 };
+enum { NBITS = 64, QUERIES = 100, K = 10, MANY = 100, TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2500 };
 
 typedef struct tables {
-    int64_t n, nq;
+    int64_t n, nq, k;
     uint8_t *codes, *queries;
     FaissIndexBinary *stock, *fast; /* the same index, with FAISS's search and with ours */
     lbh_mih *mih;
@@ -69,8 +69,8 @@ static int make_codes(const speed_options *o, tables *t)
 static int search_index(const tables *t, FaissIndexBinary *index, int64_t nq, int64_t first,
                         int32_t *distances)
 {
-    int rc = lbh_index_search_codes(index, NBITS / 8, nq, t->queries + first * (NBITS / 8), K,
-                                    distances + first * K, t->labels + first * K);
+    int rc = lbh_index_search_codes(index, NBITS / 8, nq, t->queries + first * (NBITS / 8),
+                                    t->k, distances + first * t->k, t->labels + first * t->k);
     return rc ? fail_library(rc) : EXIT_OK;
 }
 
@@ -112,8 +112,8 @@ static int mih_singles(void *ctx)
     const tables *t = ctx;
     int rc = LBH_OK;
     for (int64_t i = 0; i < t->nq && !rc; i++)
-        rc = lbh_mih_search(t->mih, 1, t->queries + i * (NBITS / 8), K, t->distances[0] + i * K,
-                            t->labels + i * K, NULL);
+        rc = lbh_mih_search(t->mih, 1, t->queries + i * (NBITS / 8), t->k,
+                            t->distances[0] + i * t->k, t->labels + i * t->k, NULL);
     return rc ? fail_library(rc) : EXIT_OK;
 }
 
@@ -122,15 +122,15 @@ static int scan_singles(void *ctx)
     const tables *t = ctx;
     int rc = LBH_OK;
     for (int64_t i = 0; i < t->nq && !rc; i++)
-        rc = lbh_hamming_search(1, t->queries + i * (NBITS / 8), t->n, t->codes, NBITS / 8, K,
-                                t->distances[1] + i * K, t->labels + i * K);
+        rc = lbh_hamming_search(1, t->queries + i * (NBITS / 8), t->n, t->codes, NBITS / 8,
+                                t->k, t->distances[1] + i * t->k, t->labels + i * t->k);
     return rc ? fail_library(rc) : EXIT_OK;
 }
 
 /* Both of the last runs must have found the same distances. */
 static int compare_answers(const tables *t, const char *what)
 {
-    size_t bytes = (size_t)t->nq * K * sizeof **t->distances;
+    size_t bytes = (size_t)(t->nq * t->k) * sizeof **t->distances;
     if (memcmp(t->distances[0], t->distances[1], bytes) == 0)
         return EXIT_OK;
     return fail("speed: %s: the answers differ from the rival's", what);
@@ -171,8 +171,8 @@ static int build_ivf(const speed_options *o, tables *t, int *nlist)
 static int time_ivf_with(const speed_options *o, tables *t, int nlist, bool batch, int threads)
 {
     char name[96];
-    snprintf(name, sizeof name, "ivf: %.3g codes of %d bits, nlist %d, nprobe %d, %s",
-             (double)t->n, NBITS, nlist, NPROBE, batch ? "all queries at once" : "single queries");
+    snprintf(name, sizeof name, "ivf: %.3g codes of %d bits, nlist %d, nprobe %d, k=%d, %s",
+             (double)t->n, NBITS, nlist, NPROBE, (int)t->k, batch ? "batch" : "single queries");
     int rc = speed_run(o, &(speed_case){
         .name = name, .unit = "query", .work = (double)t->nq,
         .ours = {"accelerated", batch ? fast_batch : fast_singles, t, threads},
@@ -183,10 +183,11 @@ static int time_ivf_with(const speed_options *o, tables *t, int nlist, bool batc
 static int time_ivf(const speed_options *o, tables *t)
 {
     int nlist, rc = build_ivf(o, t, &nlist);
-    for (int batch = 0; batch < 2 && rc == EXIT_OK; batch++) {
-        rc = time_ivf_with(o, t, nlist, batch, 1);
+    for (int i = 0; i < 4 && rc == EXIT_OK; i++) {
+        t->k = i < 2 ? K : MANY;
+        rc = time_ivf_with(o, t, nlist, i % 2, 1);
         if (rc == EXIT_OK && o->threads > 1)
-            rc = time_ivf_with(o, t, nlist, batch, o->threads);
+            rc = time_ivf_with(o, t, nlist, i % 2, o->threads);
     }
     lbh_index_free(t->stock);
     lbh_index_free(t->fast);
@@ -227,12 +228,12 @@ static int time_mih(const speed_options *o, tables *t)
 
 int speed_tables(const speed_options *o, bool ivf, bool mih)
 {
-    tables t = {0};
+    tables t = {.k = K};
     int rc = make_codes(o, &t);
     for (int i = 0; i < 2 && rc == EXIT_OK; i++)
-        if (!(t.distances[i] = cli_alloc(t.nq * K, sizeof **t.distances)))
+        if (!(t.distances[i] = cli_alloc(t.nq * MANY, sizeof **t.distances)))
             rc = EXIT_RUNTIME;
-    if (rc == EXIT_OK && !(t.labels = cli_alloc(t.nq * K, sizeof *t.labels)))
+    if (rc == EXIT_OK && !(t.labels = cli_alloc(t.nq * MANY, sizeof *t.labels)))
         rc = EXIT_RUNTIME;
     if (rc == EXIT_OK && mih)
         rc = time_mih(o, &t);
