@@ -11,7 +11,8 @@ static inline float lbh_expf(float x)
 {
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;
-    float n = (x * 1.44269504f + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: rounds to a whole */
+    float whole = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds, and its last bits are n */
+    float n = whole - 12582912.0f;
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;   /* ln 2 in two parts */
     float p = 1.0f / 5040;
     p = p * r + 1.0f / 720;
@@ -21,7 +22,9 @@ static inline float lbh_expf(float x)
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    int32_t bits = ((int32_t)n + 127) * (1 << 23);
+    uint32_t bits; /* unsigned: a NaN has no n, and stays a NaN whatever 2^n is */
+    memcpy(&bits, &whole, sizeof bits);
+    bits = (bits - 0x4b400000u + 127u) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;

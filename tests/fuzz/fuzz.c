@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { FILES = 16, PATH_ROOM = 256 };
 
@@ -130,4 +131,25 @@ unsigned fuzz_choice(const uint8_t **data, size_t *size, unsigned count)
     ++*data;
     --*size;
     return byte % count;
+}
+
+uint8_t *fuzz_document(const uint8_t *data, size_t size)
+{
+    enum { HEADER = 64, SUM = 8 };
+    uint8_t *file = malloc(size ? size : 1);
+    if (!file)
+        exit(1);
+    if (size)
+        memcpy(file, data, size);
+    if (size < HEADER + SUM || data[size - 1] % 2 != 0)
+        return file;
+    uint64_t file_size = size, text = 0;
+    for (size_t i = HEADER; i < size - SUM && file[i]; i++)
+        text = file[i] == '\n' ? i + 1 - HEADER : text;
+    memcpy(file, "LBHM\1\0\0\0", 8);
+    memcpy(file + 8, &file_size, 8);
+    memcpy(file + 16, &text, 8);
+    uint64_t sum = XXH3_64bits(file, size - SUM);
+    memcpy(file + size - SUM, &sum, SUM);
+    return file;
 }

@@ -36,6 +36,11 @@ char *fuzz_text(const uint8_t *data, size_t size);
 /* Takes the first byte off, to choose among `count` things with; 0 if there is none. */
 unsigned fuzz_choice(const uint8_t **data, size_t *size, unsigned count);
 
+/* A copy of the bytes as a model or checkpoint whose sizes, magic number and checksum are right (the
+ * text ends with the last line before the first zero byte); as it is if its last byte is odd. The
+ * caller frees. */
+uint8_t *fuzz_document(const uint8_t *data, size_t size);
+
 /* fuzz_vectors.c: opens the bytes as a file of vectors, reads all rows by every function there is,
  * and closes it. spec: what follows the path, as ":labels", or "". */
 void fuzz_vectors(const char *extension, const char *spec, const uint8_t *data, size_t size);

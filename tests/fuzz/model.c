@@ -1,26 +1,9 @@
-/* model.c: model files. The input is a file whose sizes, magic number and checksum are set right
- * (the text ends with the last line before the first zero byte), unless its last byte is odd. An
- * encoder that was read encodes, rebuilds, classifies and is written again. */
+/* model.c: model files (fuzz_document). An encoder that was read encodes, rebuilds and classifies. */
 #include "fuzz.h"
 
 #include "lbh.h"
 
-#include <string.h>
-#include <xxhash.h>
-
-enum { HEADER = 64, SUM = 8, SMALL = 1 << 14 };
-
-static void repair(uint8_t *file, size_t size)
-{
-    uint64_t file_size = size, text = 0;
-    for (size_t i = HEADER; i < size - SUM && file[i]; i++)
-        text = file[i] == '\n' ? i + 1 - HEADER : text;
-    memcpy(file, "LBHM\1\0\0\0", 8);
-    memcpy(file + 8, &file_size, 8);
-    memcpy(file + 16, &text, 8);
-    uint64_t sum = XXH3_64bits(file, size - SUM);
-    memcpy(file + size - SUM, &sum, SUM);
-}
+enum { SMALL = 1 << 14 };
 
 static void use(const lbh_encoder *enc)
 {
@@ -62,11 +45,7 @@ static void use(const lbh_encoder *enc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *file = malloc(size ? size : 1);
-    if (size)
-        memcpy(file, data, size);
-    if (size >= HEADER + SUM && data[size - 1] % 2 == 0)
-        repair(file, size);
+    uint8_t *file = fuzz_document(data, size);
     lbh_encoder *enc = NULL;
     if (lbh_encoder_load_memory(&enc, file, size) == LBH_OK) {
         FUZZ_CHECK(lbh_encoder_is_trained(enc) && lbh_encoder_method(enc));

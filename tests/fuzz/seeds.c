@@ -2,6 +2,7 @@
  * that the library writes itself: models of all methods, multi-index hashes, binary indexes,
  * manifests. seeds.py makes the rest. */
 #define _GNU_SOURCE
+#include "checkpoint.h"
 #include "lbh_mih.h"
 #include "lbh_pipeline.h"
 
@@ -80,6 +81,34 @@ static void models(void)
     }
 }
 
+static int cancel(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    (void)ctx, (void)method, (void)step, (void)steps, (void)loss;
+    return 1;
+}
+
+/* What a training leaves that is cancelled at its first report, behind the number of its kind. */
+static void checkpoint(unsigned kind)
+{
+    static training t;
+    static char bytes[1 << 18];
+    char path[1024];
+    check(training_new(&t, kind), training_method[kind]);
+    snprintf(path, sizeof path, "%s", path_of("checkpoints", training_method[kind]));
+    check(lbh_encoder_checkpoint(t.enc, path, 0), path);
+    lbh_encoder_on_progress(t.enc, cancel, NULL);
+    (void)lbh_encoder_train_rows(t.enc, &t.rows, &t.labels, NULL);
+    lbh_encoder_free(t.enc);
+    FILE *in = fopen(path, "rb"), *out = fopen(path_of("checkpoint", training_method[kind]), "wb");
+    size_t size = in ? fread(bytes, 1, sizeof bytes, in) : 0;
+    if (!size || !out || fputc((int)kind, out) == EOF || fwrite(bytes, 1, size, out) != size ||
+        fclose(out) != 0) {
+        perror(path);
+        exit(1);
+    }
+    fclose(in);
+}
+
 /* Names of options, choices and presets as words of a dictionary. */
 static void dictionary(const char *name, const char *before, const char *after)
 {
@@ -156,6 +185,8 @@ int main(int argc, char **argv)
     mkdir(directory, 0777);
     make_data();
     models();
+    for (unsigned kind = 0; kind < TRAININGS; kind++)
+        checkpoint(kind);
     dictionary("encoder_options.dict", "", "=");
     dictionary("model.dict", "option.", " ");
     hash(4, NULL, 0, "short");
