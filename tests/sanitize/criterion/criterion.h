@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct lbh_test_options {
@@ -31,17 +30,8 @@ enum { LBH_TEST_SKIPPED = 77 };
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* One list for all files of a program: each has a weak copy, one stays. */
-__attribute__((weak)) struct lbh_test *lbh_tests;
-__attribute__((weak)) int lbh_reports;
-
-/* Called by the sanitizer. */
-void __tsan_on_report(void *report);
-__attribute__((weak)) void __tsan_on_report(void *report)
-{
-    (void)report;
-    lbh_reports++;
-}
+/* criterion.c: the list, and the program that runs it. */
+extern struct lbh_test *lbh_tests;
 #ifdef __cplusplus
 }
 #endif
@@ -119,51 +109,5 @@ lbh_test_end(int code, const char *file, int line, const char *format, ...)
 #define cr_skip(...) lbh_test_end(LBH_TEST_SKIPPED, __FILE__, __LINE__, "skipped: " __VA_ARGS__)
 #define cr_skip_test(...) cr_skip(__VA_ARGS__)
 #define cr_log_info(...) ((void)0)
-
-__attribute__((unused)) static void lbh_test_run(const struct lbh_test *test)
-{
-    struct lbh_test_options options = test->options;
-    for (const struct lbh_test *s = lbh_tests; s; s = s->next)
-        if (!s->run && strcmp(s->suite, test->suite) == 0 && !options.init)
-            options = s->options;
-    if (options.init)
-        options.init();
-    test->run();
-    if (options.fini)
-        options.fini();
-    lbh_test_leave(lbh_reports ? 1 : 0);
-}
-
-/* The main of every file is the same one. */
-#ifdef __cplusplus
-extern "C" {
-#endif
-__attribute__((weak)) int main(void)
-{
-    int ran = 0, failed = 0, skipped = 0;
-    for (const struct lbh_test *test = lbh_tests; test; test = test->next) {
-        int status = 0;
-        if (!test->run)
-            continue;
-        fflush(NULL);
-        pid_t child = fork();
-        if (child == 0)
-            lbh_test_run(test);
-        ran++;
-        if (child < 0 || waitpid(child, &status, 0) < 0)
-            return 2;
-        int skip = WIFEXITED(status) && WEXITSTATUS(status) == LBH_TEST_SKIPPED;
-        skipped += skip;
-        if (status == 0 || skip)
-            continue;
-        failed++;
-        fprintf(stderr, "%s::%s: failed (status %d)\n", test->suite, test->name, status);
-    }
-    printf("tested: %d, failed: %d, skipped: %d\n", ran, failed, skipped);
-    return failed || !ran ? 1 : 0;
-}
-#ifdef __cplusplus
-}
-#endif
 
 #endif
