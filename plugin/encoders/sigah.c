@@ -64,6 +64,8 @@ static const lbh_param params[] = {
          "wide before the sign; -1: 1 + 0.06 log2(nbits / 16), at least 1"},
     [SIGAH_OPT_RELATIVE] = {"relative", 1, 0, 1, 1, NULL,
                             "1: errors and noise relative to each row's length; 0: alike for all"},
+    [SIGAH_OPT_LENGTHS] = {"lengths", 1, 0, 4, 0, NULL,
+                           "embedding: rows count as their length to that power; 0: alike"},
     [SIGAH_OPT_INIT] = {"init", SIGAH_INIT_ITQ, 0, 1, 1, "itq|random",
                         "where the hash layer starts"},
     [SIGAH_OPT_SLOPE] = {"slope", 2, 1e-3, 1e3, 0, NULL,
@@ -80,8 +82,9 @@ static const lbh_param params[] = {
 
 static const lbh_preset presets[] = {
     /* as far as it can be known */
-    {"paper", "noise=0,relative=0,bias=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,graph=1,"
-              "sparsity=0.001,adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,decay=0.0001"},
+    {"paper", "noise=0,relative=0,bias=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,"
+              "graph=1,sparsity=0.001,adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,"
+              "decay=0.0001"},
     {"relu", "activation=relu"},
     {"tanh", "activation=tanh"},
     {"sigmoid", "activation=sigmoid"},

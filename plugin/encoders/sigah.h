@@ -31,6 +31,7 @@ enum sigah_option {
     SIGAH_OPT_HIDDEN,
     SIGAH_OPT_NOISE,
     SIGAH_OPT_RELATIVE,
+    SIGAH_OPT_LENGTHS,
     SIGAH_OPT_INIT,
     SIGAH_OPT_SLOPE,
     SIGAH_OPT_ORTHOGONAL,
@@ -78,6 +79,7 @@ typedef struct sigah_run {
     sigah_batch batch;
     int B;
     float *X, *noise, *share, *weight; /* of a batch: noise NULL without any; ||x||^2 unit; w */
+    float *near_weight;                /* v of the graph term */
     float noise_width;
     float *beta; /* the fitted slope of the graph term, part of a checkpoint; NULL: it is given */
     float *gram, *product; /* orthogonal: min(L, r) squared, L x r; else NULL */

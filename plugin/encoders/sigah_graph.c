@@ -74,10 +74,10 @@ static float fit_sigma(int B, int i, float target, const float *restrict D)
     return inv;
 }
 
-/* Row i: K <- q_ij - p_ij, 0 at j = i. Returns KL(p_i || q_i), of which the derivatives by beta are
- * -slope = <k>_q - <k>_p and bend = <k^2>_q - <k>_q^2, with k = t_i . t_j. */
+/* Row i: K <- v (q_ij - p_ij), 0 at j = i. Returns v KL(p_i || q_i), of which the derivatives by
+ * beta are -slope = v (<k>_q - <k>_p) and bend = v (<k^2>_q - <k>_q^2), with k = t_i . t_j. */
 LBH_CLONES
-static double embedding_row(int B, int i, float inv_sigma, float beta, float *restrict D,
+static double embedding_row(int B, int i, float inv_sigma, float beta, float v, float *restrict D,
                             float *restrict K, double *slope, double *bend)
 {
     const float far = 1e30f;
@@ -106,12 +106,12 @@ static double embedding_row(int B, int i, float inv_sigma, float beta, float *re
     }
     float inv_p = 1 / sum_p, inv_q = 1 / sum_q;
     for (int j = 0; j < B; j++)
-        K[j] = K[j] * inv_q - D[j] * inv_p;
+        K[j] = v * (K[j] * inv_q - D[j] * inv_p);
     K[i] = 0;
     mean_q *= inv_q;
-    *slope = (double)(mean_p * inv_p - mean_q);
-    *bend = (double)(square_q * inv_q - mean_q * mean_q);
-    return (double)(cross * inv_p + logf(sum_q * inv_p));
+    *slope = (double)v * (double)(mean_p * inv_p - mean_q);
+    *bend = (double)v * (double)(square_q * inv_q - mean_q * mean_q);
+    return (double)v * (double)(cross * inv_p + logf(sum_q * inv_p));
 }
 
 static void diagonal(int B, const float *M, float *out)
@@ -147,8 +147,9 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
         if (g->loss == SIGAH_LAPLACIAN)
             g->row[i] = laplacian_row(B, i, 1 / g->sigma, g->norm, D, K);
         else
-            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta, D, K,
-                                      g->slope + i, g->bend + i);
+            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta,
+                                      g->weight ? g->weight[i] : 1, D, K, g->slope + i,
+                                      g->bend + i);
     }
     if (g->loss == SIGAH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
         float n2 = (float)B * (float)B;

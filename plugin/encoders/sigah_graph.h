@@ -6,18 +6,20 @@
  * default takes similarities as what the codes ought to reproduce, as stochastic neighbour
  * embedding does (Hinton & Roweis, NIPS 2002):
  *
- *   embedding  gr = 1/n sum_i KL(p_i || q_i),  j != i, every p_i and q_i of sum 1
+ *   embedding  gr = 1/n sum_i v_i KL(p_i || q_i),  j != i, every p_i and q_i of sum 1
  *              p_ij ~ exp(-||x_i - x_j||^2 / sigma_i),  q_ij ~ exp(beta t_i . t_j)
  *
  * sigma_i is such that exp(entropy of p_i), the effective number of neighbours, is the same for all
- * rows: dense and thin parts of the data, and rows of any length, count alike. On bits t_i . t_j =
- * L - 2 h_ij, so that q_ij falls with the Hamming distance h_ij: near rows attract, and rows repel
- * that are nearer in code than they are in the data.
+ * rows: dense and thin parts of the data, and rows of any length, have neighbours alike; v_i, of
+ * mean 1, says how much each counts. On bits t_i . t_j = L - 2 h_ij, so that q_ij falls with the
+ * Hamming distance h_ij: near rows attract, and rows repel that are nearer in code than they are in
+ * the data.
  *
- * beta says how much a difference of Hamming distances tells: little where codes are short, or where
- * noise and unseen dimensions hide most of the data's distances. No fixed value serves all data, but
- * the best one in the sense of the same loss, of maximum likelihood, can be followed while the codes
- * are learned: the loss is convex in beta, and its derivatives cost next to nothing. */
+ * beta says how much a difference of Hamming distances tells: little where codes are short, or
+ * where noise and unseen dimensions hide most of the data's distances. No fixed value serves all
+ * data, but the best one in the sense of the same loss, of maximum likelihood, can be followed
+ * while the codes are learned: the loss is convex in beta, and its derivatives cost next to
+ * nothing. */
 #ifndef LBH_ENCODERS_SIGAH_GRAPH_H
 #define LBH_ENCODERS_SIGAH_GRAPH_H
 
@@ -28,6 +30,8 @@ typedef struct sigah_graph {
     float sigma;      /* laplacian: of squared distances, > 0 */
     float neighbours; /* embedding: effective number, as a share of the batch */
     float beta;       /* embedding: of t_i . t_j; the option is that times L */
+
+    const float *weight; /* B: embedding: v, or NULL = 1, set by the caller */
 
     /* Scratch of a batch of B rows. */
     float *D, *K; /* B x B: squared distances, then similarities; derivative by t_i . t_j */
@@ -41,8 +45,8 @@ typedef struct sigah_graph {
 double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
                              const float *X, const float *T, float *dT);
 
-/* beta after a small step (Newton's, damped: a batch is a sample) towards the one that fits the last
- * call's codes of L bits best, between 1 / L and 100 / L. */
+/* beta after a small step (Newton's, damped: a batch is a sample) towards the one that fits the
+ * last call's codes of L bits best, between 1 / L and 100 / L. */
 float sigah_graph_better_beta(const sigah_graph *g, int B, int L);
 
 #endif

@@ -14,8 +14,8 @@ enum { STREAM_BATCH = 16, STREAM_NOISE };
 
 static const double FIRST_BETA = 10; /* where the fitted one starts */
 
-/* Of E||x||^2: what a row's error is relative to, at least. */
-static const float LEAST_SHARE = 0.05f;
+/* Of E||x||^2: what a row's error is relative to, at least; as what it counts, at most. */
+static const float LEAST_SHARE = 0.05f, MOST_SHARE = 4;
 
 static sigah_config configure(const lbh_encoder *self)
 {
@@ -90,8 +90,9 @@ static int take_batch(lbh_training *t, sigah_run *r)
     r->X = lbh_scratch_f(t, B, d);
     r->share = lbh_scratch_f(t, 1, B);
     r->weight = lbh_scratch_f(t, 1, B);
+    r->near_weight = lbh_scratch_f(t, 1, B);
     bool ok = w->T && w->bits && w->dT && w->S && w->dS && w->G && w->Y && w->R && w->O && w->E &&
-              w->dE && w->row && r->X && r->share && r->weight;
+              w->dE && w->row && r->X && r->share && r->weight && r->near_weight;
     if (r->noise_width > 0)
         ok = (r->noise = lbh_scratch_f(t, B, L)) && ok;
     return ok ? LBH_OK : LBH_ENOMEM;
@@ -149,9 +150,23 @@ static void draw_noise(sigah_run *r, int64_t step, bool relative)
     }
 }
 
+/* v of the graph term: powers of the rows' lengths, of mean 1. */
+static void weigh_rows(sigah_run *r, double power)
+{
+    double sum = 0;
+    for (int i = 0; i < r->B; i++) {
+        double share = fmin(fmax((double)r->share[i], (double)LEAST_SHARE), (double)MOST_SHARE);
+        r->near_weight[i] = (float)pow(share, power / 2);
+        sum += (double)r->near_weight[i];
+    }
+    for (int i = 0; i < r->B; i++)
+        r->near_weight[i] *= (float)(r->B / sum);
+    r->near.weight = r->near_weight;
+}
+
 /* relative: short rows, with small errors and small values of the hash layer, count like long
  * ones.*/
-static void draw_batch(sigah_run *r, int64_t step, bool relative)
+static void draw_batch(sigah_run *r, int64_t step, bool relative, double power)
 {
     int d = r->cfg.d;
 #pragma omp parallel for schedule(static)
@@ -165,6 +180,8 @@ static void draw_batch(sigah_run *r, int64_t step, bool relative)
         r->weight[i] = 1 / fmaxf(r->share[i], LEAST_SHARE);
     }
     r->batch.weight = relative ? r->weight : NULL;
+    if (power > 0)
+        weigh_rows(r, power);
     if (r->noise)
         draw_noise(r, step, relative);
 }
@@ -220,7 +237,7 @@ static void one_step(const lbh_encoder *self, sigah_run *r, int64_t step, int64_
 {
     const double *o = self->value;
     *losses = (sigah_losses){0};
-    draw_batch(r, step, o[SIGAH_OPT_RELATIVE] != 0);
+    draw_batch(r, step, o[SIGAH_OPT_RELATIVE] != 0, o[SIGAH_OPT_LENGTHS]);
     sigah_forward(&r->cfg, r->p, r->B, r->X, r->noise, &r->batch);
     if (r->cfg.adversarial > 0) {
         sigah_discriminator(&r->cfg, r->p, r->B, r->X, &r->batch, r->g, losses);

@@ -36,9 +36,9 @@ case $group in
 table) variants="sgh sigah sigah:preset=paper" ;;
 search)
     variants="sigah $(each noise 0 0.5 1 1.25 1.5) $(each neighbours 0.01 0.05 0.1)
-        $(each beta 4 8 12 20) $(each graph 0.03 0.3 1) sigah:graph_loss=laplacian
+        $(each beta 3 6 14) $(each graph 0.03 0.1 0.3 1) sigah:graph_loss=laplacian
         sigah:relative=0 $(each steps 2000 16000) sigah:batch=256 $(each lr 0.003 0.03)
-        sigah:init=random sigah:orthogonal=1 $(each slope 1 4) sigah:bias=1 sigah:warmup=0"
+        sigah:init=random sigah:orthogonal=1 $(each slope 1 4) sigah:bias=0 sigah:warmup=0"
     ;;
 activations) variants="sigah $(each activation relu tanh sigmoid swish linear)" ;;
 adversarial) variants="sigah $(each adversarial 0 0.01 0.03 0.3 1)" ;;

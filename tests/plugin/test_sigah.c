@@ -12,6 +12,7 @@
 enum { B = 5, D = 4, L = 3, M = 7, K = 3, MOST = 64 };
 
 static const float row_weight[B] = {1, 0.3f, 2, 1.7f, 0.9f};
+static const float near_weight[B] = {0.5f, 1.5f, 0.7f, 1.1f, 1.2f};
 
 /* Codes, features and rebuilt rows of the batch, by the book. */
 typedef struct reference {
@@ -134,8 +135,8 @@ static double graph_loss(const reference *r)
         }
         for (int j = 0; j < B && g->loss == SIGAH_EMBEDDING; j++)
             if (j != i)
-                sum +=
-                    p[j] / B * log(p[j] / exp((double)g->beta * dot(L, r->t[i], r->t[j])) * sum_q);
+                sum += (double)near_weight[i] * p[j] / B *
+                       (log(p[j] * sum_q) - (double)g->beta * dot(L, r->t[i], r->t[j]));
     }
     return sum;
 }
@@ -192,6 +193,7 @@ static void fill(bench *w, reference *r, uint64_t seed)
     w->near = (sigah_graph){.sigma = 3,
                             .neighbours = 0.5f,
                             .beta = 0.7f,
+                            .weight = near_weight,
                             .D = w->GD,
                             .K = w->GK,
                             .norm = w->norm,
@@ -285,7 +287,7 @@ Test(sigah, hash_layer_and_generator_with_every_measurement)
     }
 }
 
-/* Derivatives of the graph loss by beta, and the fixed point of the fit: the minimum of that loss. */
+/* The derivatives of the graph loss by beta; the fit ends at the minimum of that loss. */
 Test(sigah, beta_is_fitted_to_the_codes)
 {
     for (int start = 0; start < 2; start++) {

@@ -151,10 +151,12 @@ static int nearer(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-Test(sigah_train, beats_itq_in_the_share_of_true_neighbours)
+enum { BASE = 4000, NQ = 100, TOP = 100, DIM = 48 };
+
+/* Precision at 100 of sigah and of itq on rows x, of which the last NQ are the queries. */
+static void against_itq(const float *x, const char *options, double *sigah, double *itq)
 {
-    enum { BASE = 4000, NQ = 100, TOP = 100, DIM = 48 };
-    float *x = test_mixture(BASE + NQ, DIM, 5, NULL), *q = x + BASE * DIM;
+    const float *q = x + BASE * DIM;
     int64_t *truth = malloc(NQ * TOP * sizeof *truth);
     neighbour *all = malloc(BASE * sizeof *all);
     for (int i = 0; i < NQ; i++) {
@@ -168,8 +170,34 @@ Test(sigah_train, beats_itq_in_the_share_of_true_neighbours)
         for (int j = 0; j < TOP; j++)
             truth[i * TOP + j] = all[j].id;
     }
-    double itq = precision("itq", "seed=1", BASE, DIM, x, truth, NQ, q);
-    double sigah = precision("sigah", "steps=600,seed=1", BASE, DIM, x, truth, NQ, q);
+    *itq = precision("itq", "seed=1", BASE, DIM, x, truth, NQ, q);
+    *sigah = precision("sigah", options, BASE, DIM, x, truth, NQ, q);
+    free(truth), free(all);
+}
+
+Test(sigah_train, beats_itq_in_the_share_of_true_neighbours)
+{
+    float *x = test_mixture(BASE + NQ, DIM, 5, NULL);
+    double sigah, itq;
+    against_itq(x, "steps=600,seed=1", &sigah, &itq);
     cr_assert(sigah > 1.05 * itq, "precision at 100: %.3f, itq %.3f", sigah, itq);
-    free(x), free(truth), free(all);
+    free(x);
+}
+
+/* Bits with thresholds at the mean know the direction of a row, but not its length. */
+Test(sigah_train, thresholds_serve_rows_of_different_lengths)
+{
+    float *x = malloc((BASE + NQ) * DIM * sizeof *x);
+    double sigah, itq, fixed;
+    for (int64_t i = 0; i < BASE + NQ; i++) {
+        float length = (float)exp(test_normal(61, (uint64_t)i));
+        for (int j = 0; j < DIM; j++)
+            x[i * DIM + j] = length * (float)test_normal(60, (uint64_t)(i * DIM + j)) /
+                             sqrtf(1 + 0.3f * (float)j);
+    }
+    against_itq(x, "steps=800,batch=128,seed=1", &sigah, &itq);
+    against_itq(x, "steps=800,batch=128,seed=1,bias=0", &fixed, &itq);
+    cr_assert(sigah > 1.2 * itq && sigah > 1.2 * fixed,
+              "precision at 100: %.3f, with bias=0 %.3f, itq %.3f", sigah, fixed, itq);
+    free(x);
 }
