@@ -23,6 +23,23 @@ static int lapack_failed(const char *what, int info)
     return lbh_error(LBH_ENUMERIC, "%s did not converge (LAPACK info %d)", what, info);
 }
 
+/* LAPACK's iterations may never end on a NaN or an infinity. */
+static int check_finite(const char *what, double worst)
+{
+    if (isfinite(worst))
+        return LBH_OK;
+    return lbh_error(LBH_ENUMERIC, "%s: the numbers have grown beyond floats; scale the rows", what);
+}
+
+/* Infinite or NaN if an entry is. */
+static double sum_of_sizes(int64_t n, const float *x)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += fabs((double)x[i]);
+    return sum;
+}
+
 void lbh_centre(int64_t n, int d, float *X, float *mean)
 {
 #pragma omp parallel for schedule(static)
@@ -63,6 +80,11 @@ static int leading_eigenvectors(int m, double *C, int k, float *V, float *value)
     lapack_int *support = lbh_alloc(2 * (int64_t)m, sizeof *support);
     lapack_int found = 0, info = 0;
     int rc = w && z && support ? LBH_OK : LBH_ENOMEM;
+    double trace = 0; /* of a covariance: infinite or NaN if an entry is */
+    for (int i = 0; i < m; i++)
+        trace += C[(int64_t)i * m + i];
+    if (!rc)
+        rc = check_finite("the eigenvalue decomposition", trace);
     if (!rc) { /* column-major, so that the eigenvectors come out as rows of ours */
 #pragma omp parallel
 #pragma omp single
@@ -189,6 +211,8 @@ int lbh_procrustes(int k, const float *M, float *R)
     float *copy = lbh_alloc(size, sizeof *copy), *U = lbh_alloc(size, sizeof *U);
     float *Vt = lbh_alloc(size, sizeof *Vt), *s = lbh_alloc(k, sizeof *s);
     int rc = copy && U && Vt && s ? LBH_OK : LBH_ENOMEM;
+    if (!rc)
+        rc = check_finite("the singular value decomposition", sum_of_sizes(size, M));
     if (!rc) {
         memcpy(copy, M, (size_t)size * sizeof *copy);
         int info = 0;

@@ -131,8 +131,43 @@ int64_t lbh_rng_below(uint64_t seed, uint64_t stream, uint64_t index, int64_t bo
     return (int64_t)((uint128)u * (uint64_t)bound >> 64); /* bias below 2^-30 for any real n */
 }
 
+/* Fisher-Yates on a list 0 .. n-1 of which only the `count` changed entries are kept, in a table by
+ * place: (place, value) pairs, place -1 where there is none. */
+static int64_t *entry(int64_t *table, uint64_t mask, int64_t place)
+{
+    uint64_t slot = (uint64_t)place * 0x9e3779b97f4a7c15u >> 20 & mask;
+    while (table[2 * slot] != place && table[2 * slot] != -1)
+        slot = (slot + 1) & mask;
+    return table + 2 * slot;
+}
+
+static int sample_few(uint64_t seed, uint64_t stream, int64_t n, int64_t count, int64_t *out)
+{
+    uint64_t size = 16;
+    while (size < 2 * (uint64_t)count)
+        size *= 2;
+    int64_t *table = lbh_alloc((int64_t)size, 2 * sizeof *table);
+    if (!table)
+        return LBH_ENOMEM;
+    for (uint64_t i = 0; i < size; i++)
+        table[2 * i] = -1;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t j = i + lbh_rng_below(seed, stream, (uint64_t)i, n - i);
+        int64_t *at_i = entry(table, size - 1, i), *at_j = entry(table, size - 1, j);
+        int64_t mine = at_i[0] == i ? at_i[1] : i;
+        out[i] = at_j[0] == j ? at_j[1] : j;
+        at_j[0] = j;
+        at_j[1] = mine;
+    }
+    free(table);
+    return LBH_OK;
+}
+
 int lbh_rng_sample(uint64_t seed, uint64_t stream, int64_t n, int64_t count, int64_t *out)
 {
+    enum { MUCH = 1 << 20 };
+    if (n > MUCH && count < n / 16) /* the same numbers in less memory */
+        return sample_few(seed, stream, n, count, out);
     int64_t *all = lbh_alloc(n, sizeof *all);
     if (!all)
         return LBH_ENOMEM;
