@@ -1,6 +1,6 @@
-/* ann_results.c: see ann_results.h. */
+/* ann_results.c: see ann_results.h. The data set is written by ann_data.c. */
 #define _POSIX_C_SOURCE 200809L
-#include "ann_results.h"
+#include "ann_job.h"
 
 #include "ann_file.h"
 #include "progress.h"
@@ -10,27 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { RUNS = 3, TRUE_NEIGHBOURS = 100, NAME = 256, PATH = 4096 };
-
-typedef enum { EUCLIDEAN, ANGULAR, HAMMING } distance_kind;
-static const char *const distance_names[] = {"euclidean", "angular", "hamming"};
-
-typedef struct export_job {
-    const ann_args *a;
-    const ann_run *r;
-    distance_kind distance;
-    bool augmented;   /* inner products */
-    double *added;    /* augmented: M^2 - |x|^2 of each row */
-    char set[NAME];
-    lbh_rescorer *rescorer;
-    int64_t k;        /* answers a query */
-    int64_t *ids;     /* nq x k, -1 behind the last */
-    float *times;     /* nq, of the best run */
-    double best;      /* its mean */
-    float *query, *row; /* scratch: a vector each */
-} export_job;
+enum { RUNS = 3 };
 
 static bool is_set_name(const char *name)
 {
@@ -67,7 +48,7 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
 static void name_set(export_job *j)
 {
     const vectors *base = j->r->base;
-    const char *kind = j->augmented ? "mips" : distance_names[j->distance];
+    const char *kind = j->augmented ? "mips" : ann_distance_names[j->distance];
     const char *slash = strrchr(base->name, '/');
     char stem[129], tail[64];
     snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : base->name);
@@ -99,7 +80,7 @@ static void name_run(const export_job *j, char *text, size_t size)
 
 static int result_path(const export_job *j, const char *name, char *path, size_t size)
 {
-    char file[2 * NAME];
+    char file[2 * ANN_NAME];
     size_t length = 0;
     for (const char *p = name; *p && length + 1 < sizeof file; p++)
         if (isalnum((unsigned char)*p))
@@ -112,132 +93,6 @@ static int result_path(const export_job *j, const char *name, char *path, size_t
     int n = snprintf(path, size, "%s/results/%s/%lld/lbh-%s/%s.hdf5", j->a->dir, j->set,
                      (long long)j->k, lbh_encoder_method(j->r->enc), file);
     return n > 0 && (size_t)n < size ? EXIT_OK : fail_usage("'%s' is too long a path", j->a->dir);
-}
-
-/* ---- Distances ----------------------------------------------------------------------------- */
-
-static int measure_norms(export_job *j)
-{
-    const vectors *base = j->r->base;
-    double most = 0;
-    j->added = cli_alloc(base->n, sizeof *j->added);
-    if (!j->added)
-        return EXIT_RUNTIME;
-    for (int64_t i = 0; i < base->n; i++) {
-        int rc = vectors_floats(base, i, 1, j->row);
-        if (rc)
-            return rc;
-        j->added[i] = 0;
-        for (int c = 0; c < base->d; c++)
-            j->added[i] += (double)j->row[c] * (double)j->row[c];
-        most = fmax(most, j->added[i]);
-    }
-    for (int64_t i = 0; i < base->n; i++)
-        j->added[i] = most - j->added[i];
-    return EXIT_OK;
-}
-
-/* Distance of the query in j->query from row `id`. */
-static int distance_to(const export_job *j, int64_t id, double *distance)
-{
-    int rc = vectors_floats(j->r->base, id, 1, j->row);
-    double squares = j->augmented ? j->added[id] : 0;
-    for (int c = 0; c < j->r->base->d && rc == EXIT_OK; c++) {
-        double t = (double)j->query[c] - (double)j->row[c];
-        squares += t * t;
-    }
-    *distance = j->distance == ANGULAR   ? squares / 2 /* of unit vectors: 1 - cos */
-                : j->distance == HAMMING ? squares / j->r->base->d
-                                         : sqrt(squares);
-    return rc;
-}
-
-/* ---- The data ------------------------------------------------------------------------------ */
-
-static void append_vector(ann_file *f, const export_job *j, const float *x, float last)
-{
-    int d = j->r->base->d;
-    if (j->distance == HAMMING) {
-        unsigned char *bits = (unsigned char *)j->row; /* x is j->query */
-        for (int c = 0; c < d; c++)
-            bits[c] = x[c] > 0;
-        ann_append(f, 1, bits);
-        return;
-    }
-    float *row = j->row;
-    memmove(row, x, (size_t)d * sizeof *row);
-    row[d] = last;
-    ann_append(f, 1, row);
-}
-
-static int write_vectors(ann_file *f, const export_job *j, const char *name, const vectors *v)
-{
-    int rc = EXIT_OK;
-    ann_set(f, name, j->distance == HAMMING ? ANN_BOOL : ANN_F32, v->n, v->d + j->augmented);
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i++) {
-        if (i % 4096 == 0)
-            rc = progress_tick("writing the data set", i, v->n);
-        if (rc == EXIT_OK)
-            rc = vectors_floats(v, i, 1, j->query);
-        if (rc == EXIT_OK)
-            append_vector(f, j, j->query,
-                          j->augmented && v == j->r->base ? (float)sqrt(j->added[i]) : 0);
-    }
-    progress_clear();
-    return rc;
-}
-
-static int write_truth(ann_file *f, const export_job *j, int64_t k)
-{
-    const truth *near = j->r->near;
-    double *distances = cli_alloc(near->nq * k, sizeof *distances);
-    int rc = distances ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++) {
-        rc = vectors_floats(j->r->query, q, 1, j->query);
-        for (int64_t i = 0; i < k && rc == EXIT_OK; i++)
-            rc = distance_to(j, near->ids[q * near->k + i], &distances[q * k + i]);
-    }
-    ann_set(f, "neighbors", ANN_I64, near->nq, k);
-    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++)
-        ann_append(f, 1, near->ids + q * near->k);
-    ann_set(f, "distances", ANN_F64, near->nq, k);
-    if (rc == EXIT_OK)
-        ann_append(f, near->nq, distances);
-    free(distances);
-    return rc;
-}
-
-static int write_data(const export_job *j)
-{
-    const ann_run *r = j->r;
-    char path[PATH];
-    int d = r->base->d + j->augmented;
-    int64_t k = r->near->k < TRUE_NEIGHBOURS ? r->near->k : TRUE_NEIGHBOURS;
-    k = k < j->k ? j->k : k;
-    if (k > r->near->k)
-        return fail_usage("--ann-k %lld: only %lld true neighbours a query are known (--map-k)",
-                          (long long)j->k, (long long)r->near->k);
-    int n = snprintf(path, sizeof path, "%s/data/%s.hdf5", j->a->dir, j->set);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return fail_usage("'%s' is too long a path", j->a->dir);
-    if (access(path, F_OK) == 0) {
-        int rc = ann_check_shape(path, "train", r->base->n, d);
-        return rc ? rc : ann_check_shape(path, "test", r->query->n, d);
-    }
-    ann_file *f;
-    int rc = ann_create(&f, path);
-    if (rc)
-        return rc;
-    ann_text(f, "type", "dense");
-    ann_text(f, "distance", distance_names[j->distance]);
-    ann_int(f, "dimension", d);
-    ann_text(f, "point_type", j->distance == HAMMING ? "bit" : "float");
-    rc = write_vectors(f, j, "train", r->base);
-    if (rc == EXIT_OK)
-        rc = write_vectors(f, j, "test", r->query);
-    if (rc == EXIT_OK)
-        rc = write_truth(f, j, k);
-    return ann_close(f, rc);
 }
 
 /* ---- The search ---------------------------------------------------------------------------- */
@@ -325,12 +180,12 @@ static double index_kilobytes(const ann_run *r)
 
 static void write_attributes(ann_file *f, const export_job *j, const char *name, int64_t answers)
 {
-    char algorithm[NAME];
+    char algorithm[ANN_NAME];
     snprintf(algorithm, sizeof algorithm, "lbh-%s", lbh_encoder_method(j->r->enc));
     ann_text(f, "algo", algorithm);
     ann_text(f, "name", name);
     ann_text(f, "dataset", j->set);
-    ann_text(f, "distance", distance_names[j->distance]);
+    ann_text(f, "distance", ann_distance_names[j->distance]);
     ann_bool(f, "batch_mode", false);
     ann_bool(f, "expect_extra", false);
     ann_int(f, "count", j->k);
@@ -355,7 +210,7 @@ static int write_answers(ann_file *f, const export_job *j, int64_t *answers)
             int64_t id = j->ids[q * k + i];
             double distance = HUGE_VAL;
             if (id >= 0)
-                rc = distance_to(j, id, &distance);
+                rc = ann_distance(j, id, &distance);
             *answers += id >= 0;
             ids[q * k + i] = (int32_t)id;
             distances[q * k + i] = (float)distance;
@@ -376,7 +231,7 @@ static int write_answers(ann_file *f, const export_job *j, int64_t *answers)
 
 static int write_results(const export_job *j)
 {
-    char path[PATH], name[NAME];
+    char path[ANN_PATH], name[ANN_NAME];
     int64_t answers;
     ann_file *f;
     name_run(j, name, sizeof name);
@@ -411,9 +266,9 @@ int ann_export(const ann_args *a, const ann_run *r)
     j.row = cli_alloc(r->base->d + 1, sizeof *j.row);
     int rc = j.ids && j.times && j.query && j.row ? EXIT_OK : EXIT_RUNTIME;
     if (rc == EXIT_OK && j.augmented)
-        rc = measure_norms(&j);
+        rc = ann_measure_norms(&j);
     if (rc == EXIT_OK)
-        rc = write_data(&j);
+        rc = ann_write_data(&j);
     if (rc == EXIT_OK)
         rc = search_runs(&j);
     if (rc == EXIT_OK)
