@@ -64,7 +64,7 @@ build=$(cd "$build" && pwd)
 reports=$build/reports
 rm -rf "$reports"
 mkdir "$reports"
-export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:log_path=$reports/address"
+export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:verify_asan_link_order=0:log_path=$reports/address"
 export LSAN_OPTIONS="suppressions=$PWD/tests/sanitize/leaks.supp:print_suppressions=0"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/undefined"
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1:log_path=$reports/thread"
