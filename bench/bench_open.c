@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,24 @@ int bench_open_sets(bench_run *r)
     return rc;
 }
 
+/* Temporary files that a killed run left behind; nobody else is at work here. */
+static void sweep(const char *dir)
+{
+    static const char *const left[] = {"spec.ini.??????", "truth/*.ivecs.??????",
+                                       "models/*.lbh.??????", "models/index.*"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        char *pattern = NULL;
+        glob_t found = {0};
+        if (asprintf(&pattern, "%s/%s", dir, left[i]) < 0)
+            return;
+        if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+            for (size_t f = 0; f < found.gl_pathc; f++)
+                unlink(found.gl_pathv[f]);
+        globfree(&found);
+        free(pattern);
+    }
+}
+
 int bench_lock(const bench_run *r, int *fd)
 {
     char *path = NULL, pid[32] = "";
@@ -59,6 +78,7 @@ int bench_lock(const bench_run *r, int *fd)
         int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
         if (ftruncate(*fd, 0) != 0 || write(*fd, pid, (size_t)len) != len)
             rc = fail_errno("write", path);
+        sweep(r->dir);
     }
     free(path);
     return rc;

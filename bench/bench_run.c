@@ -27,7 +27,8 @@ typedef struct work {
     int current;    /* the cell it is at, or -1 */
     int nlines, room;
     cJSON **line;   /* that it sent */
-    char *reason;   /* neighbours: why they failed */
+    char *reason;   /* neighbours: why they failed, NULL: they did not */
+    char status[16];
 } work;
 
 /* ---- Results ------------------------------------------------------------------------------- */
@@ -65,6 +66,13 @@ static int cell_of(const work *w, const char *key)
     return -1;
 }
 
+static void give_reason(work *w, const char *status, const char *text)
+{
+    free(w->reason);
+    w->reason = strdup(text);
+    snprintf(w->status, sizeof w->status, "%s", status);
+}
+
 /* "F KEY STATUS TEXT" without the F. */
 static int take_failure(work *w, char *line)
 {
@@ -74,8 +82,7 @@ static int take_failure(work *w, char *line)
         return EXIT_OK;
     text = text ? text : (char[]){""};
     if (w->group < 0) {
-        free(w->reason);
-        w->reason = strdup(text);
+        give_reason(w, status, text);
         return EXIT_OK;
     }
     const bench_group *g = &w->run->plan.group[w->group];
@@ -197,16 +204,20 @@ static int waiting(const work *w)
     return count;
 }
 
+static const char *status_of(const child_end *end)
+{
+    return end->late ? "timeout" : end->memory ? "memory" : "failed";
+}
+
 /* A worker that did not come to its end: the cell it was at is to blame, or all of them if it was
  * at none yet. */
 static int blame(work *w, const child_end *end)
 {
     const bench_group *g = &w->run->plan.group[w->group];
-    const char *status = end->late ? "timeout" : end->memory ? "memory" : "failed";
     int rc = EXIT_OK;
     for (int i = g->first; i < g->first + g->count && rc == EXIT_OK; i++)
         if (w->state[i] == CELL_WAITS && (w->current < 0 || w->current == i))
-            rc = write_failure(w, i, status, end->why);
+            rc = write_failure(w, i, status_of(end), end->why);
     return rc;
 }
 
@@ -243,7 +254,7 @@ static int run_truth(work *w, int data)
     int written = write_lines(w, end.peak_mb);
     rc = rc ? rc : written;
     if (rc == EXIT_OK && !end.whole && !w->reason)
-        w->reason = strdup(end.why);
+        give_reason(w, status_of(&end), end.why);
     return rc;
 }
 
@@ -260,7 +271,7 @@ static int fail_data(work *w, int data)
         w->group = g;
         for (int i = group->first; i < group->first + group->count && rc == EXIT_OK; i++)
             if (group->data == data && w->state[i] == CELL_WAITS)
-                rc = write_failure(w, i, "failed", text);
+                rc = write_failure(w, i, w->status, text);
     }
     return rc;
 }
