@@ -13,6 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LBH_THREAD_SANITIZER
+#endif
+#endif
+
 enum { N = 500, D = 16, BITS = 32, CODE = BITS / 8, NQ = 20, K = 5, THREADS = 8, ROUNDS = 5 };
 
 /* ---- What all threads share, and what each of them finds ----------------------------------- */
@@ -319,6 +325,9 @@ static int ask_in_child(const shared *s, const answers *want, int threads)
  * lets them go first. */
 Test(threads, end_before_a_fork)
 {
+#if defined(__SANITIZE_THREAD__) || defined(LBH_THREAD_SANITIZER)
+    cr_skip_test("ThreadSanitizer ends a child that starts threads");
+#endif
     shared s = make();
     omp_set_num_threads(2);
     answers *want = ask(&s);
