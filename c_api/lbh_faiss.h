@@ -15,10 +15,11 @@
  *     lbh_index_free(index);
  *
  * Conventions as in lbh.h. FAISS's errors come back as LBH_EFAISS with its own words in
- * lbh_last_error(). No C++ exception leaves this library. Searching one index from several threads
- * at once is safe, changing it is not. `enc` is a trained encoder; its codes have
- * 8 * lbh_encoder_code_size(enc) bits for FAISS, and an index of another size is refused with
- * LBH_EINVAL.
+ * lbh_last_error(). No C++ exception leaves this library. Where memory runs out (LBH_ENOMEM) an index
+ * is as it was before the call, but for lbh_index_merge, and for BHash with ids of one's own: then it
+ * can only be freed. Searching one index from several threads at once is safe, changing it is not.
+ * `enc` is a trained encoder; its codes have 8 * lbh_encoder_code_size(enc) bits for FAISS, and an
+ * index of another size is refused with LBH_EINVAL.
  */
 #ifndef LBH_FAISS_H
 #define LBH_FAISS_H

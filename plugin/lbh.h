@@ -22,6 +22,9 @@
  *     padded with zero bits.
  *   - thread-safety: functions that take a `const lbh_encoder *` may run at the same time on the
  *     same encoder. Others need the encoder for themselves. The error text is per thread.
+ *   - fork: GNU OpenMP's threads do not come along, and a child would wait for them in its first
+ *     parallel region. After a fork the child calls omp_set_num_threads(1), or before it the parent
+ *     calls omp_pause_resource_all(omp_pause_soft).
  *   - a NaN or an infinity in any input is refused with LBH_EINVAL.
  *   - a seed gives the same model, bit for bit, and codes do not depend on the number of threads,
  *     on the block size, or on the instruction set that the CPU offers. Training calls BLAS: its
