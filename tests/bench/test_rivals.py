@@ -44,7 +44,10 @@ base = not-there
 [method sgh]
 [method flat]
 [method pq]
+data = near
+nbits = 32
 [method rabitq]
+data = near
 label = RaBitQ
 [method faiss-itq]
 data = near inner
