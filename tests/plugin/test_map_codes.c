@@ -221,21 +221,23 @@ Test(map_codes, inner_product_codes_find_long_items)
     free(x), free(q);
 }
 
+enum { FEW = 1000 };
+
 /* Mean squared error of the decoded items, and of its part along the item. */
 static void decoder_errors(const char *along, const float *x, double *all, double *part)
 {
     lbh_encoder *enc;
-    static uint8_t codes[ITEMS * BITS / 8];
-    float *rebuilt = malloc(sizeof *rebuilt * ITEMS * DIMS);
+    static uint8_t codes[FEW * BITS / 8];
+    float *rebuilt = malloc(sizeof *rebuilt * FEW * DIMS);
     char options[100];
     snprintf(options, sizeof options, "metric=ip,score=decoder,alternations=12,along=%s", along);
     cr_assert_eq(lbh_encoder_new(&enc, "sgh", DIMS, BITS), LBH_OK);
     cr_assert_eq(lbh_encoder_set(enc, options), LBH_OK, "%s", lbh_last_error());
-    cr_assert_eq(lbh_encoder_train(enc, ITEMS, x), LBH_OK, "%s", lbh_last_error());
-    cr_assert_eq(lbh_encoder_encode(enc, ITEMS, x, codes), LBH_OK);
-    cr_assert_eq(lbh_encoder_decode(enc, ITEMS, codes, rebuilt), LBH_OK);
+    cr_assert_eq(lbh_encoder_train(enc, FEW, x), LBH_OK, "%s", lbh_last_error());
+    cr_assert_eq(lbh_encoder_encode(enc, FEW, x, codes), LBH_OK);
+    cr_assert_eq(lbh_encoder_decode(enc, FEW, codes, rebuilt), LBH_OK);
     *all = *part = 0;
-    for (int i = 0; i < ITEMS; i++) {
+    for (int i = 0; i < FEW; i++) {
         double error = 0, length = 0, inside = 0;
         for (int j = 0; j < DIMS; j++) {
             double v = x[i * DIMS + j], e = v - (double)rebuilt[i * DIMS + j];
@@ -243,8 +245,8 @@ static void decoder_errors(const char *along, const float *x, double *all, doubl
             length += v * v;
             inside += e * v;
         }
-        *all += error / ITEMS;
-        *part += inside * inside / length / ITEMS;
+        *all += error / FEW;
+        *part += inside * inside / length / FEW;
     }
     lbh_encoder_free(enc);
     free(rebuilt);
@@ -252,7 +254,7 @@ static void decoder_errors(const char *along, const float *x, double *all, doubl
 
 Test(map_codes, the_error_along_the_item_can_weigh_more)
 {
-    float *x = heavy_tailed(ITEMS, 3);
+    float *x = heavy_tailed(FEW, 3);
     double plain, plain_along, weighted, weighted_along;
     decoder_errors("0", x, &plain, &plain_along);
     decoder_errors("8", x, &weighted, &weighted_along);
