@@ -345,12 +345,13 @@ static void cap_bits(spec_numbers *n)
 static int cap_option(spec_reader *r, spec_method *m, const char *name, long most)
 {
     char text[1200];
+    const char *options = m->options ? m->options : "";
     size_t len = strlen(name);
-    for (const char *p = m->options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+    for (const char *p = options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
         if (strncmp(p, name, len) == 0 && p[len] == '=' && atol(p + len + 1) > 0 &&
             atol(p + len + 1) <= most)
             return EXIT_OK;
-    snprintf(text, sizeof text, "%s%s%s=%ld", m->options, *m->options ? "," : "", name, most);
+    snprintf(text, sizeof text, "%s%s%s=%ld", options, *options ? "," : "", name, most);
     m->options = spec_keep(r, text);
     return m->options ? EXIT_OK : fail_memory();
 }
