@@ -26,4 +26,7 @@ if(LBH_SANITIZE)
     add_link_options(-fsanitize=${LBH_SANITIZE})
     # The choice of a clone runs before the run-time of the sanitizer does.
     add_compile_definitions(LBH_NO_CLONES)
+    if(LBH_SANITIZE STREQUAL "thread") # gcc says so itself, clang does not
+        add_compile_definitions(__SANITIZE_THREAD__=1)
+    endif()
 endif()
