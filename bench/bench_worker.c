@@ -137,7 +137,7 @@ static int take_job(worker_job *w, const cJSON *job)
     w->dir = text_of(job, "dir");
     w->data_dir = text_of(job, "data_dir");
     w->force = number_of(job, "force") != 0;
-    if (rc == EXIT_OK)
+    if (rc == EXIT_OK) /* NOLINTNEXTLINE(*Malloc): bench_worker_main() frees all of w */
         rc = bench_plan_make(&w->plan, w->spec, w->data, w->env.threads);
     return rc ? rc : take_cells(w, job);
 }
