@@ -33,16 +33,6 @@ void ann_set(ann_file *f, const char *name, ann_kind kind, int64_t n, int64_t d)
 
 void ann_append(ann_file *f, int64_t count, const void *rows) { (void)f, (void)count, (void)rows; }
 
-/* What libhdf5 has written is on the disk before the file gets its name. */
-static int sync_file(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) ? fail_errno("write", path) : EXIT_OK;
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 int ann_close(ann_file *f, int rc)
 {
     (void)f;
