@@ -51,7 +51,7 @@ static cloud cloud_of(figure *f, const report_data *r, int set, int nbits, int m
                figure_alloc(f, most, sizeof *c.y), figure_alloc(f, most, sizeof *c.front)};
     for (int i = 0; !f->bad && i < r->nresults; i++) {
         const data_result *one = &r->result[i];
-        if (one->set != set || one->nbits != nbits || one->method != method)
+        if (!result_in(one, set, nbits) || one->method != method)
             continue;
         c.of[c.n] = one;
         c.x[c.n] = result_value(one, report_main_path(r, set)).median;
@@ -107,8 +107,8 @@ static void build_fronts(figure *f, const report_data *r)
     f->title = "Quality against speed";
     f->about = "Up and right is better. A line joins the settings (index, search parameters, "
                "scoring) of a method that no other setting of it beats in both; faint points are "
-               "beaten ones. Scoring by float vectors keeps those in memory besides the codes. Queries "
-               "per second are on a logarithmic scale.";
+               "beaten ones. Scoring by float vectors keeps those in memory besides the codes. "
+               "Queries per second are on a logarithmic scale.";
     each_panel(f, r, front_panel);
 }
 
@@ -144,7 +144,7 @@ static const cJSON *ranks_of(const report_data *r, int set, int nbits, int k)
 {
     for (int i = 0; i < r->nresults; i++) {
         const data_result *one = &r->result[i];
-        if (one->set != set || one->nbits != nbits)
+        if (!result_in(one, set, nbits))
             continue;
         const cJSON *curve = cJSON_GetObjectItemCaseSensitive(one->cell[0],
                                                               k > 0 ? "recall" : "precision");
@@ -163,8 +163,8 @@ static void recall_panel(figure *f, const report_data *r, int set, int nbits)
 {
     char prefix[32];
     snprintf(prefix, sizeof prefix, "recall.%d@", r->k);
-    svg_chart like = {.title = figure_set_title(f, r, set, nbits), .x_title = "N, answers looked at",
-                      .y_title = figure_text(f, "recall %d@N", r->k), .log_x = true, .y_most = 1};
+    svg_chart like = {.title = figure_set_title(f, r, set, nbits),
+                      .x_title = "N, answers looked at", .y_title = figure_text(f, "recall %d@N", r->k), .log_x = true, .y_most = 1};
     rank_lines(f, r, figure_panel_add(f, set, &like), set, nbits, report_recall_path(r), prefix,
                ranks_of(r, set, nbits, r->k));
 }
@@ -182,9 +182,10 @@ static void build_recall(figure *f, const report_data *r)
 
 static void precision_panel(figure *f, const report_data *r, int set, int nbits)
 {
-    svg_chart like = {.title = figure_set_title(f, r, set, nbits), .x_title = "N, answers looked at",
-                      .y_title = "precision@N", .log_x = true, .y_most = 1};
-    rank_lines(f, r, figure_panel_add(f, set, &like), set, nbits, report_main_path(r, set), "precision@",
+    svg_chart like = {.title = figure_set_title(f, r, set, nbits),
+                      .x_title = "N, answers looked at", .y_title = "precision@N", .log_x = true, .y_most = 1};
+    figure_panel *p = figure_panel_add(f, set, &like);
+    rank_lines(f, r, p, set, nbits, report_main_path(r, set), "precision@",
                ranks_of(r, set, nbits, 0));
 }
 
@@ -207,8 +208,8 @@ static void bits_panel(figure *f, const report_data *r, int set, const char *pat
     for (int b = 0; tick && b < v->nbit_kinds; b++)
         tick[b] = v->nbits[b];
     svg_chart like = {.title = figure_set_title(f, r, set, -1), .x_title = "bits a code",
-                      .y_title = figure_text(f, "%s", y_title), .log_x = true, .y_most = fraction ? 1 : 0,
-                      .nticks = tick ? v->nbit_kinds : 0, .tick = tick};
+                      .y_title = figure_text(f, "%s", y_title), .log_x = true,
+                      .y_most = fraction ? 1 : 0, .nticks = tick ? v->nbit_kinds : 0, .tick = tick};
     figure_panel *p = figure_panel_add(f, set, &like);
     bool per_scoring = strncmp(path, "codes.", 6) != 0 && strncmp(path, "reconstruction", 14) != 0;
     for (int m = 0; p && m < r->nmethods; m++)

@@ -155,23 +155,28 @@ static int split_lines(report_data *r, int *count)
     return EXIT_OK;
 }
 
-/* The bits of a set's results, which are sorted by them. */
-static int note_bits(data_set *s, int nbits)
+/* Notes the bits of a set's results, which are sorted by them: of ceilings, or of all others. */
+static int note_bits(report_data *r, int set, bool ceilings)
 {
-    if (s->nbit_kinds && s->nbits[s->nbit_kinds - 1] == nbits)
-        return EXIT_OK;
-    int *more = realloc(s->nbits, ((size_t)s->nbit_kinds + 1) * sizeof *more);
-    if (!more)
-        return fail_memory();
-    s->nbits = more;
-    s->nbits[s->nbit_kinds++] = nbits;
-    return EXIT_OK;
+    data_set *s = &r->set[set];
+    for (int i = 0; i < r->nresults; i++) {
+        int nbits = r->result[i].nbits;
+        if (r->result[i].set != set || r->result[i].ceiling != ceilings ||
+            (s->nbit_kinds && s->nbits[s->nbit_kinds - 1] == nbits))
+            continue;
+        int *more = realloc(s->nbits, ((size_t)s->nbit_kinds + 1) * sizeof *more);
+        if (!more)
+            return fail_memory();
+        s->nbits = more;
+        s->nbits[s->nbit_kinds++] = nbits;
+    }
+    return s->nbit_kinds || ceilings ? EXIT_OK : note_bits(r, set, true);
 }
 
 static int group(report_data *r, int cells)
 {
     int rc = EXIT_OK;
-    for (int i = 0; rc == EXIT_OK && i < cells; i++) {
+    for (int i = 0; i < cells; i++) {
         const cJSON *line = r->cell[i];
         if (i == 0 || by_set(r->cell[i - 1], line) != 0)
             r->set[r->nsets++] = (data_set){
@@ -180,13 +185,15 @@ static int group(report_data *r, int cells)
         if (i == 0 || by_result(&r->cell[i - 1], &r->cell[i]) != 0)
             r->result[r->nresults++] = (data_result){
                 .set = r->nsets - 1, .method = method_of(r, line), .nbits = bits_of(line),
+                .ceiling = result_is(line, "family", "ceiling"),
                 .bytes = result_number(line, "code_bytes"), .index = result_text(line, "index"),
                 .search = result_text(line, "search"), .rescore = result_text(line, "rescore"),
                 .options = result_text(line, "options"), .preset = result_text(line, "preset"),
                 .cell = &r->cell[i]};
         r->result[r->nresults - 1].n++;
-        rc = note_bits(&r->set[r->nsets - 1], bits_of(line));
     }
+    for (int s = 0; rc == EXIT_OK && s < r->nsets; s++)
+        rc = note_bits(r, s, false);
     return rc;
 }
 
@@ -255,20 +262,24 @@ static bool passes(const report_filter *f, const cJSON *line)
            (strcmp(method, "original") == 0 ||
             ((listed(f->methods, method, strlen(method)) ||
               listed(f->methods, label, strlen(label))) &&
-             listed(f->bits, bits, strlen(bits)))) &&
+             (result_is(line, "family", "ceiling") || listed(f->bits, bits, strlen(bits))))) &&
            (images || listed(f->rescore, rescore, strcspn(rescore, ":")));
 }
 
 static int apply_filter(result_lines *l, const report_filter *f)
 {
-    int left = 0, had = l->n;
-    for (int i = 0; i < l->n; i++)
-        if (passes(f, l->line[i]))
+    int left = 0, had = 0, cells = 0;
+    for (int i = 0; i < l->n; i++) {
+        bool cell = result_is(l->line[i], "type", "cell"), passed = passes(f, l->line[i]);
+        had += cell;
+        cells += cell && passed;
+        if (passed)
             l->line[left++] = l->line[i];
         else
             cJSON_Delete(l->line[i]);
+    }
     l->n = left;
-    if (had > 0 && left == 0)
+    if (had > 0 && cells == 0)
         return fail("report: none of the %d results passes --data, --methods, --bits and "
                     "--rescore: names are those of the page without these options", had);
     return EXIT_OK;

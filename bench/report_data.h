@@ -9,7 +9,7 @@
 typedef struct data_set {
     const char *name, *metric; /* metric: l2, ip or label */
     int64_t n, d, nq;
-    int nbit_kinds, *nbits; /* rising */
+    int nbit_kinds, *nbits; /* rising; those of ceilings only if there is nothing else */
 } data_set;
 
 typedef struct data_method {
@@ -19,6 +19,7 @@ typedef struct data_method {
 
 typedef struct data_result {
     int set, method, nbits;
+    bool ceiling; /* of uncompressed vectors: shown at every number of bits */
     double bytes; /* a code; NaN: not known */
     const char *index, *search, *rescore, *options, *preset;
     int n;
@@ -42,8 +43,8 @@ typedef struct report_filter {
     const char *data, *methods, *bits, *rescore;
 } report_filter;
 
-/* Reads DIR. recall: "10@100", or NULL for a choice from what there is. A directory without a single
- * result, or a filter that leaves none, is an error that says what to do. */
+/* Reads DIR. recall: "10@100", or NULL for a choice from what there is. A directory without a
+ * single result, or a filter that leaves none, is an error that says what to do. */
 int report_data_read(report_data *r, const char *dir, const char *recall,
                      const report_filter *filter);
 void report_data_free(report_data *r);
@@ -76,6 +77,9 @@ extern const char *const scoring_name[SCORINGS];
 
 /* "64 bits, BIVF100 nprobe=4, margin, epochs=3": what tells a result from others of its method. */
 char *result_settings(const data_result *r); /* the caller frees; NULL: no memory */
+
+/* Whether a result belongs where those of a set and a number of bits (-1: any) are shown. */
+bool result_in(const data_result *one, int set, int nbits);
 
 /* The result of a method, for a set, bits and scoring, that has the most (or least) of a value;
  * bits or scoring -1: any. NULL: there is none. */

@@ -134,13 +134,24 @@ void figure_tidy(figure *f)
     f->npanels = panels;
 }
 
+const char *figure_short(figure *f, const char *name)
+{
+    size_t n = strlen(name);
+    if (n <= 18)
+        return name;
+    for (n = 16; n > 0 && (name[n] & 0xC0) == 0x80; n--) /* not within a letter */
+        ;
+    return figure_text(f, "%.*s\xE2\x80\xA6", (int)n, name);
+}
+
 const char *figure_set_title(figure *f, const report_data *r, int set, int nbits)
 {
     const data_set *s = &r->set[set];
     char many[32];
     svg_short_number(many, (double)s->n);
-    return nbits < 0 ? figure_text(f, "%.40s (%.9s, %s rows)", s->name, s->metric, many)
-                     : figure_text(f, "%.40s (%.9s), %d bits", s->name, s->metric, nbits);
+    const char *name = figure_short(f, s->name);
+    return nbits < 0 ? figure_text(f, "%s (%.9s, %s rows)", name, s->metric, many)
+                     : figure_text(f, "%s (%.9s), %d bits", name, s->metric, nbits);
 }
 
 void figure_free(figure *f)

@@ -45,6 +45,9 @@ void figure_free(figure *f);
 /* Whether a line has that style, and that dash; -1: any. */
 bool figure_uses(const figure *f, int style, int dash);
 
+/* A name, cut to what the title of a panel has room for. */
+const char *figure_short(figure *f, const char *name);
+
 /* "mnist (l2), 64 bits"; nbits < 0: "mnist (l2, 60k rows)". */
 const char *figure_set_title(figure *f, const report_data *r, int set, int nbits);
 

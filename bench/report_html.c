@@ -34,15 +34,18 @@ void html_columns(FILE *out, int count, const char *const *heads)
 
 /* ---- What to show -------------------------------------------------------------------------- */
 
+/* A box and its label stand before <main> as siblings of it, so that the style sheet can hide what
+ * is not checked by `~`. (:has() would do without, but takes browsers seconds on pages this long.) */
 static void put_box(FILE *out, char kind, int number, int style, int dash, const char *label,
                     bool checked)
 {
-    fprintf(out, "<li><label for=\"%c%d\"><input type=\"checkbox\" id=\"%c%d\"%s>", kind, number,
-            kind, number, checked ? " checked" : "");
+    fprintf(out, "<input type=\"checkbox\" class=\"box\" form=\"show\" id=\"%c%d\"%s>", kind, number,
+            checked ? " checked" : "");
+    fprintf(out, "<label class=\"chip\" for=\"%c%d\">", kind, number);
     html_sample(out, style, dash);
     fputs("<span>", out);
     svg_put_text(out, label);
-    fputs("</span></label></li>\n", out);
+    fputs("</span></label>\n", out);
 }
 
 static bool has_scoring(const report_data *r, int scoring)
@@ -53,35 +56,25 @@ static bool has_scoring(const report_data *r, int scoring)
     return false;
 }
 
-/* Hides by style sheet alone; where a browser does not know :has(), all stays. */
 static void put_rules(FILE *out, const report_data *r)
 {
     for (int i = 0; i < r->nmethods; i++)
-        fprintf(out, "body:has(#m%d:not(:checked)) .m%d{display:none}\n", r->method[i].style,
+        fprintf(out, "#m%d:not(:checked)~main .m%d{display:none}\n", r->method[i].style,
                 r->method[i].style);
     for (int d = 0; d < SCORINGS; d++)
-        fprintf(out, "body:has(#d%d:not(:checked)) .scored .d%d{display:none}\n", d, d);
+        fprintf(out, "#d%d:not(:checked)~main .scored .d%d{display:none}\n", d, d);
 }
 
 /* Where many methods make many lines, some scorings are hidden at first. */
-static bool crowded(const report_data *r)
+static bool shown_at_first(const report_data *r, int scoring)
 {
-    return r->nmethods > 6;
-}
-
-static bool set_aside(int scoring)
-{
-    return scoring == 1 || scoring > 2;
+    return r->nmethods <= 6 || scoring == 0 || scoring == 2;
 }
 
 static void put_filter(FILE *out, const report_data *r)
 {
-    bool aside = false;
-    for (int d = 0; d < SCORINGS; d++)
-        aside = aside || (crowded(r) && set_aside(d) && has_scoring(r, d));
-    fprintf(out, "<form><details class=\"filter\"><summary>Show or hide methods%s</summary>\n",
-            aside ? " and scorings (some are hidden at first)" : "");
-    fputs("<fieldset><legend>Methods, in all figures and tables</legend><ul>\n", out);
+    int scorings = 0;
+    fputs("<form id=\"show\"></form>\n<p class=\"soft\">Show these methods:</p>\n", out);
     for (int i = 0; i < r->nmethods; i++) {
         bool repeated = false; /* more methods than styles share boxes */
         for (int k = 0; k < i; k++)
@@ -89,12 +82,14 @@ static void put_filter(FILE *out, const report_data *r)
         if (!repeated)
             put_box(out, 'm', r->method[i].style, r->method[i].style, 0, r->method[i].label, true);
     }
-    fputs("</ul></fieldset>\n<fieldset><legend>What ranked the items, in figures that tell it by "
-          "the dashes of lines</legend><ul>\n", out);
     for (int d = 0; d < SCORINGS; d++)
+        scorings += has_scoring(r, d);
+    if (scorings > 1)
+        fputs("<p class=\"soft\">and these rankings, which dashes of lines tell apart:</p>\n", out);
+    for (int d = 0; d < SCORINGS && scorings > 1; d++)
         if (has_scoring(r, d))
-            put_box(out, 'd', d, SVG_GREY, d, scoring_name[d], !(crowded(r) && set_aside(d)));
-    fputs("</ul></fieldset>\n<button type=\"reset\">As at first</button></details></form>\n", out);
+            put_box(out, 'd', d, SVG_GREY, d, scoring_name[d], shown_at_first(r, d));
+    fputs("<button type=\"reset\" form=\"show\">as at first</button>\n", out);
 }
 
 /* ---- The page ------------------------------------------------------------------------------ */
@@ -104,7 +99,8 @@ static void put_head(FILE *out, const report_data *r, const char *title)
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-          "style-src 'unsafe-inline'; img-src data:\">\n<meta name=\"generator\" content=\"lbh ", out);
+          "style-src 'unsafe-inline'; img-src data:\">\n"
+          "<meta name=\"generator\" content=\"lbh ", out);
     svg_put_text(out, lbh_version());
     fputs("\">\n<title>", out);
     svg_put_text(out, title);

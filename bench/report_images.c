@@ -82,9 +82,10 @@ static unsigned char *strip_rows(int count, int height, int width, const unsigne
     for (int y = 0; y < height; y++)
         for (int i = 0; i < count; i++)
             for (int x = 0; x < width; x++) {
-                unsigned char *to = rows + (size_t)y * stride + 1 +
-                                    2 * ((size_t)i * (size_t)(width + GAP) + (size_t)x);
-                to[0] = pixels[((size_t)i * (size_t)height + (size_t)y) * (size_t)width + (size_t)x];
+                size_t across = (size_t)i * (size_t)(width + GAP) + (size_t)x;
+                size_t down = (size_t)i * (size_t)height + (size_t)y;
+                unsigned char *to = rows + (size_t)y * stride + 1 + 2 * across;
+                to[0] = pixels[down * (size_t)width + (size_t)x];
                 to[1] = 255;
             }
     return rows;

@@ -90,10 +90,10 @@ static void put_league_row(FILE *out, const report_data *r, int set, int method,
         fprintf(out, "<td%s>%s", s.median == top[b] && fits(one) ? " class=\"best\"" : "", text);
         /* Errors of rebuilt vectors have nothing to do with the ranking. */
         bool ranked = scoring_of(one->rescore) != 0 && strncmp(path, "reconstruction", 14) != 0;
-        if (ranked || one->bytes > ceil(one->nbits / 8.0)) {
+        if (ranked || larger(one)) {
             fputs(" <small>", out);
             svg_put_text(out, ranked ? one->rescore : "");
-            if (one->bytes > ceil(one->nbits / 8.0))
+            if (larger(one))
                 fprintf(out, " %.0f bytes", one->bytes);
             fputs("</small>", out);
         }
@@ -103,14 +103,14 @@ static void put_league_row(FILE *out, const report_data *r, int set, int method,
 }
 
 static void put_league(FILE *out, const report_data *r, const bench_spec *spec, int set,
-                       const char *path)
+                       const char *path, bool pinned)
 {
     const data_set *v = &r->set[set];
     char name[64];
     double top[MOST_BITS];
     int kinds = v->nbit_kinds < MOST_BITS ? v->nbit_kinds : MOST_BITS;
     path_name(r, path, name);
-    fputs("<div class=\"scroll\"><table><caption>", out);
+    fprintf(out, "<div class=\"scroll\"><table%s><caption>", pinned ? " class=\"pinned\"" : "");
     svg_put_text(out, v->name);
     fputs(", ", out);
     svg_put_text(out, name);
@@ -156,8 +156,8 @@ static void put_sources(FILE *out, const report_data *r, const bench_spec *spec)
 
 void put_leagues(FILE *out, const report_data *r, const bench_spec *spec)
 {
-    fputs("<h3>Methods by bits</h3>\n<p>The best of each column is marked \xE2\x98\x85; small print "
-          "says what ranked the items, if not the codes as they are.</p>\n", out);
+    fputs("<h3>Methods by bits</h3>\n<p>The best of each column is marked \xE2\x98\x85; small "
+          "print says what ranked the items, if not the codes as they are.</p>\n", out);
     for (int s = 0; s < r->nsets; s++) {
         measures m = measures_of(r, s, spec);
         for (int i = 0; i < m.n; i++) {
@@ -166,7 +166,7 @@ void put_leagues(FILE *out, const report_data *r, const bench_spec *spec)
                 svg_put_text(out, r->set[s].name);
                 fputs("</summary>\n", out);
             }
-            put_league(out, r, spec, s, m.path[i]);
+            put_league(out, r, spec, s, m.path[i], i == 0);
         }
         fputs(m.n > 1 ? "</details>\n" : "", out);
     }

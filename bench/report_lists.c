@@ -32,14 +32,15 @@ static const cJSON *curve_of(const data_result *one)
 static void training_panel(figure *f, const report_data *r, int set, int method)
 {
     const data_set *v = &r->set[set];
-    svg_chart like = {.title = figure_text(f, "%.30s, %.40s", r->method[method].label, v->name),
+    svg_chart like = {.title = figure_text(f, "%s, %s", figure_short(f, r->method[method].label),
+                                            figure_short(f, v->name)),
                       .x_title = "step or iteration", .y_title = "loss", .fit_y = true};
     figure_panel *p = figure_panel_add(f, set, &like);
     for (int b = 0; p && b < v->nbit_kinds; b++)
         for (int i = 0; i < r->nresults; i++) {
             const data_result *one = &r->result[i];
             if (one->set != set || one->method != method || one->nbits != v->nbits[b] ||
-                !curve_of(one))
+                one->ceiling || !curve_of(one))
                 continue;
             svg_series line = {.style = r->method[method].style, .dash = b % SVG_DASHES,
                                .label = figure_text(f, "%d", v->nbits[b]),
@@ -73,7 +74,7 @@ static void pr_panel(figure *f, const report_data *r, int set, int nbits)
         /* The curve is of the Hamming ranking: the scoring changes nothing. */
         const data_result *one = report_best(r, set, nbits, m, 0, best);
         for (int i = 0; !one && i < r->nresults; i++)
-            if (r->result[i].set == set && r->result[i].nbits == nbits && r->result[i].method == m)
+            if (result_in(&r->result[i], set, nbits) && r->result[i].method == m)
                 one = &r->result[i];
         const cJSON *pairs = one ? cJSON_GetObjectItemCaseSensitive(one->cell[0], "pr") : NULL;
         svg_series line = {.style = r->method[m].style, .name = r->method[m].label};
@@ -101,8 +102,8 @@ static void time_panel(figure *f, const report_data *r, int set, int nbits)
     const char *path = report_main_path(r, set);
     path_name(r, path, name);
     svg_chart like = {.title = figure_set_title(f, r, set, nbits), .x_title = "seconds of training",
-                      .y_title = figure_text(f, "%s", name), .log_x = true, .fit_x = true, .fit_y = true,
-                      .y_most = 1};
+                      .y_title = figure_text(f, "%s", name), .log_x = true, .fit_x = true,
+                      .fit_y = true, .y_most = 1};
     figure_panel *p = figure_panel_add(f, set, &like);
     for (int m = 0; p && m < r->nmethods; m++)
         for (int d = 0; d < SCORINGS; d++) {

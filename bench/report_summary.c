@@ -60,9 +60,14 @@ measures measures_of(const report_data *r, int set, const bench_spec *spec)
 
 /* ---- Learned codes against the rest -------------------------------------------------------- */
 
+bool larger(const data_result *one)
+{
+    return !one->ceiling && one->bytes > ceil(one->nbits / 8.0);
+}
+
 bool fits(const data_result *one)
 {
-    return !(one->bytes > ceil(one->nbits / 8.0)) && scoring_of(one->rescore) != 3;
+    return !one->ceiling && !larger(one) && scoring_of(one->rescore) != 3;
 }
 
 best champion(const report_data *r, int set, int nbits, const char *path, bool learned)
@@ -72,7 +77,7 @@ best champion(const report_data *r, int set, int nbits, const char *path, bool l
     for (int i = 0; i < r->nresults; i++) {
         const data_result *one = &r->result[i];
         const char *family = r->method[one->method].family;
-        if (one->set != set || one->nbits != nbits || strcmp(family, "ceiling") == 0 ||
+        if (one->set != set || one->nbits != nbits ||
             (strcmp(family, "learned") == 0) != learned || !fits(one))
             continue;
         spread s = result_value(one, path);
@@ -146,8 +151,7 @@ static void put_larger(FILE *out, const report_data *r)
     for (int m = 0; m < r->nmethods; m++)
         for (int i = 0; i < r->nresults; i++) {
             const data_result *one = &r->result[i];
-            if (one->method != m || !(one->bytes > ceil(one->nbits / 8.0)) ||
-                strcmp(r->method[m].family, "ceiling") == 0)
+            if (one->method != m || !larger(one))
                 continue;
             fputs(any ? "; " : "<p>Not compared, for their codes take more bytes: ", out);
             svg_put_text(out, r->method[m].label);
@@ -198,6 +202,14 @@ static void put_matrix(FILE *out, const report_data *r, const bench_spec *spec, 
     }
 }
 
+static bool one_seed(const report_data *r)
+{
+    for (int i = 0; i < r->nresults; i++)
+        if (r->result[i].n > 1)
+            return false;
+    return true;
+}
+
 static int put_comparisons(FILE *out, const report_data *r, const bench_spec *spec)
 {
     int tally[4] = {0}, bits[MOST_BITS], n = all_bits(r, MOST_BITS, bits);
@@ -214,7 +226,10 @@ static int put_comparisons(FILE *out, const report_data *r, const bench_spec *sp
     if (tally[WON] + tally[LOST] + tally[CLOSE] > 0)
         put_tally(out, tally);
     put_larger(out, r);
-    fputs("<div class=\"scroll\"><table><caption>Best learned codes against the best of the rest"
+    if (one_seed(r))
+        fputs("<p>Everything was measured with one seed: how far the numbers spread is not known, "
+              "and small differences may be chance.</p>\n", out);
+    fputs("<div class=\"scroll\"><table class=\"pinned\"><caption>Best learned codes against the best of the rest"
           "</caption><thead><tr><th scope=\"col\">data, measure</th>", out);
     for (int b = 0; b < n; b++)
         fprintf(out, "<th scope=\"col\">%d bits</th>", bits[b]);

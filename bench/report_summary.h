@@ -16,7 +16,9 @@ measures measures_of(const report_data *r, int set, const bench_spec *spec);
 /* "recall10@100", "map@1000", "mse" of a specification as a path. */
 void published_path(const data_set *set, const char *what, char path[64]);
 
-/* Whether a result takes no more memory than its bits: no larger codes, no float vectors. */
+/* Whether codes take more bytes than their bits; whether a result takes no more memory than those:
+ * neither larger codes nor float vectors. */
+bool larger(const data_result *one);
 bool fits(const data_result *one);
 
 typedef struct best {

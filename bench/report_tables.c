@@ -33,11 +33,6 @@ static const column fixed[] = {{"mAP", "map", 1},
                                {"peak MB", "peak_mb", 1}};
 enum { FIXED = sizeof fixed / sizeof *fixed };
 
-static bool belongs(const data_result *one, int set, int nbits)
-{
-    return one->set == set && one->nbits == nbits;
-}
-
 /* Those of the columns that have a number in this table. */
 static int columns_of(const report_data *r, int set, int nbits, column list[COLUMNS],
                       char recall[2][48])
@@ -49,7 +44,7 @@ static int columns_of(const report_data *r, int set, int nbits, column list[COLU
     memcpy(all + 2, fixed, sizeof fixed);
     for (int c = r->k == r->at; c < FIXED + 2; c++)
         for (int i = 0; i < r->nresults; i++)
-            if (belongs(&r->result[i], set, nbits) &&
+            if (result_in(&r->result[i], set, nbits) &&
                 result_value(&r->result[i], all[c].path).n > 0) {
                 list[n++] = all[c];
                 break;
@@ -92,7 +87,8 @@ static void put_result(FILE *out, const report_data *r, const data_result *one, 
 
 static void put_results(FILE *out, const report_data *r, int set, int nbits)
 {
-    const char *heads[COLUMNS + 8] = {"method", "<options", "<index", "<search", "<scoring", "bytes"};
+    const char *heads[COLUMNS + 8] = {"method",  "<options", "<index",
+                                      "<search", "<scoring", "bytes"};
     column list[COLUMNS];
     char recall[2][48], heading[2][48];
     int n = columns_of(r, set, nbits, list, recall), count = 0;
@@ -107,7 +103,7 @@ static void put_results(FILE *out, const report_data *r, int set, int nbits)
     heads[6 + n] = "<seeds";
     heads[7 + n] = "<made by";
     for (int i = 0; i < r->nresults; i++)
-        count += belongs(&r->result[i], set, nbits);
+        count += result_in(&r->result[i], set, nbits);
     if (count == 0)
         return;
     fputs("<details><summary>", out);
@@ -117,7 +113,7 @@ static void put_results(FILE *out, const report_data *r, int set, int nbits)
     fprintf(out, "), %d bits: %d results</summary>\n<div class=\"scroll\"><table>", nbits, count);
     html_columns(out, n + 8, heads);
     for (int i = 0; i < r->nresults; i++)
-        if (belongs(&r->result[i], set, nbits))
+        if (result_in(&r->result[i], set, nbits))
             put_result(out, r, &r->result[i], n, list);
     fputs("</tbody></table></div></details>\n", out);
 }

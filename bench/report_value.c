@@ -149,7 +149,10 @@ char *result_settings(const data_result *r)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    fprintf(out, "%d bits", r->nbits);
+    if (r->ceiling)
+        fputs("whole vectors", out);
+    else
+        fprintf(out, "%d bits", r->nbits);
     if (*r->index)
         fprintf(out, ", %s", r->index);
     if (*r->search)
@@ -161,6 +164,11 @@ char *result_settings(const data_result *r)
     return fclose(out) == 0 ? text : NULL;
 }
 
+bool result_in(const data_result *one, int set, int nbits)
+{
+    return one->set == set && (nbits < 0 || one->ceiling || one->nbits == nbits);
+}
+
 const data_result *report_best(const report_data *r, int set, int nbits, int method, int scoring,
                                const char *path)
 {
@@ -168,7 +176,7 @@ const data_result *report_best(const report_data *r, int set, int nbits, int met
     double most = -INFINITY, sign = value_less_is_better(path) ? -1 : 1;
     for (int i = 0; i < r->nresults; i++) {
         const data_result *one = &r->result[i];
-        if (one->set != set || one->method != method || (nbits >= 0 && one->nbits != nbits) ||
+        if (!result_in(one, set, nbits) || one->method != method ||
             (scoring >= 0 && scoring_of(one->rescore) != scoring))
             continue;
         spread s = result_value(one, path);

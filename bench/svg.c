@@ -79,7 +79,8 @@ static int find_ranges(plot *p)
     if (!points)
         return fail("there is nothing to draw");
     for (int i = 0; i < c->nticks; i++)
-        widen(&x[0], &x[1], c->tick[i]);
+        if (!c->log_x || c->tick[i] > 0)
+            widen(&x[0], &x[1], c->tick[i]);
     int rows = (int)((p->bottom - p->top) / 40);
     p->x = svg_axis_of(x[0], x[1], c->log_x, c->fit_x, false, (int)((p->right - p->left) / 50));
     p->x.zero = zero;
@@ -106,7 +107,8 @@ static void put_x_ticks(const plot *p)
     double v;
     bool labelled;
     for (int i = 0; i < p->chart->nticks; i++)
-        put_x_tick(p, p->chart->tick[i], true);
+        if (!p->x.log || p->chart->tick[i] > 0)
+            put_x_tick(p, p->chart->tick[i], true);
     for (int i = 0; !p->chart->nticks && svg_axis_tick(&p->x, i, &v, &labelled); i++)
         if (v >= p->x.low - 1e-9 * fabs(p->x.low))
             put_x_tick(p, v, labelled);
@@ -156,11 +158,14 @@ static int colour_of(int style)
 static void put_marker(FILE *out, int style, double x, double y)
 {
     static const char *const shapes[] = {
-        "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "m-3.6 -3.6h7.2v7.2h-7.2z",
-        "m0 -5l5 5l-5 5l-5 -5z",               "m0 -5l5 8.5h-10z",
-        "m0 5l5 -8.5h-10z",                    "m-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
-        "m-3 -4.6h6l3 4.6l-3 4.6h-6l-3 -4.6z", "m-4.5 -4.5h2.4l2.1 3l2.1 -3h2.4l-3 4.5l3 4.5h-2.4l-2.1 -3"
-                                               "l-2.1 3h-2.4l3 -4.5z"};
+        "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", /* circle, square, diamond, triangles */
+        "m-3.6 -3.6h7.2v7.2h-7.2z",
+        "m0 -5l5 5l-5 5l-5 -5z",
+        "m0 -5l5 8.5h-10z",
+        "m0 5l5 -8.5h-10z",
+        "m-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z", /* cross, hexagon, x */
+        "m-3 -4.6h6l3 4.6l-3 4.6h-6l-3 -4.6z",
+        "m-4.5 -4.5h2.4l2.1 3l2.1 -3h2.4l-3 4.5l3 4.5h-2.4l-2.1 -3l-2.1 3h-2.4l3 -4.5z"};
     int round = style / 8 % 3, shape = (style + 3 * round) % 8;
     fprintf(out, "<path d=\"M%.1f %.1f%s\" class=\"%s\">", x, y,
             shapes[style == SVG_GREY ? 0 : shape], round == 1 ? "mark hollow" : "mark");

@@ -1,4 +1,4 @@
-/* test_result_lines.c: reading and appending lines of results: every cut of a file, damage, keys. */
+/* test_result_lines.c: reading and appending lines of results: every cut, damage, keys. */
 #define _DEFAULT_SOURCE
 #include "support.h"
 
@@ -132,7 +132,8 @@ Test(result_lines, keys)
 {
     spit("a.jsonl", HEAD "\"key\":\"1\",\"status\":\"failed\",\"v\":1}\n" HEAD
                          "\"key\":\"2\",\"status\":\"ok\",\"v\":2}\n" HEAD
-                         "\"key\":\"1\",\"status\":\"ok\",\"v\":3}\n" HEAD "\"v\":4}\n" HEAD "\"v\":5}\n");
+                         "\"key\":\"1\",\"status\":\"ok\",\"v\":3}\n" HEAD "\"v\":4}\n" HEAD
+                         "\"v\":5}\n");
     spit("b.jsonl", HEAD "\"key\":\"2\",\"status\":\"ok\",\"v\":6}\n" HEAD
                          "\"key\":\"1\",\"status\":\"timeout\",\"v\":7}\n" HEAD
                          "\"key\":\"3\",\"status\":\"failed\",\"v\":8}\n");

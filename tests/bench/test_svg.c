@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERIES(style_, n_, x_, y_)                                                                  \
+#define SERIES(style_, n_, x_, y_)                                                                 \
     {.style = style_, .label = "label", .n = n_, .x = x_, .y = y_}
 
 static svg_chart chart_of(int n, const svg_series *series, bool log_x)
@@ -181,4 +181,21 @@ Test(svg, log_y)
     cr_assert_eq(spreads, 1);
     cr_assert(!strstr(text, "nan") && !strstr(text, "inf"));
     free(text);
+}
+
+/* Ticks that are given, also where a logarithmic axis has no place for them. */
+Test(svg, given_ticks)
+{
+    static const double tick[] = {0, 16, 64}, x[] = {16, 64}, y[] = {1, 2};
+    for (int log_x = 0; log_x <= 1; log_x++) {
+        svg_series s = SERIES(0, 2, x, y);
+        svg_chart c = chart_of(1, &s, log_x);
+        c.nticks = 3;
+        c.tick = tick;
+        char *text = svg_chart_text(&c);
+        cr_assert_not_null(text, "%s", cli_error());
+        cr_assert(!strstr(text, "nan") && !strstr(text, "inf"));
+        cr_assert(strstr(text, ">16</text>") && strstr(text, ">64</text>"));
+        free(text);
+    }
 }
