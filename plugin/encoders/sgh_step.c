@@ -1,11 +1,13 @@
-/* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch. The
- * passes that sum columns go over blocks of columns, so that every sum has one order whatever the
- * number of threads; full blocks have a constant width, which keeps their sums in registers. */
+/* sgh_step.c: see sgh_step.h. Five matrix products and three element-wise passes a batch, or what
+ * sgh_gram.h makes of them. The passes that sum columns go over blocks of columns, so that every sum
+ * has one order whatever the number of threads; full blocks have a constant width, which keeps their
+ * sums in registers. */
 #include "encoders/sgh_step.h"
 
 #include "core/blas.h"
 #include "core/cpu.h"
 #include "core/vmath.h"
+#include "encoders/sgh_gram.h"
 #include "encoders/sgh_pairs.h"
 #include "encoders/sgh_scale.h"
 
@@ -259,18 +261,27 @@ void sgh_gradients_of_logits(const sgh_config *cfg, const sgh_params *p, int B, 
     const float *M = cfg->latent ? cfg->latent->M : w->H;
     if (cfg->latent)
         sgh_scale_codes(cfg, cfg->latent, B, X, w->H);
-    lbh_gemm_nn(B, d, L, 1, M, p->U, 0, w->T);    /* T = M U */
-    *rec = all_residuals(cfg, p, B, X, w, g);     /* T = R o |s| */
-    lbh_gemm_nt(B, L, d, 1, w->T, p->U, 0, w->G); /* G = T U^T */
+    bool gram = sgh_gram_pays(cfg, B);
+    if (gram)
+        sgh_gram_code(cfg, p, B, X, M, w);
+    else {
+        lbh_gemm_nn(B, d, L, 1, M, p->U, 0, w->T);    /* T = M U */
+        *rec = all_residuals(cfg, p, B, X, w, g);     /* T = R o |s| */
+        lbh_gemm_nt(B, L, d, 1, w->T, p->U, 0, w->G); /* G = T U^T */
+    }
     const float *nu = extend(cfg, p, B, X, w, rho * rho);
     all_logits(cfg, p, B, w, inv_rho2, nu, g); /* G = dA */
 
     if (cfg->decay_w != 0)
         memcpy(g->W, p->W, (size_t)L * (size_t)d * sizeof *g->W);
-    if (cfg->decay_u != 0)
-        memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
-    lbh_gemm_tn(L, d, B, 1, w->G, X, cfg->decay_w, g->W);           /* dW = dA^T X + decay W */
-    lbh_gemm_tn(L, d, B, inv_rho2, M, w->T, cfg->decay_u, g->U);    /* dU = M^T Q / rho^2 + ... */
+    lbh_gemm_tn(L, d, B, 1, w->G, X, cfg->decay_w, g->W); /* dW = dA^T X + decay W */
+    if (gram)
+        *rec = sgh_gram_decoder(cfg, p, B, X, M, inv_rho2, w, g);
+    else {
+        if (cfg->decay_u != 0)
+            memcpy(g->U, p->U, (size_t)L * (size_t)d * sizeof *g->U);
+        lbh_gemm_tn(L, d, B, inv_rho2, M, w->T, cfg->decay_u, g->U); /* dU = M^T Q / rho^2 + ... */
+    }
     for (int j = 0; j < d; j++) {
         if (g->c && cfg->decoder != SGH_BASIC)
             g->c[j] *= inv_rho2;

@@ -22,7 +22,8 @@ for name in hamming linear; do
     eval sources=\$$name
     # Assertion macros leave some values unused.
     $cc $flags -Wno-unused $include -DLBH_DATA_DIR='"."' $plugin $sources \
-        "$1/tests/support/support.c" -o "$dir/$name" -lm 2>"$dir/out" ||
+        "$1/tests/support/support.c" "$1/tests/sanitize/criterion.c" -o "$dir/$name" -lm \
+        2>"$dir/out" ||
         { cat "$dir/out"; exit 1; }
     # Two threads: emulated ones are slow, and each test runs in a process of its own.
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive qemu-aarch64 "$dir/$name" >"$dir/out" 2>&1
