@@ -164,7 +164,7 @@ figure figure_make(const report_data *r, const figure_kind *kind)
 int html_page(FILE *out, const report_data *r, const char *dir, const char *title,
               const bench_spec *spec)
 {
-    figure figures[REPORT_FIGURES];
+    figure figures[REPORT_FIGURES] = {0};
     int n = 0, rc = EXIT_OK;
     for (; figure_kinds[n].name; n++)
         figures[n] = figure_make(r, &figure_kinds[n]);
