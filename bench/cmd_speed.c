@@ -147,5 +147,6 @@ const command command_speed = {
     "Every case runs ours and its rivals in turn, after a round that does not count; a ratio is the\n"
     "rival's time over ours within a round (the faster rival's), its median, smallest and largest.\n"
     "The limit is reading the bytes, or counting the bits on registers, whichever takes longer; for\n"
-    "encoding it is sgemm of the same shape. Figures for ten million codes: --codes 10000000 (about\n"
-    "4 GB of memory; FAISS's k-means takes minutes).\n", run};
+    "encoding it is sgemm of the same shape, for training the products of its steps by sgemm. Figures\n"
+    "for ten million codes: --codes 10000000 (about 4 GB of memory; FAISS's k-means takes minutes).\n",
+    run};
