@@ -148,3 +148,28 @@ Test(encoder_file, rows_and_lists_that_do_not_fit_are_refused)
     OK(lbh_encoder_train_rows(enc, &rows, &(lbh_lists){N, 2, up, item}, NULL));
     lbh_encoder_free(enc);
 }
+
+Test(encoder_file, a_sample_of_the_rows_has_each_row_once)
+{
+    /* Row i is the unit vector e_i, and lsh keeps b = -A mean with an orthogonal A: the mean shows
+     * which rows it was taken of. */
+    enum { ROWS = 24, SAMPLE = 7 };
+    static float x[ROWS * ROWS], A[ROWS * ROWS], b[ROWS];
+    lbh_encoder *enc = NULL;
+    int taken = 0;
+    for (int i = 0; i < ROWS; i++)
+        x[i * ROWS + i] = 1;
+    OK(lbh_encoder_new(&enc, "lsh", ROWS, ROWS));
+    OK(lbh_encoder_set(enc, "max_train=7"));
+    OK(lbh_encoder_train(enc, ROWS, x));
+    OK(lbh_encoder_linear(enc, A, b));
+    for (int j = 0; j < ROWS; j++) {
+        double mean = 0;
+        for (int k = 0; k < ROWS; k++)
+            mean -= (double)A[k * ROWS + j] * (double)b[k];
+        cr_assert(fabs(mean) < 1e-5 || fabs(mean - 1.0 / SAMPLE) < 1e-5, "row %d: %g", j, mean);
+        taken += mean > 0.5 / SAMPLE;
+    }
+    cr_assert_eq(taken, SAMPLE);
+    lbh_encoder_free(enc);
+}
