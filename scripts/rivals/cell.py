@@ -1,4 +1,4 @@
-"""One index, from training to scores: what goes into a result line, but for what all lines share."""
+"""One index, from training to scores: what is a result line's own."""
 import resource
 import time
 

@@ -80,7 +80,8 @@ def inside(index):
     """The index behind the transforms."""
     import faiss
     index = faiss.downcast_index(index)
-    return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
+    transformed = isinstance(index, faiss.IndexPreTransform)
+    return faiss.downcast_index(index.index) if transformed else index
 
 
 def code_bytes(index):

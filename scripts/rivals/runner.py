@@ -198,7 +198,7 @@ class Run:
             seed = int(get["seeds"].split()[0])  # more would be the same: FAISS's are fixed
             for nbits in all_bits:
                 for bits, fast, suffix in indexes.VARIANTS.get(method, [(1, False, "")]):
-                    label = f"{values.get('label', ident)}{suffix} (FAISS {self.faiss})"
+                    label = f"{values.get('label', ident)}{suffix} {self.faiss}"
                     yield [{"method": method, "label": label, "nbits": nbits, "bits": bits,
                             "fast": fast, "seed": seed, "rescore": mode}
                            for mode in cell.modes(method, get["rescore"])]

@@ -166,9 +166,9 @@ def check_sizes(cells):
     for (nbits, kind), size in expected.items():
         label = "RaBitQ" + kind
         found = [c for c in cells if c["data"] == "near" and c["nbits"] == nbits
-                 and c["rescore"] == "none" and c["label"].startswith(label + " (")]
+                 and c["rescore"] == "none" and c["label"] == f"{label} {c['faiss']}"]
         assert len(found) == 1 and found[0]["code_bytes"] == size, (label, nbits, found)
-    fast = [c for c in cells if c["label"].startswith("RaBitQ fs (")]
+    fast = [c for c in cells if c["label"] == f"RaBitQ fs {c['faiss']}"]
     assert {c["nbits"] for c in fast} == {32, 128} and all(c["status"] == "ok" for c in fast)
 
 
