@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NBITS = 64, QUERIES = 100, K = 10, MANY = 100, TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2500 };
+enum { NBITS = 64, QUERIES = 100, K = 10, MANY = 100 };
+enum { TRAIN_ROWS = 100000, NPROBE = 16, LISTS_CODES = 2500 };
 
 typedef struct tables {
     int64_t n, nq, k;

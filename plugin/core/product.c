@@ -156,7 +156,8 @@ void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *
 {
     if (suits(false, true, m, n, k)) {
         lbh_time before = lbh_clock(LBH_TIME_GEMM);
-        run(&(product){false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A}, true);
+        product p = {false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A};
+        run(&p, true);
         lbh_clock(before);
         return;
     }

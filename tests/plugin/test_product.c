@@ -94,8 +94,8 @@ static void check_all(int m, int n, int k)
 
 Test(product, agrees_at_every_boundary)
 {
-    static const int m[] = {1, 5, 6, 7, 12, 47, 48, 49}, n[] = {1, 15, 16, 17, 31, 48, 63, 64, 65, 130};
-    static const int k[] = {1, 15, 16, 33};
+    static const int m[] = {1, 5, 6, 7, 12, 47, 48, 49}, k[] = {1, 15, 16, 33};
+    static const int n[] = {1, 15, 16, 17, 31, 48, 63, 64, 65, 130};
     for (size_t i = 0; i < sizeof m / sizeof *m; i++)
         for (size_t j = 0; j < sizeof n / sizeof *n; j++)
             for (size_t l = 0; l < sizeof k / sizeof *k; l++)
