@@ -20,6 +20,8 @@
 #include <string.h>
 
 enum { STATISTICS_ROWS = 100000, PAIRS = 20000 };
+static const float LEAST_MEDIAN = 0.5f;
+
 enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ, STREAM_PAIRS };
 
 int sigah_space_dimension(const lbh_encoder *self)
@@ -31,6 +33,35 @@ int sigah_space_dimension(const lbh_encoder *self)
 }
 
 /* ---- Into the space ------------------------------------------------------------------------ */
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The variance of the data may be that of a few very long rows, beside which the others are
+ * nothing: then the scale goes up, until half of the rows have at least half the mean square. */
+static int lift_short_rows(lbh_training *t, sigah_run *r)
+{
+    int d = r->cfg.d;
+    float *share = lbh_scratch_f(t, 1, r->n);
+    if (!share)
+        return LBH_ENOMEM;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < r->n; i++)
+        for (int j = 0; j < d; j++)
+            share[i] += r->rows[i * d + j] * r->rows[i * d + j] * r->cfg.unit;
+    qsort(share, (size_t)r->n, sizeof *share, compare_floats);
+    float median = share[r->n / 2];
+    if (!(median > 0 && median < LEAST_MEDIAN))
+        return LBH_OK;
+    float factor = fminf(sqrtf(LEAST_MEDIAN / median), 1e6f);
+    for (int64_t i = 0; i < r->n * d; i++)
+        r->rows[i] *= factor;
+    r->scale *= factor;
+    return LBH_OK;
+}
 
 int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
 {
@@ -52,7 +83,8 @@ int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
         all += r->variance[j];
     }
     r->cfg.unit = all > 0 ? (float)(1 / all) : 1;
-    return lbh_space_rows(t, r->d, dim, r->mean, r->V, r->scale, &r->n, &r->rows, NULL);
+    LBH_TRY(lbh_space_rows(t, r->d, dim, r->mean, r->V, r->scale, &r->n, &r->rows, NULL));
+    return lift_short_rows(t, r);
 }
 
 /* ---- The start ----------------------------------------------------------------------------- */
@@ -89,12 +121,6 @@ int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r)
         return start_itq(t, r, (float)slope);
     normal(r, SIGAH_W, STREAM_W, slope * sqrt((double)c->unit));
     return LBH_OK;
-}
-
-static int compare_floats(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
 }
 
 int sigah_median_distance(lbh_training *t, const sigah_run *r, float *median)

@@ -1,7 +1,8 @@
 /* sigah_watch.c: adversarial training can fail without a sign in the loss. What is looked at:
  *
  *   every step      reconstruction error and energies, all shares of the data's variance: one that
- *                   is not finite, or ten times the variance, has diverged
+ *                   is not finite, or ten times the variance, has diverged. Of the batch's variance
+ *                   if that is larger: where lengths differ a lot a single row can exceed the rest
  *   now and then    the codes of a sample of rows without noise. With C the covariance of the bits,
  *                   effective = (tr C)^2 / ||C||^2 is the number of equally used, uncorrelated bits
  *                   that would be as good: L at best, 1 if all are one bit, 0 if codes are the
@@ -78,17 +79,20 @@ static int raise_at(lbh_training *t, int64_t step, int64_t steps, const sigah_lo
     return lbh_report(t, step, steps, l->rec);
 }
 
-static bool diverged(double x)
+static bool diverged(const sigah_run *r, const sigah_losses *l)
 {
-    return !(x <= DIVERGED); /* also NaN */
+    double batch = 0;
+    for (int i = 0; i < r->B; i++)
+        batch += (double)r->share[i] / r->B;
+    double most = DIVERGED * fmax(1, batch);
+    return !(l->error <= most && l->real <= most && l->synthetic <= most); /* also NaN */
 }
 
 int sigah_watch_step(const lbh_encoder *self, lbh_training *t, sigah_run *r, int64_t step,
                      int64_t steps, const sigah_losses *l)
 {
     bool finite = isfinite(l->rec + l->sparsity + l->graph + l->real + l->synthetic);
-    if (!finite ||
-        (step > SETTLED && (diverged(l->error) || diverged(l->real) || diverged(l->synthetic)))) {
+    if (!finite || (step > SETTLED && diverged(r, l))) {
         LBH_TRY(raise_at(t, step, steps, l));
         return lbh_error(LBH_ENUMERIC,
                          "sigah: training diverges at step %lld: reconstruction error %.3g, energy "
