@@ -155,13 +155,13 @@ CALL(float_load, lbh_float_index_load(&w->floats, w->file))
 CALL(search_rescored, lbh_index_search_rescored(w->index, w->rescorer, (lbh_shortlist){4, 2}, NQ,
                                                 rows, K, w->f, w->i64))
 
-#define KINDS(name, prepare, call, breaks, leaks)                                                        \
-    {name ", BFlat", prepare, "BFlat", call, NULL, false, leaks},                                         \
-        {name ", BIVF", prepare, "BIVF2", call, NULL, breaks, leaks},                                      \
-        {name ", BHNSW", prepare, "BHNSW8", call, NULL, breaks, leaks},                                   \
-        {name ", BHash", prepare, "BHash9", call, NULL, breaks, leaks},                                   \
-        {name ", BMultiHash", prepare, "BHash2x7", call, NULL, breaks, leaks},                            \
-        {name ", IDMap", prepare, "IDMap,BFlat", call, NULL, breaks, leaks},                              \
+#define KINDS(name, prepare, call, breaks, leaks)                                                  \
+    {name ", BFlat", prepare, "BFlat", call, NULL, false, leaks},                                  \
+        {name ", BIVF", prepare, "BIVF2", call, NULL, breaks, leaks},                              \
+        {name ", BHNSW", prepare, "BHNSW8", call, NULL, breaks, leaks},                            \
+        {name ", BHash", prepare, "BHash9", call, NULL, breaks, leaks},                            \
+        {name ", BMultiHash", prepare, "BHash2x7", call, NULL, breaks, leaks},                     \
+        {name ", IDMap", prepare, "IDMap,BFlat", call, NULL, breaks, leaks},                       \
         {name ", IDMap2", prepare, "IDMap2,BIVF2", call, NULL, breaks, leaks}
 
 const scenario faiss_scenarios[] = {

@@ -129,7 +129,8 @@ def big_files(x):
         bytes_read += sparse('big.' + kind, head, n, each, data)
         with open('part.' + kind, 'wb') as f:
             f.write(FORMATS[kind](part))
-        assert lbh('encode', '--model', 'm.lbh', '-i', 'part.' + kind, '-o', 'w.npy').returncode == 0
+        done = lbh('encode', '--model', 'm.lbh', '-i', 'part.' + kind, '-o', 'w.npy')
+        assert done.returncode == 0, (kind, done.stderr)
         want = np.load('w.npy')
         for j, i in enumerate(numbers):
             done = lbh('encode', '--model', 'm.lbh', '-i', f'big.{kind}@{i}:{i + 1}', '-o', 'g.npy')
@@ -156,8 +157,8 @@ try:
         assert made.returncode == 0, made.stderr
     small_files(X)
     total = big_files(X)
-    print(f'{runs} commands read files of no row, of one, and damaged ones: {refused} refused in one '
-          f'line; rows found in {total / 2**30:.0f} GB of files with holes')
+    print(f'{runs} commands read files of no row, of one, and damaged ones: {refused} refused in '
+          f'one line; rows found in {total / 2**30:.0f} GB of files with holes')
 finally:
     os.chdir('/')
     shutil.rmtree(directory)
