@@ -3,15 +3,12 @@
 #include "bench_data.h"
 
 #include "common.h"
-#include "core/rng.h"
 #include "synthetic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-enum { STREAM_SPLIT = 77 }; /* random numbers of split:N */
 
 /* "split:10000" or "self:10000"; 0 if it is neither, -1 with the error raised if the number is bad.
  */
@@ -70,22 +67,46 @@ static int open_base(bench_data *d, const bench_paths *p)
     return EXIT_OK;
 }
 
+/* A row with its place in a random order. */
+typedef struct ticket {
+    uint64_t place;
+    int64_t row;
+} ticket;
+
+static int compare_tickets(const void *a, const void *b)
+{
+    const ticket *x = a, *y = b;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Marks `count` of n rows, those whose numbers have the smallest hashes under the seed. */
+static int draw(int64_t n, int64_t count, int64_t seed, uint8_t *taken)
+{
+    ticket *t = cli_alloc(n, sizeof *t);
+    if (!t)
+        return EXIT_RUNTIME;
+    for (int64_t i = 0; i < n; i++)
+        t[i] = (ticket){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
+    qsort(t, (size_t)n, sizeof *t, compare_tickets);
+    for (int64_t i = 0; i < count; i++)
+        taken[t[i].row] = 1;
+    free(t);
+    return EXIT_OK;
+}
+
 /* Queries drawn from the base, which is then the other rows; labels go with their rows. */
 static int draw_queries(bench_data *d, int64_t count)
 {
-    int64_t n = d->base.n, *order = cli_alloc(n, sizeof *order);
+    int64_t n = d->base.n;
+    if (count >= n)
+        return fail("[data %s]: %lld queries cannot be drawn from %lld rows", d->spec->name,
+                    (long long)count, (long long)n);
     int64_t *query = cli_alloc(count, sizeof *query), *rest = cli_alloc(n, sizeof *rest);
     uint8_t *taken = calloc((size_t)n, 1);
-    int rc = order && query && rest && taken ? EXIT_OK : fail_memory();
-    if (rc == EXIT_OK && count >= n)
-        rc = fail("[data %s]: %lld queries cannot be drawn from %lld rows", d->spec->name,
-                  (long long)count, (long long)n);
-    if (rc == EXIT_OK &&
-        lbh_rng_sample((uint64_t)d->spec->split_seed, STREAM_SPLIT, n, count, order))
-        rc = fail_memory();
+    int rc = query && rest && taken ? draw(n, count, d->spec->split_seed, taken) : fail_memory();
     int64_t kept = 0, at = 0;
-    for (int64_t i = 0; rc == EXIT_OK && i < count; i++)
-        taken[order[i]] = 1;
     for (int64_t i = 0; rc == EXIT_OK && i < n; i++)
         *(taken[i] ? &query[at++] : &rest[kept++]) = i;
     if (rc == EXIT_OK && d->base_labels.start)
@@ -102,7 +123,6 @@ static int draw_queries(bench_data *d, int64_t count)
         rc = vectors_view(&d->base, &d->whole_query, NULL, "base", kept, rest);
         rest = NULL;
     }
-    free(order);
     free(query);
     free(rest);
     free(taken);

@@ -237,7 +237,7 @@ spec("t.ini", f"""[bench]
 nbits = 16
 map_k = 0
 at = 1 10
-time_limit = 3
+time_limit = 5
 [data s]
 base = {BASE}
 [method sgh:slow]
@@ -246,10 +246,10 @@ options = steps=100000000
 """)
 run("t.ini", "--out", "t")
 assert {c["label"]: c["status"] for c in cells("t")} == {"sgh:slow": "timeout", "lsh": "ok"}
-assert "time limit of 3 s" in [c for c in cells("t") if c["label"] == "sgh:slow"][0]["error"]
+assert "time limit of 5 s" in [c for c in cells("t") if c["label"] == "sgh:slow"][0]["error"]
 
 # ---- Ctrl-C, and two at once --------------------------------------------------------------------
-spec("c.ini", open("t.ini").read().replace("time_limit = 3", "time_limit = 60")
+spec("c.ini", open("t.ini").read().replace("time_limit = 5", "time_limit = 60")
      .replace("[method lsh]\n", "").replace("[method sgh:slow]", "[method lsh]\n[method sgh:slow]"))
 p = subprocess.Popen([lbh, "bench", "c.ini", "--out", "c"], stdout=subprocess.PIPE,
                      stderr=subprocess.PIPE, encoding="utf-8")
