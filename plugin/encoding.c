@@ -120,6 +120,7 @@ static int run(job *j, int64_t n)
     const lbh_encoder *enc = j->enc;
     const void *in = j->bytes ? (const void *)j->bytes : j->x;
     LBH_TRY(lbh_check_call(enc, n, in, j->codes ? (const void *)j->codes : j->z));
+    /* NOLINTNEXTLINE(*NullDereference): lbh_check_call() has looked */
     j->panels = enc->linear[lbh_is_asymmetric(enc) ? j->role : LBH_BASE];
     if (!j->panels && n > 0) {
         int64_t rows = (int64_t)omp_get_max_threads() * BLOCK;

@@ -139,6 +139,7 @@ static void make_tables(const decoded *s, worker *w, int64_t first, int64_t coun
     }
     lbh_panels_apply(s->decoder.weights, count, w->x, w->weight);
     for (int64_t i = 0; i < count; i++) {
+        /* NOLINTNEXTLINE(*NonNullParamChecker): workers have their memory, or there is no search */
         memcpy(padded, w->weight + i * s->nbits, (size_t)s->nbits * sizeof *padded);
         lbh_score_table_fill(&w->table[i], s->nbytes, padded);
     }
