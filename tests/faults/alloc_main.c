@@ -184,7 +184,7 @@ int main(int argc, char **argv)
     signal(SIGABRT, on_crash);
     signal(SIGFPE, on_crash);
     signal(SIGBUS, on_crash);
-    static char buffer[BUFSIZ]; /* LAPACKE prints that memory is short: not the time to ask for one */
+    static char buffer[BUFSIZ]; /* LAPACKE prints that memory is short, and would ask for one */
     setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
     fail_alloc_start();
     omp_set_num_threads(1); /* so that the nth allocation is the same one each time */

@@ -49,7 +49,8 @@ void world_data(void);
 void world_clear_outputs(world *w);
 void world_free(world *w);
 
-/* A hash of what all objects and files of `w` answer; with `outputs`, of what the call wrote, too. */
+/* A hash of what all objects and files of `w` answer; with `outputs`, of what the call wrote, too.
+ */
 uint64_t world_answer(world *w, bool outputs);
 
 /* A path in the directory of the test. Static memory. */

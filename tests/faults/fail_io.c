@@ -1,7 +1,7 @@
 /* fail_io.c: preloaded into a program, makes the Nth call of one function of the C library fail.
  *
  *   FAIL_IO=fsync:2:EIO   the second fsync fails; write:1:short writes half of what it was given
- *   FAIL_IO_COUNTS=FILE   at the end of the process: how often each function was called, a line each
+ *   FAIL_IO_COUNTS=FILE   at the end of the process: how often each function was called, in lines
  *
  * Calls on files that are open for writing count, but for the three standard streams. */
 #define _GNU_SOURCE

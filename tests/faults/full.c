@@ -1,11 +1,11 @@
-/* test_full: the writers of the libraries, on a disk that becomes full after one byte, after two, ...
+/* test_full: the writers of the libraries, on a disk that is full after one byte, after two, ...
  *
  *     test_full                 40 sizes for each writer
  *     test_full --sizes 1000    up to 1000
  *
  * A limit on the size of files makes the system write what still fits, and then refuse: a short
- * write, then an error. The save must fail with a text, the old content be there, whole, and no file
- * be left over. (On a full disk the same calls fail in the same places.) */
+ * write, then an error. The save must fail with a text, the old content be there, whole, and no
+ * file be left over. (On a full disk the same calls fail in the same places.) */
 #define _XOPEN_SOURCE 700
 #include "kill_writers.h"
 #include "lbh.h"
@@ -123,7 +123,8 @@ static int run(const writer *w, int sizes, int *total)
 
 int main(int argc, char **argv)
 {
-    int sizes = argc == 3 && strcmp(argv[1], "--sizes") == 0 ? atoi(argv[2]) : 40, total = 0, rc = 0;
+    int sizes = argc == 3 && strcmp(argv[1], "--sizes") == 0 ? atoi(argv[2]) : 40;
+    int total = 0, rc = 0;
     if ((argc != 1 && argc != 3) || sizes < 1) {
         fprintf(stderr, "usage: test_full [--sizes N]\n");
         return 2;

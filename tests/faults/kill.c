@@ -3,12 +3,12 @@
  *     test_kill                   10 kills for each writer
  *     test_kill --kills 200       200 for each
  *     test_kill --only model      one writer
- *     test_kill --directory DIR   files there (/dev/shm, where a save is fast and most kills hit one)
+ *     test_kill --directory DIR   files there (/dev/shm, where a save is fast)
  *
  * A child saves two contents under one name in turn, for ever; the parent kills it, and what lies
  * under the name must be one of the two, byte for byte. "In the middle of a save" counts the kills
- * that left a temporary file. The checkpoint of a training is another matter: the next child goes on
- * from it, and when a training comes to its end its model must be that of a training that nobody
+ * that left a temporary file. The checkpoint of a training is another matter: the next child goes
+ * on from it, and when a training comes to its end its model must be that of a training that nobody
  * interrupted. */
 #define _XOPEN_SOURCE 700
 #include "kill_writers.h"

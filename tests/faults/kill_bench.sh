@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# kill_bench.sh LBH [KILLS]: kills `lbh bench` with SIGKILL at scattered moments, and goes on from what
-# is there. The results must always be whole lines, none that was there may be lost, and when a run
+# kill_bench.sh LBH [KILLS]: kills `lbh bench` with SIGKILL at scattered moments, and goes on from
+# what is there. The results must always be whole lines, none that was there may be lost, and when a run
 # comes to its end it must have the cells of a run that nobody killed.
 set -u
 lbh=$1 kills=${2:-12}
@@ -47,8 +47,8 @@ for ((i = 0; i < kills; )); do
     wait "$pid" 2>/dev/null
     rc=$?
     # What a kill leaves beside the files, anywhere below.
-    [ -n "$(find run -regex '.*\.[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]' \
-        -newer err 2>/dev/null)" ] && midway=$((midway + 1))
+    [ -n "$(find run -regextype posix-extended -regex '.*\.[A-Za-z0-9]{6}' -newer err \
+        2>/dev/null)" ] && midway=$((midway + 1))
     now=0
     if [ -s run/bench.jsonl ]; then
         grep -vq '^{"format":.*}$' run/bench.jsonl && fail "a line is not whole"
@@ -76,5 +76,5 @@ i=end
 "$lbh" bench spec.ini --out run -q >/dev/null 2>err || { cat err; fail "the last run"; }
 keys run >have
 cmp -s want have || fail "the cells at the end are not those of a run in one piece"
-echo "$kills kills: $resumed times there were results to go on from, $midway left a half-written file;" \
-    "$((ended + 1)) runs came to their end"
+echo "$kills kills: $resumed times there were results to go on from, $midway left a" \
+    "half-written file; $((ended + 1)) runs came to their end"
