@@ -164,7 +164,8 @@ static void recall_panel(figure *f, const report_data *r, int set, int nbits)
     char prefix[32];
     snprintf(prefix, sizeof prefix, "recall.%d@", r->k);
     svg_chart like = {.title = figure_set_title(f, r, set, nbits),
-                      .x_title = "N, answers looked at", .y_title = figure_text(f, "recall %d@N", r->k), .log_x = true, .y_most = 1};
+                      .x_title = "N, answers looked at",
+                      .y_title = figure_text(f, "recall %d@N", r->k), .log_x = true, .y_most = 1};
     rank_lines(f, r, figure_panel_add(f, set, &like), set, nbits, report_recall_path(r), prefix,
                ranks_of(r, set, nbits, r->k));
 }
@@ -183,7 +184,8 @@ static void build_recall(figure *f, const report_data *r)
 static void precision_panel(figure *f, const report_data *r, int set, int nbits)
 {
     svg_chart like = {.title = figure_set_title(f, r, set, nbits),
-                      .x_title = "N, answers looked at", .y_title = "precision@N", .log_x = true, .y_most = 1};
+                      .x_title = "N, answers looked at", .y_title = "precision@N",
+                      .log_x = true, .y_most = 1};
     figure_panel *p = figure_panel_add(f, set, &like);
     rank_lines(f, r, p, set, nbits, report_main_path(r, set), "precision@",
                ranks_of(r, set, nbits, 0));

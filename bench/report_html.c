@@ -35,12 +35,12 @@ void html_columns(FILE *out, int count, const char *const *heads)
 /* ---- What to show -------------------------------------------------------------------------- */
 
 /* A box and its label stand before <main> as siblings of it, so that the style sheet can hide what
- * is not checked by `~`. (:has() would do without, but takes browsers seconds on pages this long.) */
+ * is not checked by `~`. (:has() would do without, but takes browsers seconds on long pages.) */
 static void put_box(FILE *out, char kind, int number, int style, int dash, const char *label,
                     bool checked)
 {
-    fprintf(out, "<input type=\"checkbox\" class=\"box\" form=\"show\" id=\"%c%d\"%s>", kind, number,
-            checked ? " checked" : "");
+    fprintf(out, "<input type=\"checkbox\" class=\"box\" form=\"show\" id=\"%c%d\"%s>", kind,
+            number, checked ? " checked" : "");
     fprintf(out, "<label class=\"chip\" for=\"%c%d\">", kind, number);
     html_sample(out, style, dash);
     fputs("<span>", out);

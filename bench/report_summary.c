@@ -229,8 +229,8 @@ static int put_comparisons(FILE *out, const report_data *r, const bench_spec *sp
     if (one_seed(r))
         fputs("<p>Everything was measured with one seed: how far the numbers spread is not known, "
               "and small differences may be chance.</p>\n", out);
-    fputs("<div class=\"scroll\"><table class=\"pinned\"><caption>Best learned codes against the best of the rest"
-          "</caption><thead><tr><th scope=\"col\">data, measure</th>", out);
+    fputs("<div class=\"scroll\"><table class=\"pinned\"><caption>Best learned codes against "
+          "the best of the rest</caption><thead><tr><th scope=\"col\">data, measure</th>", out);
     for (int b = 0; b < n; b++)
         fprintf(out, "<th scope=\"col\">%d bits</th>", bits[b]);
     fputs("</tr></thead><tbody>\n", out);

@@ -97,8 +97,8 @@ Test(report, values_by_name)
                   v);
     }
     cJSON_Delete(j);
-    const char *scorings[] = {"hamming",     "none",      "",       "margin", "margin:50", "decoder",
-                              "decoder:all", "float:100", "floats", "other"};
+    const char *scorings[] = {"hamming", "none",        "",          "margin", "margin:50",
+                              "decoder", "decoder:all", "float:100", "floats", "other"};
     const int want[] = {0, 0, 0, 1, 1, 2, 2, 3, 4, 4};
     for (int i = 0; i < 10; i++)
         cr_assert_eq(scoring_of(scorings[i]), want[i], "%s", scorings[i]);
@@ -190,8 +190,8 @@ static void clean(void)
 
 static const char some[] =
     CELL "\"data\":\"a\",\"metric\":\"l2\",\"n\":9,\"method\":\"pq\",\"label\":\"PQ\",\"family\":"
-         "\"rival\",\"nbits\":64,\"seed\":1,\"map\":0.5,\"recall\":[{\"k\":1,\"at\":[1,50],\"value\""
-         ":[0,1]},{\"k\":10,\"at\":[10,90,1000],\"value\":[0,1,1]}]}\n"
+         "\"rival\",\"nbits\":64,\"seed\":1,\"map\":0.5,\"recall\":[{\"k\":1,\"at\":[1,50],"
+         "\"value\":[0,1]},{\"k\":10,\"at\":[10,90,1000],\"value\":[0,1,1]}]}\n"
     CELL "\"data\":\"a\",\"metric\":\"l2\",\"n\":9,\"method\":\"sgh\",\"family\":\"learned\","
          "\"nbits\":64,\"seed\":2,\"map\":0.7,\"rescore\":\"margin:10\"}\n"
     CELL "\"data\":\"a\",\"metric\":\"l2\",\"n\":9,\"method\":\"sgh\",\"family\":\"learned\","
