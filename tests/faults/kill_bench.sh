@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kill_bench.sh LBH [KILLS]: kills `lbh bench` with SIGKILL at scattered moments, and goes on from
-# what is there. The results must always be whole lines, none that was there may be lost, and when a run
-# comes to its end it must have the cells of a run that nobody killed.
+# what is there. The results must always be whole lines, none that was there may be lost, and when a
+# run comes to its end it must have the cells of a run that nobody killed.
 set -u
 lbh=$1 kills=${2:-12}
 dir=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
