@@ -4,7 +4,7 @@
 Every command of lbh that writes a file does so with each of its system calls failing in turn, with
 the file allowed to grow up to one byte only, to two, ..., on a file system of a few pages, into
 /dev/full, and in a directory that it may not write. It must then end with exit code 1 and one line
-that says why, with the old file as it was, and with no temporary file left. What ends with exit code 0
+that says why, with the old file as it was, and no temporary file left. What ends with exit code 0
 must have written the whole of it. --full: more calls and more sizes."""
 import filecmp
 import os
