@@ -105,9 +105,14 @@ static int print_table(const cJSON *results)
     return rc;
 }
 
+/* Takes over the results, as report_print does. */
 static int print_results(cJSON *results, int json)
 {
-    return json ? report_print(results, 1) : print_table(results);
+    if (json)
+        return report_print(results, 1);
+    int rc = print_table(results);
+    cJSON_Delete(results);
+    return rc;
 }
 
 static int run(const command *self, int argc, char **argv)

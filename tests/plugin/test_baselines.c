@@ -125,7 +125,7 @@ Test(ba, rebuilds_better_than_the_codes_it_starts_from)
     lbh_encoder *itq = trained("itq", "", N, D, NBITS, x);
     double ours = rebuilding_error(ba, N, D, x), start = rebuilding_error(itq, N, D, x);
     cr_assert(ours < 0.97 * start, "ba %g, itq %g", ours, start);
-    lbh_encoder_free(ba), lbh_encoder_free(itq);
+    lbh_encoder_free(ba), lbh_encoder_free(itq), free(x);
 }
 
 /* d loss / d W against central differences. */
