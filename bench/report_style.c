@@ -79,7 +79,7 @@ static const char media[] =
     ".panels{grid-template-columns:repeat(2,1fr)}.panel{max-width:none}\n"
     "#summary details::details-content{content-visibility:visible;display:block;height:auto}\n"
     ".scroll{overflow:visible;border:0}table{font-size:6.5pt;min-width:0}"
-    "th,td{padding:.1rem .25rem;"
-    "white-space:normal}a{color:inherit;text-decoration:none}}\n";
+    "th,td,td.text,tbody th{padding:.1rem .25rem;min-width:0;white-space:normal}"
+    "a{color:inherit;text-decoration:none}}\n";
 
 const char *const html_style_sheets[] = {base, parts, media, NULL};
