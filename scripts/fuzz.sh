@@ -111,7 +111,7 @@ fuzz_one() { # target
     [ ! -e "$build/seeds/$1.dict" ] || dict=(-dict="$build/seeds/$1.dict")
     # The first directory takes what is found. A child of the target that dies is no crash of it.
     ASAN_OPTIONS=abort_on_error=0:allocator_may_return_null=1 nice -n 15 "$build/fuzz/$1" \
-        "$build/corpus/$1" "${dirs[@]}" "${dict[@]}" -max_total_time="$seconds" -timeout=20 \
+        "$build/corpus/$1" "${dirs[@]}" "${dict[@]}" -max_total_time="$seconds" -timeout=60 \
         -rss_limit_mb=4096 -malloc_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$1/" >"$log" 2>&1 || status=$?
     local runs
