@@ -2,9 +2,10 @@
 # setup.sh: installs, with apt, the Debian packages that the other scripts need and that are not
 # there yet. Usage:
 #
-#   scripts/setup.sh [--test] [--fuzz] [--lint] [--thread] [--source]
+#   scripts/setup.sh [--test] [--browser] [--fuzz] [--lint] [--thread] [--source]
 #
 #     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS; doxygen, groff)
+#     --browser also Chromium, in which a test looks at the report
 #     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
 #     --lint    also what scripts/lint.sh, check_builds.sh and coverage.sh need (clang, clang-tidy,
 #               cppcheck, gcovr)
@@ -15,10 +16,11 @@
 # and leaves the rest to the build, which says itself what it misses.
 set -euo pipefail
 
-want_test=0 want_clang='' want_lint=0 want_source=0
+want_test=0 want_browser=0 want_clang='' want_lint=0 want_source=0
 for arg in "$@"; do
     case $arg in
     --test) want_test=1 ;;
+    --browser) want_browser=1 ;;
     --lint) want_lint=1 ;;
     --fuzz | --thread) want_clang=$arg ;;
     --source) want_source=1 ;;
@@ -79,9 +81,11 @@ if [ $want_test = 1 ]; then
     need_package python3-h5py
     need_package python3-yaml
     need_package python3-faiss
+    need_package python3-venv
     need_tool doxygen doxygen
     need_tool groff groff-base
 fi
+[ $want_browser = 0 ] || need_tool chromium chromium
 if [ $want_lint = 1 ]; then
     need_tool clang clang
     need_package libomp-dev # its OpenMP
