@@ -134,6 +134,7 @@ static int run_checkpoints(int kills, int *midway)
 {
     char model[300], checkpoint[300];
     int done = 0, middle = 0, resumed = 0;
+    double span = 0.03; /* seconds over which the kills scatter; less where a training ends before */
     uint64_t want;
     snprintf(model, sizeof model, "%s/m.lbh", directory);
     snprintf(checkpoint, sizeof checkpoint, "%s/m.ckpt", directory);
@@ -142,13 +143,14 @@ static int run_checkpoints(int kills, int *midway)
         return fail("checkpoint", "the training that nobody interrupts fails");
     unlink(model);
     for (int i = 0; i < kills;) {
-        int ended = train_and_kill(model, checkpoint, 0.002 + 0.03 * (double)(i * 37 % 101) / 101);
+        int ended = train_and_kill(model, checkpoint, span * (0.05 + (double)(i * 37 % 101) / 101));
         if (ended < 0)
             return fail("checkpoint", "the training does not go on");
         if (ended) {
             if (digest_of(model) != want || access(checkpoint, F_OK) == 0)
                 return fail("checkpoint", "another model than without kills");
             done++;
+            span *= 0.9;
             unlink(model);
             continue;
         }
