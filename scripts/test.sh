@@ -32,7 +32,8 @@ case ${1:-} in
     ;;
 esac
 
-left_out='^(docs_|package$|python_newest)'
+# `lbh bench` limits the memory of its children, of which a sanitizer takes terabytes for itself.
+left_out='^(docs_|package$|python_newest|bench_bench$|faults_kill_bench$)'
 setup=() options=()
 case $sanitize in
 '') build=${BUILD_DIR:-build} ;;
