@@ -11,21 +11,6 @@
 
 enum { CURVE = 64 };
 
-/* Ranks of the precision-recall curve: eight a decade, and n itself. */
-static int curve_ranks(int64_t n, int64_t rank[CURVE])
-{
-    int count = 0;
-    for (int i = 0; count < CURVE - 1; i++) {
-        int64_t k = (int64_t)round(pow(10, i / 8.0));
-        if (k >= n)
-            break;
-        if (count == 0 || k > rank[count - 1])
-            rank[count++] = k;
-    }
-    rank[count++] = n;
-    return count;
-}
-
 static void add_curve(cJSON *o, const rank_stats *s, int count, const int64_t *rank)
 {
     cJSON *pr = cJSON_AddArrayToObject(o, "pr");
@@ -70,7 +55,7 @@ static int score_metric(cJSON *o, const bench_data *d, const bench_spec *s, int 
     int64_t rank[CURVE];
     rank_stats stats;
     map_scores m;
-    int count = curve_ranks(d->base.n - (rel->own ? 1 : 0), rank);
+    int count = rank_stats_curve(d->base.n - (rel->own ? 1 : 0), 8, CURVE, rank);
     int rc = rank_stats_new(&stats, d->base.n, nbits, count, rank);
     rank_visitor visitor = rank_stats_visitor(&stats);
     if (rc == EXIT_OK)

@@ -5,7 +5,6 @@
 #include "rank_stats.h"
 #include "svg.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,21 +47,6 @@ int curve_check(const curve_args *a)
     if (!ends_with(a->pr, ".csv") && !ends_with(a->pr, ".svg"))
         return fail_usage("eval: --pr '%s' is neither .csv nor .svg", a->pr);
     return outfile_check(a->pr, false);
-}
-
-/* Ranks for a curve over n rows: twenty a decade, and n itself. */
-static int curve_ranks(int64_t n, int64_t *rank)
-{
-    int count = 0;
-    for (int i = 0; count < MAX_CURVE - 1; i++) {
-        int64_t k = (int64_t)round(pow(10, i / 20.0));
-        if (k >= n)
-            break;
-        if (count == 0 || k > rank[count - 1])
-            rank[count++] = k;
-    }
-    rank[count++] = n;
-    return count;
 }
 
 /* ---- The document -------------------------------------------------------------------------- */
@@ -191,7 +175,7 @@ int curve_scores(cJSON *doc, const curve_args *a, bool curves, map_scores *score
 {
     int64_t point[MAX_AT + MAX_CURVE] = {PRECISION_N}, *rank = point + MAX_AT;
     int nat = a->precision_at ? parse_at(a->precision_at, point) : 1;
-    int nranks = curve_ranks(n - (rel->own ? 1 : 0), rank);
+    int nranks = rank_stats_curve(n - (rel->own ? 1 : 0), 20, MAX_CURVE, rank);
     rank_stats s;
     if (nat < 0)
         return EXIT_USAGE;

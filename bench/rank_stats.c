@@ -98,6 +98,20 @@ int rank_stats_at(const rank_stats *s, int64_t rank)
     return p;
 }
 
+int rank_stats_curve(int64_t n, int per_decade, int max, int64_t *rank)
+{
+    int count = 0;
+    for (int i = 0; count < max - 1; i++) {
+        int64_t k = (int64_t)round(pow(10, i / (double)per_decade));
+        if (k >= n)
+            break;
+        if (count == 0 || k > rank[count - 1])
+            rank[count++] = k;
+    }
+    rank[count++] = n;
+    return count;
+}
+
 /* Relevant rows within the first point[p] ranks by (distance, id). */
 static void count_hits(const rank_stats *s, struct rank_slot *slot, const ranking *r)
 {

@@ -49,4 +49,8 @@ void rank_stats_free(rank_stats *s);
 /* Position of a rank among the points. */
 int rank_stats_at(const rank_stats *s, int64_t rank);
 
+/* Ranks for a curve over n rows: `per_decade` of them a decade, and n itself; at most `max`, in
+ * ascending order. Returns how many. */
+int rank_stats_curve(int64_t n, int per_decade, int max, int64_t *rank);
+
 #endif
