@@ -3,7 +3,8 @@
  *   faiss-lsh  random rotation to nbits dimensions, signs, Hamming distance
  *   faiss-itq  FAISS's ITQ, Hamming distance
  *   pq         product quantizer, 8 bits a sub-vector, asymmetric distance
- *   opq        the same behind an optimised rotation
+ *   opq        the same behind an optimised rotation, to max(256, 4 sub-vectors) dimensions where
+ *              there are more: learning a rotation takes time as the cube of the dimensions
  *   pqfs       4 bits a sub-vector, FAISS's fast scan
  *   rabitq     one bit a dimension and 8 bytes of factors, behind a PCA to the dimensions left;
  *              where that are fewer than 8, to nbits dimensions, and then it takes 8 bytes more
@@ -35,6 +36,20 @@ bool bench_method_known(const char *name)
     return bench_is_rival(name);
 }
 
+int bench_rival_options(int64_t *max_train, const char *name, const char *options)
+{
+    long long n;
+    char rest;
+    *max_train = 0;
+    if (!*options)
+        return EXIT_OK;
+    if (sscanf(options, "max_train=%lld%c", &n, &rest) != 1 || n < 0)
+        return fail_usage("%s: options '%.100s': a method of FAISS has max_train=ROWS and no other",
+                          name, options);
+    *max_train = n;
+    return EXIT_OK;
+}
+
 /* "Pad784," in front of what wants a multiple of m, or nothing. */
 static void pad(char *text, size_t room, int d, int64_t m)
 {
@@ -55,10 +70,11 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
         snprintf(out->factory, sizeof out->factory, "%sPQ%lldx4fs", front, (long long)m);
     else if (strcmp(name, "pq") == 0)
         snprintf(out->factory, sizeof out->factory, "%sPQ%lld", front, (long long)m);
-    else if (d >= m) /* OPQ's rotation may cut off the few dimensions that are left over */
+    else if (d >= m) { /* the rotation may cut off the few dimensions that are left over */
+        int64_t most = 4 * m > 256 ? 4 * m : 256, dims = d < most ? d : most;
         snprintf(out->factory, sizeof out->factory, "OPQ%lld_%lld,PQ%lld", (long long)m,
-                 (long long)(d / m * m), (long long)m);
-    else
+                 (long long)(dims / m * m), (long long)m);
+    } else
         return fail("opq: %lld sub-vectors of %d dimensions", (long long)m, d);
     return EXIT_OK;
 }

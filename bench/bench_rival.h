@@ -10,6 +10,10 @@
 bool bench_method_known(const char *name);
 bool bench_is_rival(const char *name);
 
+/* Options of a rival: "", or "max_train=N": it learns from N rows at even distances (0: from all),
+ * for those whose training takes minutes. EXIT_USAGE for others. */
+int bench_rival_options(int64_t *max_train, const char *name, const char *options);
+
 /* What FAISS makes it from. */
 typedef struct rival_recipe {
     char factory[96];

@@ -4,8 +4,9 @@
 
 #include "encode.h"
 
-/* Trains on all rows: FAISS wants them as floats in memory. */
-int faiss_train_rows(FaissIndex *index, const vectors *v);
+/* Trains on `rows` rows at even distances, or on all if there are fewer or `rows` is 0: FAISS wants
+ * them as floats in memory. */
+int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t rows);
 
 /* Adds all rows, block by block. */
 int faiss_add_rows(FaissIndex *index, const vectors *v);

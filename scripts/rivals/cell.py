@@ -94,15 +94,16 @@ def measure(cells, data, truth, options):
     first = cells[0]
     factory, hamming = indexes.recipe(first["method"], data.base.shape[1], first["nbits"],
                                       first["bits"], first["fast"])
-    index, train = indexes.build(factory, data, hamming)
+    learn = evenly(len(data.train), first["max_train"] or len(data.train))
+    index, train = indexes.build(factory, data, hamming, data.train[learn])
     start = time.perf_counter()
     index.train(train)
     trained = time.perf_counter()
     index.add(data.base)
     added = time.perf_counter()
     size = indexes.code_bytes(index)
-    shared = {"train_s": trained - start, "build_s": added - trained, "code_bytes": size,
-              "index_bytes": size * len(data.base), "factory": factory}
+    shared = {"train_s": trained - start, "n_train": len(learn), "build_s": added - trained,
+              "code_bytes": size, "index_bytes": size * len(data.base), "factory": factory}
     rankings = None
     if options["map_k"] or data.metric == "label":
         queries = evenly(len(data.query), options["map_queries"])

@@ -46,7 +46,8 @@ def recipe(name, d, nbits, bits=1, fast=False):
     if name == "opq":
         if size > d:
             raise Refused(f"opq: {size} sub-vectors of {d} dimensions")
-        return f"OPQ{size}_{d // size * size},PQ{size}", False
+        dims = min(d, max(256, 4 * size))  # as bench/bench_rival.c
+        return f"OPQ{size}_{dims // size * size},PQ{size}", False
     if name == "pqfs":
         return f"{_pad(d, 2 * size)}PQ{2 * size}x4fs", False
     if name == "sq":
@@ -60,14 +61,13 @@ def recipe(name, d, nbits, bits=1, fast=False):
     raise Refused(f"{name}: not one of FAISS's methods")
 
 
-def build(factory, data, hamming):
-    """The empty index. Inner products are kept by no centring: PCA is trained on the rows and their
-    negatives, whose mean is 0."""
+def build(factory, data, hamming, train):
+    """The empty index, and what it is to be trained on. Inner products are kept by no centring: PCA
+    is trained on the rows and their negatives, whose mean is 0."""
     import faiss
     inner = data.metric == "ip" and not hamming
     index = faiss.index_factory(data.base.shape[1], factory,
                                 faiss.METRIC_INNER_PRODUCT if inner else faiss.METRIC_L2)
-    train = data.train
     if inner and re.search(r"\bPCA", factory):
         train = np.concatenate([train, -train])
     core = inside(index)

@@ -195,24 +195,27 @@ class Run:
                 continue
             get = {key: values.get(key, self.bench[key]) for key in ("nbits", "seeds", "rescore")}
             all_bits = [32 * d] if method == "flat" else [int(b) for b in get["nbits"].split()]
+            most = spec.max_train(ident, values.get("options", ""))
             seed = int(get["seeds"].split()[0])  # more would be the same: FAISS's are fixed
             for nbits in all_bits:
                 for bits, fast, suffix in indexes.VARIANTS.get(method, [(1, False, "")]):
                     label = f"{values.get('label', ident)}{suffix} {self.faiss}"
                     yield [{"method": method, "label": label, "nbits": nbits, "bits": bits,
-                            "fast": fast, "seed": seed, "rescore": mode}
+                            "fast": fast, "seed": seed, "max_train": most, "rescore": mode}
                            for mode in cell.modes(method, get["rescore"])]
 
     def line(self, data, one, key, status, value):
         out = {"format": FORMAT, "type": "cell", "key": key, "status": status}
         if status != "ok":
             out["error"] = value
-        options = f"bits={one['bits']}" + (",fastscan=1" if one["fast"] else "")
+        options = [f"bits={one['bits']}"] if one["method"] == "rabitq" else []
+        options += ["fastscan=1"] if one["fast"] else []
+        options += [f"max_train={one['max_train']}"] if one["max_train"] else []
         out.update({"data": data.name, "n": len(data.base), "d": data.base.shape[1],
                     "nq": len(data.query), "metric": data.metric, "method": one["method"],
                     "label": one["label"], "nbits": one["nbits"],
                     "family": "ceiling" if one["method"] == "flat" else "rival",
-                    "options": options if one["method"] == "rabitq" else "", "seed": one["seed"],
+                    "options": ",".join(options), "seed": one["seed"],
                     "rescore": one["rescore"]})
         if status == "ok":
             out.update(value)

@@ -46,6 +46,15 @@ def read_spec(text, name):
     return bench, data, methods
 
 
+def max_train(name, options):
+    """The one option of FAISS's methods: rows at even distances to learn from; 0: all."""
+    key, _, value = options.partition("=")
+    if options and (key != "max_train" or not value.isdigit()):
+        raise Refused(f"[method {name}] options = {options}: a method of FAISS has max_train=ROWS "
+                      "and no other")
+    return int(value or 0)
+
+
 def make_quick(bench, data, methods):
     """As `lbh bench --quick`."""
     for values in [bench, *methods.values()]:

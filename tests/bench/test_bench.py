@@ -196,6 +196,10 @@ index = BFlat BIVF8 BIVF5000 BHNSW8
 options = nothing=1
 [method ksh:nolabels]
 [method rabitq]
+[method faiss-itq:few]
+options = max_train=300
+[method pq:bad]
+options = steps=5
 [method lsh]
 rescore = hamming decoder
 """)
@@ -210,6 +214,8 @@ assert {("itq", "BFlat", "hamming"), ("itq", "BIVF8", "hamming"), ("itq", "BHNSW
 bad = by["itq", "BIVF5000", "hamming"]
 assert bad["status"] == "failed" and "5000" in bad["error"] and "recall" not in bad, bad
 assert '"nothing"' in by["itq:bad", "BFlat", "hamming"]["error"]
+assert by["faiss-itq:few", "BFlat", "hamming"]["n_train"] == 300
+assert "max_train" in by["pq:bad", "", "none"]["error"], by["pq:bad", "", "none"]
 (rabitq,) = [c for (label, _, _), c in by.items() if label == "rabitq"]
 version = [int(v) for v in rabitq["faiss"].split(".")]
 assert version >= [1, 11] or "scripts/rivals.py" in rabitq["error"], rabitq

@@ -223,7 +223,8 @@ Test(bench_plan, rivals)
         const char *factory;
     } known[] = {{"faiss-lsh", 784, 64, "RR64,LSH"},    {"faiss-itq", 32, 64, "Pad64,ITQ64,LSH"},
                  {"pq", 784, 64, "PQ8"},                {"pq", 200, 128, "Pad208,PQ16"},
-                 {"opq", 200, 128, "OPQ16_192,PQ16"},   {"pqfs", 200, 64, "Pad208,PQ16x4fs"},
+                 {"opq", 200, 128, "OPQ16_192,PQ16"},   {"opq", 784, 64, "OPQ8_256,PQ8"},
+                 {"opq", 960, 1024, "OPQ128_512,PQ128"}, {"pqfs", 200, 64, "Pad208,PQ16x4fs"},
                  {"sq", 784, 64, "PCA8,SQ8"},           {"sq", 4, 64, "PCA4,SQ8"},
                  {"rabitq", 784, 128, "PCAR64,RaBitQ"}, {"rabitq", 784, 32, "PCAR32,RaBitQ"},
                  {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"}};

@@ -49,6 +49,10 @@ nbits = 32
 [method rabitq]
 data = near
 label = RaBitQ
+[method pq:few]
+data = near
+nbits = 16
+options = max_train=256
 [method faiss-itq]
 data = near inner
 nbits = 16
@@ -136,6 +140,7 @@ def check_scores(cells):
     one = the(cells, data="near", method="pq", nbits=32, rescore="none")
     check_values(one, ranking, order)
     assert one["code_bytes"] == 4 and one["index_bytes"] == 4 * N and one["nq"] == NQ
+    assert the(cells, data="near", method="pq", nbits=16, rescore="none")["n_train"] == 256
     # Rescored: the first 60 by their true distances, the rest as they were.
     base, query = (np.load(name).astype(np.float64) for name in ("base.npy", "query.npy"))
     for q, row in enumerate(ranking):

@@ -7,6 +7,7 @@ the file allowed to grow up to one byte only, to two, ..., on a file system of a
 that says why, with the old file as it was, and no temporary file left. What ends with exit code 0
 must have written the whole of it. --full: more calls and more sizes."""
 import filecmp
+import json
 import os
 import resource
 import shutil
@@ -53,6 +54,7 @@ def make_inputs():
         f.write('[bench]\nnbits = 16\nseeds = 1\nrepeats = 1\nk = 5\nat = 1 5\nmap_k = 5\n'
                 'rescore = hamming\n[data small]\nbase = synthetic:n=300,d=16,queries=20\n'
                 'metric = l2\n[method lsh]\n')
+    ok('bench', 'bench.ini', '--out', 'results')
 
 
 # name, command, output (%s in it), whether two runs write the same bytes
@@ -80,6 +82,9 @@ WRITERS = [
                               '--map-k', '10'], 'out.svg', True),
     ('HDF5', ['eval', '--model', 'm.lbh', '--base', SET, '--map-k', '10', '--ann-benchmarks',
               'ann', '--ann-set', 'small'], 'ann/data/small.hdf5', False),
+    ('page of results', ['report', 'results', '-o', 'out.html'], 'out.html', True),
+    ('figure of results', ['report', 'results', '--figure', 'recall', '-o', 'out.svg'], 'out.svg',
+     True),
 ]
 
 
@@ -213,6 +218,26 @@ def small_disk(writers):
     return count
 
 
+def bench_results():
+    """lbh bench appends: whatever fails, in it or in its children, it goes on the next time."""
+    bench = ['bench', 'bench.ini', '--out', 'again']
+    runs = [{'env': {'LD_PRELOAD': FAIL_IO, 'FAIL_IO': f'{call}:{nth}:{error}'}}
+            for call in ('open', 'write', 'fsync', 'rename', 'ftruncate', 'fflush', 'fclose')
+            for nth in range(1, 9 if FULL else 2)
+            for error in ('ENOSPC', 'EIO', 'short')[:3 if call == 'write' else 2 if FULL else 1]]
+    runs += [{'limit': limit} for limit in (0, 1, 500, *range(1000, 4000, 100 if FULL else 1000))]
+    for run in runs:
+        shutil.rmtree('again', ignore_errors=True)
+        done = lbh(*bench, **run)
+        assert done.returncode in (0, 1), (run, done.stderr)
+        assert done.returncode == 0 or 'lbh: ' in done.stderr, (run, done.stderr)
+        ok(*bench, '--retry')
+        with open('again/bench.jsonl', encoding='ascii') as f:
+            cells = [json.loads(line) for line in f if line.endswith('\n')]
+        assert [c['status'] for c in cells].count('ok') == 1, (run, cells)
+    return len(runs)
+
+
 def standard_output():
     """What is printed is written as well."""
     count = 0
@@ -246,9 +271,10 @@ try:
         print(f'{writer.name}: {faults} faults so far', flush=True)
     small = small_disk(chosen)
     printed = standard_output()
+    interrupted = bench_results()
     print(f'{len(chosen)} writers, {faults} faults, {survived} of them with the file written whole '
           f'all the same; {small} on a full file system, {printed} outputs printed to a full '
-          'device')
+          f'device; {interrupted} runs of lbh bench that could not write')
 finally:
     os.chdir('/')
     shutil.rmtree(directory)
