@@ -190,6 +190,8 @@ static int open_rival(bench_model *m, const worker_job *job, const bench_data *d
     if (rc == EXIT_OK && m->recipe.hamming)
         rc = faiss_encode_rows(m->floats, &d->sample, &m->sample);
     m->code_size = lbh_float_index_code_size(m->floats);
+    if (!m->code_size) /* fast scan keeps codes of many rows together, and names no size */
+        m->code_size = (size_t)(m->recipe.nbits + 7) / 8;
     m->nbits = (int)(8 * m->code_size);
     return rc;
 }
