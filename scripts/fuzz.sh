@@ -79,6 +79,7 @@ trap 'exit 130' INT TERM
 
 # One thread: it is the reader that is wanted, not the waiting.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 HDF5_USE_FILE_LOCKING=FALSE
+export LSAN_OPTIONS="suppressions=$PWD/tests/sanitize/leaks.supp:print_suppressions=0"
 python3=/usr/bin/python3
 [ -x $python3 ] || python3=python3
 rm -rf "$build/seeds"
