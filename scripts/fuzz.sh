@@ -8,6 +8,8 @@
 #   scripts/fuzz.sh --replay [TARGET]  only runs the inputs that there are: those that once failed
 #                                      (tests/fuzz/regressions/), seeds, the corpus found so far
 #
+# FUZZ_SEED=1 in the environment, or another number, begins each target with the same random inputs.
+#
 # Without clang the targets are built with gcc and its sanitizers, which can replay and not fuzz.
 # Everything lies in build-fuzz/ (BUILD_DIR names another directory): seeds/, corpus/ (kept from run
 # to run), crashes/, logs/. Prints the executions of each target and the whole; exit code 1 if an
@@ -113,7 +115,7 @@ fuzz_one() { # target
     # The first directory takes what is found. A child of the target that dies is no crash of it.
     ASAN_OPTIONS=abort_on_error=0:allocator_may_return_null=1 nice -n 15 "$build/fuzz/$1" \
         "$build/corpus/$1" "${dirs[@]}" "${dict[@]}" -max_total_time="$seconds" -timeout=60 \
-        -rss_limit_mb=4096 -malloc_limit_mb=2048 -max_len=16384 -print_final_stats=1 \
+        -rss_limit_mb=4096 -malloc_limit_mb=2048 -max_len=16384 -print_final_stats=1 -seed="${FUZZ_SEED:-0}" \
         -artifact_prefix="$build/crashes/$1/" >"$log" 2>&1 || status=$?
     local runs
     runs=$(awk '/stat::number_of_executed_units/ {n = $2} /^#[0-9]+/ {m = substr($1, 2)}
