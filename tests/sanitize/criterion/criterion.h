@@ -92,6 +92,8 @@ lbh_test_end(int code, const char *file, int line, const char *format, ...)
     LBH_TEST_CHECK(fabs((double)(a) - (double)(b)) <= (double)(e), #a " ~ " #b, __VA_ARGS__)
 #define cr_assert_str_eq(a, b, ...)                                                                \
     LBH_TEST_CHECK(strcmp(a, b) == 0, #a " is " #b, __VA_ARGS__)
+#define cr_assert_str_neq(a, b, ...)                                                               \
+    LBH_TEST_CHECK(strcmp(a, b) != 0, #a " differs from " #b, __VA_ARGS__)
 #define cr_assert_arr_eq(a, b, size, ...)                                                          \
     LBH_TEST_CHECK(memcmp(a, b, size) == 0, #a " holds " #b, __VA_ARGS__)
 #define cr_assert_arr_neq(a, b, size, ...)                                                         \
