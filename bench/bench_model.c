@@ -169,16 +169,17 @@ static int make_rival(bench_model *m, const worker_job *job, const bench_data *d
 static int open_rival(bench_model *m, const worker_job *job, const bench_data *d)
 {
     const spec_method *method = method_of(job);
-    int64_t rows = bench_train_rows(d)->n, most;
+    int64_t n = bench_train_rows(d)->n, most;
     int rc = bench_rival_options(&most, method->method, method->options);
     if (rc == EXIT_OK)
         rc = make_rival(m, job, d);
     if (rc)
         return rc;
+    n = most && most < n ? most : n;
     double began = cli_now();
-    rc = faiss_train_rows(m->floats, bench_train_rows(d), most);
+    rc = faiss_train_rows(m->floats, bench_train_rows(d), n);
     add_number(m->facts, "train_s", cli_now() - began);
-    add_number(m->facts, "n_train", (double)(most && most < rows ? most : rows));
+    add_number(m->facts, "n_train", (double)n);
     cJSON_AddStringToObject(m->facts, "factory", m->recipe.factory);
     worker_phase(job);
     began = cli_now();

@@ -19,11 +19,9 @@
 int bench_sample(bench_data *d, int64_t most)
 {
     int64_t nq = d->query.n, count = most && most < nq ? most : nq;
-    int64_t *rows = cli_alloc(count, sizeof *rows);
+    int64_t *rows = rows_evenly(nq, count);
     if (!rows)
         return EXIT_RUNTIME;
-    for (int64_t i = 0; i < count; i++)
-        rows[i] = (int64_t)((double)i * (double)nq / (double)count);
     int rc = vectors_view(&d->sample, &d->query, NULL, "sample", count, rows);
     if (rc)
         return rc;

@@ -28,11 +28,9 @@ static int take_measured_rows(experiment *e)
     int64_t most = MEASURED_FLOATS / d < MEASURED_ROWS ? MEASURED_FLOATS / d : MEASURED_ROWS;
     e->m = most < 1 ? 1 : most;
     e->m = e->m < e->base.n ? e->m : e->base.n;
-    int64_t *ids = cli_alloc(e->m, sizeof *ids);
+    int64_t *ids = rows_evenly(e->base.n, e->m);
     e->x = cli_alloc(e->m * d, sizeof *e->x);
     int rc = ids && e->x ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; rc == EXIT_OK && i < e->m; i++)
-        ids[i] = (int64_t)((double)i * (double)e->base.n / (double)e->m);
     int code = rc ? LBH_OK : e->rows.read(&e->rows, e->m, ids, e->x);
     if (code)
         rc = fail_library(code);

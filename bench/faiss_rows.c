@@ -5,14 +5,11 @@
 
 #include <stdlib.h>
 
-int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t rows)
+int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n)
 {
-    int64_t n = rows && rows < v->n ? rows : v->n;
     float *x = cli_alloc(n * v->d, sizeof *x);
-    int64_t *ids = cli_alloc(n, sizeof *ids);
+    int64_t *ids = rows_evenly(v->n, n);
     int rc = x && ids ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < n && rc == EXIT_OK; i++)
-        ids[i] = (int64_t)((double)i * (double)v->n / (double)n);
     if (rc == EXIT_OK)
         rc = vectors_gather(v, n, ids, x);
     int code = rc == EXIT_OK ? lbh_float_index_train(index, n, x) : LBH_OK;

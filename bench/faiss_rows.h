@@ -4,9 +4,8 @@
 
 #include "encode.h"
 
-/* Trains on `rows` rows at even distances, or on all if there are fewer or `rows` is 0: FAISS wants
- * them as floats in memory. */
-int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t rows);
+/* Trains on n of the rows, 1 .. v->n, at even distances: FAISS wants them as floats in memory. */
+int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n);
 
 /* Adds all rows, block by block. */
 int faiss_add_rows(FaissIndex *index, const vectors *v);

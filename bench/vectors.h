@@ -77,6 +77,10 @@ static inline uint32_t load_u32(const unsigned char *p)
  * several threads at once. */
 int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x);
 
+/* `count` of the numbers below n, at even distances and ascending, in new memory that the caller
+ * frees; NULL without memory. */
+int64_t *rows_evenly(int64_t n, int64_t count);
+
 /* Row ids[i] to x + i * d. */
 int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x);
 

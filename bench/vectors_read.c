@@ -143,6 +143,14 @@ int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x)
     return read_many(v, count, first, NULL, x);
 }
 
+int64_t *rows_evenly(int64_t n, int64_t count)
+{
+    int64_t *row = cli_alloc(count, sizeof *row);
+    for (int64_t i = 0; row && i < count; i++)
+        row[i] = (int64_t)((double)i * (double)n / (double)count);
+    return row;
+}
+
 int vectors_gather(const vectors *v, int64_t count, const int64_t *ids, float *x)
 {
     return read_many(v, count, 0, ids, x);
