@@ -112,12 +112,32 @@ static int64_t *count_up(int64_t first, int64_t n)
     return ids;
 }
 
+bool lbh_keeps_ids(const lbh_index_info *info)
+{
+    return info->idmap || info->kind == LBH_KIND_IVF || info->kind == LBH_KIND_HASH;
+}
+
+/* The first of n ids for rows that were given none: ntotal, or behind the greatest id where that
+ * lies higher, as after a removal; never one that lives. */
+static int first_free(const FaissIndexBinary *index, int64_t n, int64_t *first)
+{
+    int64_t least, greatest;
+    *first = faiss_IndexBinary_ntotal(index);
+    LBH_TRY(lbh_gap_id_range(index, &least, &greatest));
+    if (greatest > INT64_MAX - n)
+        return lbh_error(LBH_EINVAL, "index: there are no %lld ids above %lld left", (long long)n,
+                         (long long)greatest);
+    if (greatest >= *first)
+        *first = greatest + 1;
+    return LBH_OK;
+}
+
 static int check_ids(const FaissIndexBinary *index, const lbh_index_info *info, int64_t n,
                      const int64_t *ids)
 {
     if (!ids)
         return LBH_OK;
-    if (!info->idmap && info->kind != LBH_KIND_IVF && info->kind != LBH_KIND_HASH)
+    if (!lbh_keeps_ids(info))
         return lbh_error(LBH_EFAISS, "%s takes no ids; make it under IDMap, as \"IDMap,%s\"",
                          lbh_index_kind(index), info->kind == LBH_KIND_FLAT ? "BFlat" : "...");
     for (int64_t i = 0; i < n; i++)
@@ -141,9 +161,11 @@ static int add_checked(FaissIndexBinary *index, int64_t n, const uint8_t *codes,
         return lbh_error(LBH_EINVAL, "BHNSW: holds %d codes at most", INT32_MAX);
     if (n == 0)
         return LBH_OK;
-    int64_t *own_ids = NULL;
-    if (info.idmap && !ids) {
-        ids = own_ids = count_up(total, n);
+    int64_t *own_ids = NULL, first = total;
+    if (lbh_keeps_ids(&info) && !ids)
+        LBH_TRY(first_free(index, n, &first));
+    if (!ids && (info.idmap || first != total)) {
+        ids = own_ids = count_up(first, n);
         if (!ids)
             return LBH_ENOMEM;
     }

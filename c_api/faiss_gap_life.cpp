@@ -3,9 +3,11 @@
 #include "faiss_gap_life.h"
 #include "faiss_gap.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -135,6 +137,53 @@ void merge(IndexBinary *p, IndexBinary *q, idx add_id)
     }
 }
 
+// Calls look(ids, count) with the ids of all codes, list by list, in kinds that keep ids.
+template <class Look> bool each_ids(const IndexBinary *p, Look look)
+{
+    if (auto *map = as<const IndexBinaryIDMap>(p)) {
+        look(map->id_map.data(), map->id_map.size());
+    } else if (auto *ivf = as<const IndexBinaryIVF>(p)) {
+        for (std::size_t list = 0; list < ivf->nlist; list++) {
+            faiss::InvertedLists::ScopedIds ids(ivf->invlists, list);
+            look(ids.get(), ivf->invlists->list_size(list));
+        }
+    } else if (auto *hash = as<const IndexBinaryHash>(p)) {
+        for (const auto &list : hash->invlists)
+            look(list.second.ids.data(), list.second.ids.size());
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void id_range(const IndexBinary *p, idx *least, idx *greatest)
+{
+    *least = std::numeric_limits<idx>::max();
+    *greatest = -1;
+    bool keeps = each_ids(p, [=](const idx *ids, std::size_t count) {
+        for (std::size_t i = 0; i < count; i++) {
+            *least = std::min(*least, ids[i]);
+            *greatest = std::max(*greatest, ids[i]);
+        }
+    });
+    if (!keeps && p->ntotal > 0) {
+        *least = 0;
+        *greatest = p->ntotal - 1;
+    }
+}
+
+std::vector<idx> sorted_ids(const IndexBinary *p, idx add)
+{
+    std::vector<idx> all;
+    all.reserve(static_cast<std::size_t>(p->ntotal));
+    each_ids(p, [&](const idx *ids, std::size_t count) {
+        for (std::size_t i = 0; i < count; i++)
+            all.push_back(ids[i] + add);
+    });
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
 const IndexBinary *innermost(const IndexBinary *p)
 {
     while (auto *map = as<const IndexBinaryIDMap>(p))
@@ -179,6 +228,25 @@ int mapping_flags(const char *path)
 int lbh_gap_reset(FaissIndexBinary *index)
 {
     return guarded("emptying the index", [&] { reset(cpp(index)); });
+}
+
+/* FAISS does not say which ids an index has; keep. */
+int lbh_gap_id_range(const FaissIndexBinary *index, int64_t *least, int64_t *greatest)
+{
+    return guarded("looking at the ids", [&] { id_range(cpp(index), least, greatest); });
+}
+
+/* As lbh_gap_id_range. */
+int lbh_gap_common_id(const FaissIndexBinary *index, const FaissIndexBinary *other, int64_t add_id,
+                      int64_t *id)
+{
+    return guarded("looking at the ids", [&] {
+        auto a = sorted_ids(cpp(index), 0), b = sorted_ids(cpp(other), add_id);
+        *id = -1;
+        for (std::size_t i = 0, j = 0; i < a.size() && j < b.size() && *id < 0;
+             a[i] < b[j] ? i++ : j++)
+            *id = a[i] == b[j] ? a[i] : -1;
+    });
 }
 
 int lbh_gap_mergeable(const FaissIndexBinary *index, const FaissIndexBinary *other)

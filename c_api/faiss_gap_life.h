@@ -20,6 +20,14 @@ int lbh_gap_remove_ids(FaissIndexBinary *index, int64_t n, const int64_t *ids, i
 /* Removes everything but what was learned. */
 int lbh_gap_reset(FaissIndexBinary *index);
 
+/* The least and the greatest id of a kind that keeps ids (IDMap, BIVF, BHash): *least = INT64_MAX and
+ * *greatest = -1 where there are none. For other kinds, whose ids are places: 0 and ntotal - 1. */
+int lbh_gap_id_range(const FaissIndexBinary *index, int64_t *least, int64_t *greatest);
+/* Whether an id of `other`, with add_id added, is one of `index`: that id to *id, else -1. Both keep
+ * ids, and no sum overflows. */
+int lbh_gap_common_id(const FaissIndexBinary *index, const FaissIndexBinary *other, int64_t add_id,
+                      int64_t *id);
+
 /* 1 if the two are of one kind with the same parameters and lists. */
 int lbh_gap_mergeable(const FaissIndexBinary *index, const FaissIndexBinary *other);
 /* Moves all codes of `other`, which is mergeable, to the end of `index`; add_id is added to their

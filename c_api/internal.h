@@ -10,6 +10,8 @@
 #include <faiss/c_api/IndexBinary_c.h>
 #include <faiss/c_api/Index_c.h>
 
+#include <stdbool.h>
+
 /* Bytes that must be readable after the last code given to a hash index: FAISS before 1.14.2 reads
  * whole 64-bit words from wherever a hash starts. */
 enum { LBH_CODE_PAD = 8, LBH_MAX_CODE_SIZE = 1 << 16 };
@@ -38,6 +40,9 @@ int lbh_check_encoder_fits(const FaissIndexBinary *index, const lbh_encoder *enc
 
 /* a * b bytes plus extra; NULL with LBH_ENOMEM set if there is no such memory. */
 void *lbh_alloc_rows(int64_t a, size_t b, size_t extra);
+
+/* build.c: whether codes keep the ids they were added with: under IDMap, in BIVF and BHash. */
+bool lbh_keeps_ids(const lbh_index_info *info);
 
 /* build.c: row i of a sample of m of n rows: one from each of m equal stretches, at a place that is
  * no function of the data's order. */

@@ -60,8 +60,10 @@ LBH_API int lbh_index_build_codes(FaissIndexBinary **index, size_t code_size, co
 LBH_API int lbh_index_train_codes(FaissIndexBinary *index, size_t code_size, int64_t n,
                                   const uint8_t *codes);
 
-/* Adds n vectors x[n * d], encoded by enc. ids[n], or NULL for ntotal, ntotal+1, ... LBH_EFAISS for
- * kinds that take no ids (BFlat, BHNSW, multi-hash: make them under IDMap). */
+/* Adds n vectors x[n * d], encoded by enc. ids[n], or NULL for ntotal, ntotal+1, ..., or, in kinds
+ * that keep ids (IDMap, BIVF, BHash) and have greater ones, the ids that follow the greatest: never
+ * one that lives. All ids are looked through for that. LBH_EFAISS for ids in kinds that take none
+ * (BFlat, BHNSW, multi-hash: make them under IDMap), LBH_EINVAL where no ids are left. */
 LBH_API int lbh_index_add(FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
                           const float *x, const int64_t *ids);
 LBH_API int lbh_index_add_codes(FaissIndexBinary *index, size_t code_size, int64_t n,
@@ -137,7 +139,9 @@ LBH_API int lbh_index_reset(FaissIndexBinary *index);
 
 /* Moves all codes of `other` into `index`, and leaves `other` empty. Both are of the same kind and
  * parameters, BIVF with the same trained lists (files of one trained index, say), else LBH_EINVAL.
- * add_id is added to the moved ids of BIVF, BHash and IDMap; in the others they go on from ntotal. */
+ * add_id is added to the moved ids of BIVF, BHash and IDMap: LBH_EINVAL if one would pass 2^63 - 1 or
+ * is an id of `index`, and nothing is moved. In the others ids go on from ntotal, and add_id is that
+ * or 0. */
 LBH_API int lbh_index_merge(FaissIndexBinary *index, FaissIndexBinary *other, int64_t add_id);
 
 /* Searches among the ids for which filter(ctx, id) is not 0: as lbh_index_search(_codes), with the

@@ -212,7 +212,7 @@ int lbh_pipeline_train(lbh_pipeline *p, int64_t n, const float *x)
 static bool keeps_ids(const lbh_pipeline *p)
 {
     lbh_index_info info = lbh_gap_info(p->index);
-    return info.idmap || info.kind == LBH_KIND_IVF || info.kind == LBH_KIND_HASH;
+    return lbh_keeps_ids(&info);
 }
 
 static int check_ids(const lbh_pipeline *p, int64_t n, const int64_t *ids)
