@@ -5,7 +5,6 @@
 
 #include "core/file.h"
 
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,14 +26,7 @@ int outfile_check(const char *path, bool regular)
         if (!S_ISREG(st.st_mode))
             return regular ? fail("cannot write '%s': it is not a regular file", path) : EXIT_OK;
     }
-    char *real = realpath(path, NULL), *copy = real ? real : strdup(path);
-    int rc = EXIT_OK;
-    if (!copy)
-        rc = fail_memory();
-    else if (access(dirname(copy), W_OK | X_OK) != 0)
-        rc = fail_errno("write", path);
-    free(copy);
-    return rc;
+    return lbh_file_try(path) ? fail("%s", lbh_last_error()) : EXIT_OK;
 }
 
 int outfile_open(outfile **file, const char *path)

@@ -22,6 +22,7 @@
  *     padded with zero bits.
  *   - thread-safety: functions that take a `const lbh_encoder *` may run at the same time on the
  *     same encoder. Others need the encoder for themselves. The error text is per thread.
+ *   - OMP_NUM_THREADS above 4096 counts as not set, for the thread that loads the library.
  *   - fork: GNU OpenMP's threads do not come along, and a child would wait for them in its first
  *     parallel region. After a fork the child calls omp_set_num_threads(1), or before it the parent
  *     calls omp_pause_resource_all(omp_pause_soft).

@@ -3,6 +3,7 @@
 
 #include "lbh_scan.h"
 
+#include <omp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,16 @@ static const char *const names[] = {[LBH_ISA_SCALAR] = "scalar",
                                     [LBH_ISA_AVX2] = "avx2",
                                     [LBH_ISA_AVX512] = "avx512"};
 static _Atomic int chosen = UNKNOWN; /* threads that race here store the same value */
+
+/* OpenMP takes any OMP_NUM_THREADS at its word, and the process dies of a hundred thousand threads. More
+ * than MOST_THREADS is a mistake: the thread that loads the library then has as many as there are
+ * processors, which is what OpenMP has without the variable. */
+__attribute__((constructor)) static void bound_threads(void)
+{
+    enum { MOST_THREADS = 4096 };
+    if (omp_get_max_threads() > MOST_THREADS)
+        omp_set_num_threads(omp_get_num_procs());
+}
 
 static lbh_isa_level best_isa(void)
 {

@@ -36,16 +36,38 @@ static int random_suffix(char *text)
     return 0;
 }
 
+/* Bytes of `target` that may stand in a temporary name of SUFFIX + 1 bytes more: all, but where the file
+ * system, or the length of a path, has no room for them, so that every name it takes can be written. */
+static size_t kept_of(const char *target)
+{
+    size_t length = strlen(target), longest = NAME_MAX;
+    const char *slash = strrchr(target, '/');
+    size_t directory = slash ? (size_t)(slash - target) + 1 : 0;
+    char *copy = strdup(target);
+    long limit = copy ? pathconf(dirname(copy), _PC_NAME_MAX) : -1;
+    free(copy);
+    if (limit > SUFFIX + 1)
+        longest = (size_t)limit;
+    size_t most = directory + longest - (SUFFIX + 1);
+    if (most > PATH_MAX - 1 - (SUFFIX + 1))
+        most = PATH_MAX - 1 - (SUFFIX + 1);
+    if (length <= most)
+        return length;
+    while (most > directory && (target[most] & 0xC0) == 0x80) /* not in the middle of a character */
+        most--;
+    return most > directory ? most : directory;
+}
+
 /* Opens TARGET.XXXXXX, a name that was free. A new target gets the permissions that open() gives:
  * asking for the umask would change it for a moment, for all threads. */
 static int open_temporary(lbh_file *file, const struct stat *old)
 {
-    size_t length = strlen(file->target), size = length + 1 + SUFFIX + 1;
+    size_t length = kept_of(file->target), size = length + 1 + SUFFIX + 1;
     int fd = -1;
     char *name = malloc(size);
     if (!name)
         return -1;
-    snprintf(name, size, "%s.XXXXXX", file->target);
+    snprintf(name, size, "%.*s.XXXXXX", (int)length, file->target);
     for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
         if (random_suffix(name + length + 1))
             break;
@@ -65,11 +87,14 @@ static int open_temporary(lbh_file *file, const struct stat *old)
     return fd;
 }
 
-int lbh_file_create(lbh_file *file, const char *path)
+/* Opens *fd for what is to be written: a temporary file, or a target that is no regular file. */
+static int open_target(lbh_file *file, const char *path, int *fd)
 {
     *file = (lbh_file){0};
     struct stat st;
     int exists = stat(path, &st) == 0;
+    if (!exists && errno != ENOENT) /* a name that is too long, say: rename would refuse it too late */
+        return fail(file, path, errno);
     if (exists && S_ISDIR(st.st_mode))
         return fail(file, path, EISDIR);
     if (exists && S_ISREG(st.st_mode) && access(path, W_OK))
@@ -77,17 +102,34 @@ int lbh_file_create(lbh_file *file, const char *path)
     file->target = exists ? realpath(path, NULL) : strdup(path);
     if (!file->target)
         return fail(file, path, errno);
-    int fd = exists && !S_ISREG(st.st_mode)
-                 ? open(path, O_WRONLY | O_CLOEXEC)
-                 : open_temporary(file, exists ? &st : NULL);
-    if (fd < 0)
-        return fail(file, path, errno);
+    *fd = exists && !S_ISREG(st.st_mode) ? open(path, O_WRONLY | O_CLOEXEC)
+                                         : open_temporary(file, exists ? &st : NULL);
+    return *fd < 0 ? fail(file, path, errno) : LBH_OK;
+}
+
+int lbh_file_create(lbh_file *file, const char *path)
+{
+    int fd;
+    LBH_TRY(open_target(file, path, &fd));
     file->stream = fdopen(fd, "wb");
     if (!file->stream) {
         int error = errno;
         close(fd);
         return fail(file, path, error);
     }
+    return LBH_OK;
+}
+
+int lbh_file_try(const char *path)
+{
+    lbh_file file;
+    struct stat st;
+    int fd;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return LBH_OK; /* to open a pipe would be to begin writing */
+    LBH_TRY(open_target(&file, path, &fd));
+    close(fd);
+    lbh_file_discard(&file);
     return LBH_OK;
 }
 

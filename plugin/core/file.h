@@ -17,6 +17,10 @@ typedef struct lbh_file {
 /* Opens for writing. LBH_EIO names the path and the system's reason; LBH_ENOMEM. */
 LBH_API int lbh_file_create(lbh_file *file, const char *path);
 
+/* Whether lbh_file_create could: makes the temporary file and removes it, so that what a file system
+ * refuses (a name that is too long, no space, no permission) shows before hours of work. */
+LBH_API int lbh_file_try(const char *path);
+
 /* Flushes, syncs, closes and puts the file in place. On error (a full disk shows here or in the
  * stream's own calls, whose errors are remembered and reported here) the old content stays. */
 LBH_API int lbh_file_commit(lbh_file *file);

@@ -54,6 +54,12 @@ for m in $names; do
         json '0 < j["map"] <= 1 and j["precision_100"] > 0 and "recall" not in j'
 done
 
+say "numbers of threads that are none, or far too many"
+for threads in 0 -1 abc "" 4,2 4097 100000 99999999999999999999; do
+    OMP_NUM_THREADS=$threads "$lbh" train --method itq --nbits 8 --base "$base@0:200" -o t.lbh \
+        >/dev/null 2>&1 || { say "OMP_NUM_THREADS=$threads: exit code $?"; exit 1; }
+done
+
 say "index kinds"
 m=$(echo "$names" | head -n 1)
 for kind in BFlat BIVF8 BHNSW8 BHash6 BHash2x6 IDMap,BFlat; do

@@ -80,6 +80,17 @@ expect 1 . search --model m.lbh --index m.lbh --query $base -o x.ivecs
 # places that cannot be written
 expect 1 'nodir' train --method lsh --nbits 8 --base $base -o nodir/x
 expect 1 'directory' train --method lsh --nbits 8 --base $base -o .
+long=$(printf 'a%.0s' {1..260})
+for f in '-o' '-o y --checkpoint'; do # before the training, which would take for ever
+    # shellcheck disable=SC2086
+    expect 1 'too long' train --method sgh --set steps=1000000000 --nbits 8 --base $base $f $long
+done
+expect 1 'too long' encode --model m.lbh --input $base -o "$long.npy"
+expect 1 'too long' build --model m.lbh --base $base -o "$long"
+expect 1 'too long' search --model m.lbh --index i.faiss --query $base -o x.npy --distances "$long.npy"
+expect 1 'too long' export --model m.lbh --format faiss-lsh -o "$long"
+expect 1 'too long' eval --model m.lbh --base $base --pr "$long.csv"
+expect 1 'too long' curve --base $base --methods lsh -b 8 -o "$long.svg"
 expect 1 'not a regular file' train --method lsh --nbits 8 --base $base -o /dev/full
 ln -s /dev/full full.npy
 expect 1 'No space left' encode --model m.lbh --input $base -o full.npy

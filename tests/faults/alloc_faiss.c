@@ -138,7 +138,7 @@ CALL(accelerate, lbh_index_accelerate(&w->index))
 CALL(remove_ids, lbh_index_remove(w->index, 5, (const int64_t[]){3, 5, 7, 11, 13}, NULL))
 CALL(reconstruct, lbh_index_reconstruct(w->index, 17, w->u8))
 CALL(reset, lbh_index_reset(w->index))
-CALL(merge, lbh_index_merge(w->index, w->other, 500))
+CALL(merge, lbh_index_merge(w->index, w->other, lbh_index_ntotal(w->index)))
 CALL(filtered, lbh_index_search_filtered(w->index, w->enc, NQ, rows, K, even, NULL, w->i32, w->i64))
 CALL(filtered_codes, lbh_index_search_filtered_codes(w->index, CODE, NQ, codes, K, even, NULL,
                                                      w->i32, w->i64))

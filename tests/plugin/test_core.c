@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 Test(rng, is_a_function_of_seed_stream_and_index)
 {
@@ -211,6 +212,41 @@ Test(file, replaces_the_target_only_when_complete)
     now = test_slurp(path, &size);
     cr_assert_eq(size, 11);
     free(now);
+}
+
+/* Whatever name the file system takes can be written, though the temporary one has 7 bytes more. */
+Test(file, names_as_long_as_the_file_system_has_them)
+{
+    enum { LONGEST = 255 };
+    char name[LONGEST + 2];
+    for (int length = LONGEST - 10; length <= LONGEST + 1; length++) {
+        for (int bytes = 1; bytes <= 2; bytes++) { /* a character */
+            lbh_file f;
+            memset(name, 'a', sizeof name);
+            for (int i = 0; i + 1 < length && bytes == 2; i += 2)
+                memcpy(name + i, "\xc3\xa9", 2);
+            name[length] = '\0';
+            const char *path = test_tmp(name);
+            int rc = lbh_file_try(path);
+            cr_assert(access(path, F_OK) != 0);
+            if (rc == LBH_OK)
+                rc = lbh_file_create(&f, path);
+            if (length > LONGEST) {
+                cr_assert_eq(rc, LBH_EIO, "%d bytes are too long", length);
+                cr_assert(strstr(lbh_last_error(), "too long"), "%s", lbh_last_error());
+                continue;
+            }
+            cr_assert_eq(rc, LBH_OK, "%d bytes: %s", length, lbh_last_error());
+            const char *temporary = strrchr(f.temporary, '/') + 1;
+            size_t cut = strlen(temporary) - 7;
+            cr_assert_leq(strlen(temporary), LONGEST);
+            cr_assert_arr_eq(temporary, name, cut);
+            cr_assert((name[cut] & 0xC0) != 0x80, "cut within a character");
+            cr_assert_eq(fputs("x", f.stream), 1);
+            cr_assert_eq(lbh_file_commit(&f), LBH_OK, "%s", lbh_last_error());
+            cr_assert_eq(unlink(path), 0, "not there");
+        }
+    }
 }
 
 Test(file, reports_a_full_disk_and_bad_paths)

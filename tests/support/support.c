@@ -112,7 +112,7 @@ static void remove_tmp(void)
 
 const char *test_tmp(const char *name)
 {
-    static char path[8][256];
+    static char path[8][512];
     static int turn;
     if (tmp_owner != getpid()) {
         strcpy(tmp_dir, "/tmp/lbh-test-XXXXXX");
