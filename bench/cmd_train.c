@@ -110,6 +110,8 @@ static int save(const train_args *a, const lesson *l, lbh_encoder *enc, double s
     report_text(doc, "digest", digest);
     if (a->split)
         split_report(doc, &l->plan, &l->split);
+    if (lbh_encoder_note(enc, "damped"))
+        report_text(doc, "damped", lbh_encoder_note(enc, "damped"));
     report_seconds(doc, "train_seconds", seconds);
     if (a->profile)
         report_profile(doc, enc);

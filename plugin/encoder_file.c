@@ -165,6 +165,7 @@ int lbh_fill_tensors(lbh_encoder *enc, const lbh_document *doc, const char *what
 static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *what)
 {
     lbh_param p;
+    enc->common[LBH_OPT_ROBUST] = 0; /* of files older than the option */
     for (int i = 0; lbh_method_param(&p, enc->method->name, i) == LBH_OK; i++) {
         char key[64], text[64];
         double value;

@@ -17,7 +17,7 @@
 enum { LBH_MAX_D = 65536, LBH_MAX_NBITS = 4096, LBH_MAX_PARAMS = 64 };
 
 /* Options that every method has; a method's own come after them. */
-enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_COMMON };
+enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_ROBUST, LBH_OPT_COMMON };
 
 /* What a vector is: databases and queries are encoded alike unless the method says otherwise. */
 typedef enum { LBH_BASE, LBH_QUERY } lbh_role;
@@ -52,7 +52,7 @@ struct lbh_visitor {
 /* What train() gets: checked rows, scratch memory, progress, checkpoints. */
 typedef struct lbh_training {
     lbh_encoder *enc;
-    lbh_rows rows; /* pulls from the caller's rows and refuses NaN and infinity */
+    lbh_rows rows; /* the caller's, as view.h lets them be seen; NaN and infinity are refused */
     int64_t n;     /* rows.n */
     const lbh_lists *labels, *neighbours; /* may be NULL */
     bool stop;     /* the time limit is over: finish with what there is */

@@ -13,6 +13,9 @@ static const lbh_param common[LBH_OPT_COMMON] = {
                       "the same seed gives the same model"},
     [LBH_OPT_TIME_LIMIT] = {"time_limit", 0, 0, 1e9, 0, NULL,
                             "seconds of training, then finish with what there is; 0 = no limit"},
+    [LBH_OPT_ROBUST] = {"robust", 4, 0, 1e30, 0, NULL,
+                        "training draws rows in to so many times the distance from the middle that "
+                        "three quarters of the rows keep within; 0: none"},
 };
 
 static const lbh_param *param_at(const lbh_method *m, int i)

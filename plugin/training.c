@@ -4,6 +4,7 @@
 #include "core/profile.h"
 #include "core/rng.h"
 #include "encoder_file.h"
+#include "view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static const uint64_t STREAM_SAMPLE = 0x73616d706c65;
 static const double REPORT_SECONDS = 0.05; /* between two calls of the progress callback */
 
 struct lbh_run {
-    const lbh_rows *source;
+    lbh_view view;
+    lbh_damped damped;
     lbh_arena arena;
     double started, reported, saved; /* seconds of the monotonic clock */
     int nstates;
@@ -37,30 +39,6 @@ static double now(void)
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
-
-static int read_matrix(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
-{
-    const float *base = self->ctx;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(x + i * self->d, base + ids[i] * self->d, (size_t)self->d * sizeof *x);
-    return LBH_OK;
-}
-
-lbh_rows lbh_rows_from_matrix(int64_t n, int d, const float *x)
-{
-    return (lbh_rows){n, d, read_matrix, x};
-}
-
-static int read_checked(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
-{
-    const lbh_rows *source = self->ctx;
-    LBH_TRY(source->read(source, count, ids, x));
-    int64_t bad = lbh_find_nonfinite(count, self->d, x);
-    if (bad >= 0)
-        return lbh_error(LBH_EINVAL, "training row %lld holds a NaN or an infinity",
-                         (long long)ids[bad]);
-    return LBH_OK;
-}
 
 int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x)
 {
@@ -345,21 +323,22 @@ static int learn(lbh_encoder *enc, lbh_training *t)
 {
     lbh_visitor finite = {check_tensor};
     LBH_TRY(lbh_visit_allocate(enc));
+    LBH_TRY(lbh_view_damp(&t->run->view, t, enc->common[LBH_OPT_ROBUST], &t->run->damped));
     LBH_TRY(enc->method->train(enc, t));
-    if (enc->method->visit(enc, &finite) == LBH_OK)
-        return LBH_OK;
-    return lbh_error(LBH_ENUMERIC, "%s: %s; a lower step size may help", enc->method->name,
-                     lbh_last_error());
+    if (enc->method->visit(enc, &finite))
+        return lbh_error(LBH_ENUMERIC, "%s: %s; a lower step size may help", enc->method->name,
+                         lbh_last_error());
+    return lbh_note_damped(enc, &t->run->damped);
 }
 
 int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
                            const lbh_lists *neighbours)
 {
     LBH_TRY(check_training(enc, rows, labels, neighbours));
-    struct lbh_run run = {.source = rows, .started = now()};
+    struct lbh_run run = {.view = {.source = rows}, .started = now()};
     run.saved = run.started;
     lbh_training t = {.enc = enc,
-                      .rows = {rows->n, rows->d, read_checked, rows},
+                      .rows = lbh_view_rows(&run.view),
                       .n = rows->n,
                       .labels = labels,
                       .neighbours = neighbours,
