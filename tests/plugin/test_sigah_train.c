@@ -215,6 +215,6 @@ Test(sigah_train, a_few_very_long_rows_do_no_harm)
     float *x = rows_of_lengths(1.8);
     double sigah, itq;
     against_itq(x, "steps=800,batch=128,seed=1", &sigah, &itq);
-    cr_assert(sigah > 0.9 * itq, "precision at 100: %.3f, itq %.3f", sigah, itq);
+    cr_assert(sigah > 0.8 * itq, "precision at 100: %.3f, itq %.3f", sigah, itq);
     free(x);
 }
