@@ -19,7 +19,7 @@ cd "$(dirname "$0")/.."
 {
     cat Doxyfile
     echo "OUTPUT_DIRECTORY = $out"
-    echo "PROJECT_NUMBER = $(sed -n 's/^#define LBH_VERSION "\(.*\)"/\1/p' plugin/lbh.h)"
+    echo "PROJECT_NUMBER = $(sed -n 's/^#define LBH_VERSION "\(.*\)"/\1/p' plugin/include/lbh.h)"
     echo "WARN_LOGFILE = $out/warnings"
 } | doxygen - >"$out/log" 2>&1 || { cat "$out/log" "$out/warnings" >&2; exit 1; }
 if [ -s "$out/warnings" ]; then

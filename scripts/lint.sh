@@ -23,8 +23,10 @@ else
 fi
 
 run_cppcheck() {
+    local include=()
+    mapfile -t include < <(find plugin c_api bench -type d | sed "s/^/-I/")
     printf '%s\n' "${files[@]}" |
-        cppcheck --file-list=- -I plugin -I c_api -I bench --library=posix,openmp,scripts/cppcheck.cfg \
+        cppcheck --file-list=- "${include[@]}" --library=posix,openmp,scripts/cppcheck.cfg \
             --enable=warning,performance,portability --suppressions-list=scripts/cppcheck.txt \
             --inline-suppr --error-exitcode=1 --quiet -j "$(nproc)" \
             --template='{file}:{line}: {severity}: {message} [{id}]'

@@ -1,7 +1,7 @@
 # man_pages.awk: makes a manual page of each command, lbh-train.1 and so on, out of lbh.1 and of the
 # one-line summaries in the sources, so that each text stands in one place.
 #
-#   awk -v out=DIRECTORY -f man_pages.awk bench/cmd_*.c bench/lbh.1
+#   awk -v out=DIRECTORY -f man_pages.awk bench/commands/cmd_*.c bench/lbh.1
 #
 # A page has the command's synopsis and section of lbh.1, and those of the "options of several
 # commands" that are its own: a line ".Pq Cm train , eval" below an option names the commands that have

@@ -1,8 +1,8 @@
 /* adam.c: see adam.h. */
-#include "core/adam.h"
+#include "adam.h"
 
-#include "core/cpu.h"
-#include "core/profile.h"
+#include "cpu.h"
+#include "profile.h"
 
 #include <math.h>
 

@@ -1,10 +1,11 @@
 /* blas.c: see blas.h. */
-#include "core/blas.h"
+#include "blas.h"
 
-#include "core/product.h"
-#include "core/profile.h"
+#include "product.h"
+#include "profile.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* About 8 blocks, of 64 to 512 rows or columns of C. */
 static int block_size(int extent)
@@ -36,4 +37,19 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
                         B + (tb ? at * k : at), ldb, beta, C + at, n);
     }
     lbh_clock(before);
+}
+
+void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                        const float *B, float *C)
+{
+    lbh_time before = lbh_clock(LBH_TIME_GEMM);
+    bool done = lbh_product_gathered(m, n, k, table, ids, A, B, C);
+    lbh_clock(done ? before : LBH_TIME_DATA);
+    if (done)
+        return;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m; i++)
+        memcpy(A + (int64_t)i * k, table + ids[i] * k, (size_t)k * sizeof *A);
+    lbh_clock(before);
+    lbh_gemm_nt(m, n, k, 1, A, B, 0, C);
 }

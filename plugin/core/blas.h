@@ -10,6 +10,7 @@
 
 #include <cblas.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* op = transpose where ta, tb say so */
 void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
@@ -35,5 +36,10 @@ static inline void lbh_gemm_tn(int m, int n, int k, float alpha, const float *A,
 {
     lbh_gemm(true, false, m, n, k, alpha, A, B, beta, C);
 }
+
+/* A[i] = table[ids[i]] for rows i < m of k floats, and C[m,n] = A B[n,k]^T. The rows lie anywhere in
+ * memory: it is asked for them while those before are multiplied. */
+void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                        const float *B, float *C);
 
 #endif

@@ -1,12 +1,12 @@
 /* linalg.c: see linalg.h. LAPACK is called by one thread of a parallel region: there OpenBLAS keeps
  * to one thread, and the result has the same bits with any number of them. */
-#include "core/linalg.h"
+#include "linalg.h"
 
-#include "core/arena.h"
-#include "core/blas.h"
-#include "core/error.h"
-#include "core/profile.h"
-#include "core/rng.h"
+#include "arena.h"
+#include "blas.h"
+#include "error.h"
+#include "profile.h"
+#include "rng.h"
 
 #include <lapacke.h>
 #include <math.h>

@@ -3,12 +3,12 @@
  * passes over them; the partial sums wait in `acc` and are taken up again in the same order. While a
  * tile is at work it asks memory for the next tile's rows. Rows of bytes become floats a tile at a
  * time, in the L1 cache. */
-#include "core/linear.h"
+#include "linear.h"
 
-#include "core/arena.h"
-#include "core/cpu.h"
-#include "core/error.h"
-#include "core/tile.h"
+#include "arena.h"
+#include "cpu.h"
+#include "error.h"
+#include "tile.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* map_codes.c: see map_codes.h. Tabu search as in Glover, Lü & Hao, "Diversification-driven tabu
  * search for unconstrained binary quadratic problems", 4OR 2010, without its restarts. */
-#include "core/map_codes.h"
+#include "map_codes.h"
 
-#include "core/arena.h"
-#include "core/cpu.h"
-#include "core/error.h"
+#include "arena.h"
+#include "cpu.h"
+#include "error.h"
 
 #include <float.h>
 #include <math.h>

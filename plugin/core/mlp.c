@@ -1,13 +1,13 @@
 /* mlp.c: see mlp.h. Per layer one matrix product forward, two backward; the passes between them are
  * element-wise over rows, or over blocks of 16 columns where they sum. */
-#include "core/mlp.h"
+#include "mlp.h"
 
-#include "core/arena.h"
-#include "core/blas.h"
-#include "core/cpu.h"
-#include "core/error.h"
-#include "core/linear.h"
-#include "core/rng.h"
+#include "arena.h"
+#include "blas.h"
+#include "cpu.h"
+#include "error.h"
+#include "linear.h"
+#include "rng.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* product.c: see product.h. C is cut into groups of up to 64 columns. A group's columns of op(B) are
  * packed (or lie beside each other already) and stay in the L2 cache, while tiles of 6 rows of op(A)
  * pass over them. */
-#include "core/product.h"
+#include "product.h"
 
-#include "core/blas.h"
-#include "core/cpu.h"
-#include "core/profile.h"
-#include "core/tile.h"
+#include "blas.h"
+#include "cpu.h"
+#include "profile.h"
+#include "tile.h"
 
 #include <omp.h>
 #include <stdint.h>
@@ -151,20 +151,12 @@ bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float
     return true;
 }
 
-void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
-                        const float *B, float *C)
+bool lbh_product_gathered(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                          const float *B, float *C)
 {
-    if (suits(false, true, m, n, k)) {
-        lbh_time before = lbh_clock(LBH_TIME_GEMM);
-        product p = {false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A};
-        run(&p, true);
-        lbh_clock(before);
-        return;
-    }
-    lbh_time before = lbh_clock(LBH_TIME_DATA);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < m; i++)
-        memcpy(A + (int64_t)i * k, table + ids[i] * k, (size_t)k * sizeof *A);
-    lbh_clock(before);
-    lbh_gemm_nt(m, n, k, 1, A, B, 0, C);
+    if (!suits(false, true, m, n, k))
+        return false;
+    product p = {false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A};
+    run(&p, true);
+    return true;
 }

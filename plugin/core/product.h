@@ -13,9 +13,8 @@
 bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float *A, const float *B,
                  float beta, float *C);
 
-/* A[i] = table[ids[i]] for rows i < m of k floats, and C[m,n] = A B[n,k]^T. The rows lie anywhere in
- * memory: it is asked for them while those before are multiplied. */
-void lbh_gather_product(int m, int n, int k, const float *table, const int64_t *ids, float *A,
-                        const float *B, float *C);
+/* The same of lbh_gather_product(): see blas.h. */
+bool lbh_product_gathered(int m, int n, int k, const float *table, const int64_t *ids, float *A,
+                          const float *B, float *C);
 
 #endif

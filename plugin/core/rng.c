@@ -1,10 +1,10 @@
 /* rng.c: see rng.h. */
-#include "core/rng.h"
+#include "rng.h"
 
-#include "core/arena.h"
-#include "core/cpu.h"
-#include "core/error.h"
-#include "core/profile.h"
+#include "arena.h"
+#include "cpu.h"
+#include "error.h"
+#include "profile.h"
 
 #include <Random123/philox.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* tile.c: see tile.h. With AVX-512 a tile of 6 x 64 does 24 fused multiply-adds of 16 lanes on 10
  * loads for each i, so the FMA ports are the limit. */
-#include "core/tile.h"
+#include "tile.h"
 
-#include "core/cpu.h"
+#include "cpu.h"
 
 #include <math.h>
 #include <stddef.h>

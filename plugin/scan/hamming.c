@@ -1,8 +1,8 @@
 /* hamming.c: see lbh_scan.h. Checks arguments; hamming_run.c does the work. */
 #include "lbh_scan.h"
 
-#include "core/error.h"
-#include "scan/hamming_run.h"
+#include "error.h"
+#include "hamming_run.h"
 
 #include <stdlib.h>
 

@@ -102,7 +102,7 @@ const lbh_scan_kernels *lbh_scan_kernels_avx2(void);
 const lbh_scan_kernels *lbh_scan_kernels_avx512(void);
 const lbh_scan_kernels *lbh_scan_kernels_neon(void);
 
-/* The kernel for this CPU (core/cpu.h) and this size. */
+/* The kernel for this CPU (system/cpu.h) and this size. */
 lbh_scan_fn lbh_scan_choose(size_t code_size);
 
 /* What kernels call. Reports code `at` of the run to query q. */

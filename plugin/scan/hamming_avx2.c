@@ -5,7 +5,7 @@
  * holds one word of code l; byte counts of up to 31 words (31 * 8 = 248) are added before their
  * bytes are summed. Codes of 8 bytes lie as the lanes want them, others are transposed through
  * memory. */
-#include "scan/hamming.h"
+#include "hamming.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * meet one query after the other: per word and 8 codes a query costs one xor, one count and one
  * addition or minimum. 16 registers hold up to 32 codes of 1, 2 and 4 words, 16 of 8, 8 of 16.
  * Codes of 4 bytes are 16 to a vector. Other sizes are transposed through memory. */
-#include "scan/hamming.h"
+#include "hamming.h"
 
 #include <string.h>
 

@@ -4,9 +4,9 @@
  * while codes are scanned, and the place of every answer at the end. Answers of equal distance come
  * by rising id without sorting when codes are scanned in the order of their ids. Else ties at the
  * limit are selected by id, and runs of equal distance sorted. */
-#include "scan/hamming.h"
+#include "hamming.h"
 
-#include "scan/topk.h"
+#include "topk.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * CNT counts the bits of each byte. Lane l of a vector holds one word of code l; byte counts of up
  * to 31 words (31 * 8 = 248) are added before their bytes are summed. Codes of 8 bytes lie as the
  * lanes want them, others are transposed through memory. */
-#include "scan/hamming.h"
+#include "hamming.h"
 
 #include <string.h>
 

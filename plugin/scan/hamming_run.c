@@ -5,11 +5,11 @@
  * well when there are too few queries for all threads. Within a block, queries that name the same
  * list share the reading of it. What is cut how changes no answer: those are the k smallest
  * (distance, id), whoever finds them. */
-#include "scan/hamming_run.h"
+#include "hamming_run.h"
 
-#include "core/arena.h"
-#include "core/error.h"
-#include "scan/topk.h"
+#include "arena.h"
+#include "error.h"
+#include "topk.h"
 
 #include <math.h>
 #include <omp.h>

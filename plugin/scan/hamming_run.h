@@ -4,7 +4,7 @@
 
 #include "lbh_scan.h"
 
-#include "scan/hamming.h"
+#include "hamming.h"
 
 typedef struct lbh_hamming {
     int64_t nq;

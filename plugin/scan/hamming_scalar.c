@@ -1,7 +1,7 @@
 /* hamming_scalar.c: Hamming kernels in plain C, one code and one query at a time; see hamming.h.
  * With an instruction that counts the bits of a word they are also what vector kernels use for few
  * queries, which do not repay transposing codes. */
-#include "scan/hamming.h"
+#include "hamming.h"
 
 #include <string.h>
 

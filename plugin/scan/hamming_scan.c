@@ -5,9 +5,9 @@
  * Where a share f of the codes is sampled, about f k of the sample are answers; three standard
  * deviations more make the bar high enough nearly always. Queries that found fewer than k below
  * their bar search again without one. */
-#include "scan/hamming_run.h"
+#include "hamming_run.h"
 
-#include "scan/topk.h"
+#include "topk.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* mih_build.c: filling the tables of a multi-index hash: for each substring one counting sort of
  * all rows by its value (two, where the directory holds only the upper bits of the value). Both are
  * stable, so that the entries of a value have rising rows. */
-#include "scan/mih.h"
+#include "mih.h"
 
-#include "core/error.h"
+#include "error.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* mih_file.c: multi-index hashes in files: written whole or not at all, mapped, never trusted. */
 #define _POSIX_C_SOURCE 200809L
-#include "scan/mih.h"
+#include "mih.h"
 
-#include "core/error.h"
-#include "core/file.h"
+#include "error.h"
+#include "durable_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* mih_image.c: the shape of a multi-index hash in memory and in a file; see mih.h. */
 #define _DEFAULT_SOURCE
-#include "scan/mih.h"
+#include "mih.h"
 
-#include "core/error.h"
+#include "error.h"
 
 #include <stdlib.h>
 #include <string.h>

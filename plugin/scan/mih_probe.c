@@ -2,10 +2,10 @@
  * 64 at a time, first their directory entries are asked for, then their words, then the words are
  * compared; only rows of words that are near enough are read, and, if a word is not the whole code,
  * the codes. */
-#include "scan/mih_probe.h"
+#include "mih_probe.h"
 
-#include "core/cpu.h"
-#include "core/error.h"
+#include "cpu.h"
+#include "error.h"
 
 #include <stdlib.h>
 #include <string.h>

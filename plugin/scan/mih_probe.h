@@ -8,8 +8,8 @@
 #ifndef LBH_SCAN_MIH_PROBE_H
 #define LBH_SCAN_MIH_PROBE_H
 
-#include "scan/mih.h"
-#include "scan/topk.h"
+#include "mih.h"
+#include "topk.h"
 
 enum { LBH_PROBE_RUNS = 64, LBH_PROBE_ENTRIES = 4096 };
 

@@ -2,9 +2,9 @@
  * as long as that is cheaper than reading all codes; those for which it is not are answered by one
  * exhaustive scan for them all. */
 #include "lbh_scan.h"
-#include "scan/mih_probe.h"
+#include "mih_probe.h"
 
-#include "core/error.h"
+#include "error.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* topk.c: see topk.h. Selection by quickselect, sorting by radix: both know no worst inputs that
  * scores bring with them (few different values, or an order). */
-#include "scan/topk.h"
+#include "topk.h"
 
-#include "core/cpu.h"
+#include "cpu.h"
 
 /* ---- Selection ----------------------------------------------------------------------------- */
 

@@ -46,7 +46,7 @@ def recipe(name, d, nbits, bits=1, fast=False):
     if name == "opq":
         if size > d:
             raise Refused(f"opq: {size} sub-vectors of {d} dimensions")
-        dims = min(d, max(256, 4 * size))  # as bench/bench_rival.c
+        dims = min(d, max(256, 4 * size))  # as bench/harness/bench_rival.c
         return f"OPQ{size}_{dims // size * size},PQ{size}", False
     if name == "pqfs":
         return f"{_pad(d, 2 * size)}PQ{2 * size}x4fs", False

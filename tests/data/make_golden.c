@@ -3,7 +3,7 @@
  *     make_golden DIRECTORY         tests/data/VERSION; it must not hold an index yet
  *
  * A model of every registered method and of some of their forms that have other tensors, small, with
- * the codes that they give for fixed rows; and multi-index hashes. tests/plugin/test_golden.c reads them
+ * the codes that they give for fixed rows; and multi-index hashes. tests/plugin/encoder/test_golden.c reads them
  * for ever. */
 #define _POSIX_C_SOURCE 200809L
 #include "golden.h"

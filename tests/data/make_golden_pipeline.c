@@ -2,7 +2,7 @@
  *
  *     make_golden_pipeline DIRECTORY         tests/data/VERSION
  *
- * tests/c_api/golden.c reads them for ever. */
+ * tests/c_api/pipeline/test_golden_pipelines.c reads them for ever. */
 #define _POSIX_C_SOURCE 200809L
 #include "golden_pipeline.h"
 

@@ -15,8 +15,8 @@ import blocks as docs  # noqa: E402
 ROOMS = ("plugin/", "c_api/", "bench/", "tests/", "scripts/", "docs/")
 # Documents of measurements, with the commands that made them.
 MEASURED = ("README.md", "plugin/encoders/README.md", "docs/reliability.md")
-HEADERS = ("plugin/lbh.h", "plugin/lbh_scan.h", "plugin/lbh_mih.h", "c_api/lbh_faiss.h",
-           "c_api/lbh_pipeline.h", "plugin/method.h", "plugin/core/error.h", "plugin/core/file.h")
+HEADERS = ("plugin/include/lbh.h", "plugin/include/lbh_scan.h", "plugin/include/lbh_mih.h", "c_api/include/lbh_faiss.h",
+           "c_api/include/lbh_pipeline.h", "plugin/method/method.h", "plugin/system/error.h", "plugin/system/durable_file.h")
 
 
 def anchors(text):

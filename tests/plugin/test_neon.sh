@@ -10,14 +10,14 @@ done
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 flags="-std=c11 -O2 -Wall -Wextra -ffp-contract=off -fopenmp -static -DLBH_EMULATED"
-include="-I$1/plugin -I$1/tests/support -isystem $1/tests/sanitize"
+include="$(find "$1/plugin" -type d | sed "s/^/-I/" | tr "\n" " ") -I$1/tests/plugin/scan -I$1/tests/support -isystem $1/tests/sanitize"
 echo 'int main(void) { return 0; }' >"$dir/empty.c"
 $cc $flags "$dir/empty.c" -o "$dir/empty" 2>/dev/null ||
     { echo "skipped: $cc cannot link (libc6-dev-arm64-cross is missing?)"; exit 77; }
 
-plugin="$1/plugin/core/arena.c $1/plugin/core/cpu.c $1/plugin/core/error.c"
-hamming="$1/plugin/scan/hamming*.c $1/plugin/scan/topk.c $1/tests/plugin/test_hamming*.c"
-linear="$1/plugin/core/linear.c $1/plugin/core/tile.c $1/tests/plugin/test_linear.c"
+plugin="$1/plugin/system/arena.c $1/plugin/system/cpu.c $1/plugin/system/error.c"
+hamming="$1/plugin/scan/hamming*.c $1/plugin/scan/topk.c $1/tests/plugin/scan/test_hamming*.c"
+linear="$1/plugin/core/linear.c $1/plugin/core/tile.c $1/tests/plugin/core/test_linear.c"
 for name in hamming linear; do
     eval sources=\$$name
     # Assertion macros leave some values unused.

@@ -1,0 +1,30 @@
+/* common.h: what the subcommands share: their list, and common options. */
+#ifndef LBH_COMMON_H
+#define LBH_COMMON_H
+
+#include "encode.h"
+#include "encoder_make.h"
+#include "inputs.h"
+#include "labels.h"
+#include "command_options.h"
+#include "outfile.h"
+#include "progress.h"
+#include "recall_row.h"
+#include "output.h"
+
+extern const command command_methods, command_train, command_info, command_encode, command_build,
+    command_decode, command_search, command_eval, command_compare, command_curve, command_export,
+    command_speed, command_bench, command_report;
+
+typedef struct common {
+    int64_t threads; /* 0: as the OpenMP runtime has it */
+    int json, quiet;
+} common;
+
+/* Applies --threads and --quiet. */
+void common_begin(const common *c);
+
+/* The document on stdout, and the exit code: rc if it is an error, else that of printing. */
+int common_end(cJSON *doc, int json, int rc);
+
+#endif

@@ -1,0 +1,77 @@
+/* outfile.c: output files that appear whole or not at all, on system/durable_file.h; here they are also known
+ * to the signal handler, which removes what a second Ctrl-C leaves. See outfile.h. */
+#define _GNU_SOURCE
+#include "outfile.h"
+
+#include "durable_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 20 };
+
+struct outfile {
+    lbh_file file;
+    char *guarded; /* name of the temporary file, while the signal handler knows it */
+};
+
+int outfile_check(const char *path, bool regular)
+{
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return fail("cannot write '%s': it is a directory", path);
+        if (!S_ISREG(st.st_mode))
+            return regular ? fail("cannot write '%s': it is not a regular file", path) : EXIT_OK;
+    }
+    return lbh_file_try(path) ? fail("%s", lbh_last_error()) : EXIT_OK;
+}
+
+int outfile_open(outfile **file, const char *path)
+{
+    *file = NULL;
+    outfile *f = calloc(1, sizeof *f);
+    if (!f)
+        return fail_memory();
+    if (lbh_file_create(&f->file, path)) {
+        free(f);
+        return fail("%s", lbh_last_error());
+    }
+    setvbuf(f->file.stream, NULL, _IOFBF, BUFFER);
+    if (f->file.temporary && (f->guarded = strdup(f->file.temporary)) != NULL)
+        cli_guard(f->guarded);
+    *file = f;
+    return EXIT_OK;
+}
+
+int outfile_write(outfile *f, const void *data, size_t size)
+{
+    if (fwrite(data, 1, size, f->file.stream) != size)
+        return fail_errno("write", f->file.target);
+    return EXIT_OK;
+}
+
+static void release(outfile *f)
+{
+    if (f->guarded)
+        cli_unguard(f->guarded);
+    free(f->guarded);
+    free(f);
+}
+
+int outfile_commit(outfile *f)
+{
+    int rc = lbh_file_commit(&f->file) ? fail("%s", lbh_last_error()) : EXIT_OK;
+    release(f);
+    return rc;
+}
+
+void outfile_abort(outfile *f)
+{
+    if (!f)
+        return;
+    lbh_file_discard(&f->file);
+    release(f);
+}

@@ -1,0 +1,406 @@
+/* bench_data.c: opens a data set and cuts it as its section says. See bench_data.h. */
+#define _GNU_SOURCE
+#include "bench_data.h"
+
+#include "command_options.h"
+#include "encode.h"
+#include "encoder_make.h"
+#include "inputs.h"
+#include "synthetic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* "split:10000" or "self:10000"; 0 if it is neither, -1 with the error raised if the number is bad.
+ */
+static int64_t drawn(const spec_data *spec, const char *word, const char *queries)
+{
+    size_t len = strlen(word);
+    int64_t n = 0;
+    if (!queries || strncmp(queries, word, len) != 0 || queries[len] != ':')
+        return 0;
+    char what[128];
+    snprintf(what, sizeof what, "[data %.60s] queries = %s:N", spec->name, word);
+    return parse_int(queries + len + 1, 1, (int64_t)1 << 31, what, &n) ? -1 : n;
+}
+
+static int64_t *row_numbers(int64_t count)
+{
+    int64_t *rows = cli_alloc(count, sizeof *rows);
+    for (int64_t i = 0; rows && i < count; i++)
+        rows[i] = i;
+    return rows;
+}
+
+/* The first `count` rows of v as a view of it. */
+static int first_rows(vectors *view, const vectors *v, const char *part, int64_t count)
+{
+    int64_t *rows = row_numbers(count);
+    return rows ? vectors_view(view, v, NULL, part, count, rows) : EXIT_RUNTIME;
+}
+
+static int pick_labels(labels *l, int64_t count, const int64_t *rows)
+{
+    labels picked;
+    if (!l->start)
+        return EXIT_OK;
+    int rc = labels_pick(&picked, l, count, rows);
+    if (rc)
+        return rc;
+    labels_close(l);
+    *l = picked;
+    return EXIT_OK;
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+/* The base, cut to `limit` rows. */
+static int open_base(bench_data *d, const bench_paths *p)
+{
+    int64_t limit = d->spec->limit;
+    int rc = vectors_open(&d->whole, p->base);
+    if (rc)
+        return rc;
+    if (limit && limit < d->whole.n)
+        return first_rows(&d->base, &d->whole, "first rows", limit);
+    d->base = d->whole;
+    d->whole = (vectors){0};
+    return EXIT_OK;
+}
+
+/* A row with its place in a random order. */
+typedef struct ticket {
+    uint64_t place;
+    int64_t row;
+} ticket;
+
+static int compare_tickets(const void *a, const void *b)
+{
+    const ticket *x = a, *y = b;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Marks `count` of n rows, those whose numbers have the smallest hashes under the seed. */
+static int draw(int64_t n, int64_t count, int64_t seed, uint8_t *taken)
+{
+    ticket *t = cli_alloc(n, sizeof *t);
+    if (!t)
+        return EXIT_RUNTIME;
+    for (int64_t i = 0; i < n; i++)
+        t[i] = (ticket){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
+    qsort(t, (size_t)n, sizeof *t, compare_tickets);
+    for (int64_t i = 0; i < count; i++)
+        taken[t[i].row] = 1;
+    free(t);
+    return EXIT_OK;
+}
+
+/* Queries drawn from the base, which is then the other rows; labels go with their rows. */
+static int draw_queries(bench_data *d, int64_t count)
+{
+    int64_t n = d->base.n;
+    if (count >= n)
+        return fail("[data %s]: %lld queries cannot be drawn from %lld rows", d->spec->name,
+                    (long long)count, (long long)n);
+    int64_t *query = cli_alloc(count, sizeof *query), *rest = cli_alloc(n, sizeof *rest);
+    uint8_t *taken = calloc((size_t)n, 1);
+    int rc = query && rest && taken ? draw(n, count, d->spec->split_seed, taken) : fail_memory();
+    int64_t kept = 0, at = 0;
+    for (int64_t i = 0; rc == EXIT_OK && i < n; i++)
+        *(taken[i] ? &query[at++] : &rest[kept++]) = i;
+    if (rc == EXIT_OK && d->base_labels.start)
+        rc = labels_pick(&d->query_labels, &d->base_labels, count, query);
+    if (rc == EXIT_OK)
+        rc = pick_labels(&d->base_labels, kept, rest);
+    if (rc == EXIT_OK) {
+        d->whole_query = d->base; /* both views look at it */
+        d->base = (vectors){0};
+        rc = vectors_view(&d->query, &d->whole_query, NULL, "queries", count, query);
+        query = NULL;
+    }
+    if (rc == EXIT_OK) {
+        rc = vectors_view(&d->base, &d->whole_query, NULL, "base", kept, rest);
+        rest = NULL;
+    }
+    free(query);
+    free(rest);
+    free(taken);
+    return rc;
+}
+
+/* The first rows of the base, each left out of its own answers. */
+static int own_queries(bench_data *d, int64_t count)
+{
+    count = count < d->base.n ? count : d->base.n;
+    d->own = row_numbers(count);
+    if (!d->own)
+        return EXIT_RUNTIME;
+    if (d->base_labels.start) {
+        int rc = labels_pick(&d->query_labels, &d->base_labels, count, d->own);
+        if (rc)
+            return rc;
+    }
+    return first_rows(&d->query, &d->base, "first rows", count);
+}
+
+static int open_queries(bench_data *d, const bench_paths *p)
+{
+    int64_t split = drawn(d->spec, "split", p->queries), self = drawn(d->spec, "self", p->queries);
+    if (split < 0 || self < 0)
+        return EXIT_USAGE;
+    if (split)
+        return draw_queries(d, split);
+    if (self)
+        return own_queries(d, self);
+    if (!p->queries && !d->base.made && !(d->whole.made))
+        return fail_usage("[data %s]: no queries; give queries = FILE, split:N or self:N",
+                          d->spec->name);
+    int rc = query_open(&d->query, p->queries, p->base);
+    if (rc == EXIT_OK && p->query_ids)
+        rc = read_row_ids(p->query_ids, d->query.n, INT64_MAX, &d->own);
+    for (int64_t q = 0; rc == EXIT_OK && d->own && q < d->query.n; q++)
+        d->own[q] = d->own[q] < d->base.n ? d->own[q] : -1; /* cut off by `limit` */
+    return rc;
+}
+
+/* At most max_queries of them. */
+static int cut_queries(bench_data *d)
+{
+    int64_t most = d->spec->max_queries;
+    if (!most || d->query.n <= most)
+        return EXIT_OK;
+    vectors view;
+    static const char part[] = "first queries";
+    int64_t *rows = row_numbers(most);
+    int rc = rows ? pick_labels(&d->query_labels, most, rows) : EXIT_RUNTIME;
+    if (rc) {
+        free(rows);
+        return rc;
+    }
+    vectors *home = malloc(sizeof *home); /* what the view looks at needs a place of its own */
+    if (!home) {
+        free(rows);
+        return fail_memory();
+    }
+    *home = d->query;
+    d->query = (vectors){0};
+    rc = vectors_view(&view, home, NULL, part, most, rows);
+    d->cut_home = home;
+    if (rc == EXIT_OK)
+        d->query = view;
+    return rc;
+}
+
+/* ---- Labels -------------------------------------------------------------------------------- */
+
+static int open_base_labels(bench_data *d, const bench_paths *p)
+{
+    const vectors *rows = d->whole.n ? &d->whole : &d->base;
+    bool have = false;
+    int rc = row_labels_open(&d->base_labels, p->labels, rows, &have);
+    if (rc == EXIT_OK && have && d->whole.n) {
+        int64_t *first = row_numbers(d->base.n);
+        rc = first ? pick_labels(&d->base_labels, d->base.n, first) : EXIT_RUNTIME;
+        free(first);
+    }
+    return rc;
+}
+
+static int open_query_labels(bench_data *d, const bench_paths *p)
+{
+    bool have = false;
+    if (d->query_labels.start || (!p->query_labels && !d->query.made))
+        return EXIT_OK;
+    return row_labels_open(&d->query_labels, p->query_labels, &d->query, &have);
+}
+
+/* Labels of base and queries are numbered together. */
+static int settle_labels(bench_data *d)
+{
+    int rc = EXIT_OK;
+    bool both = d->base_labels.start && d->query_labels.start;
+    if (d->spec->metric == BENCH_LABEL && !both)
+        return fail_usage("[data %s]: metric = label needs labels and query_labels", d->spec->name);
+    if (d->base_labels.start)
+        rc = labels_dense(&d->base_labels, both ? &d->query_labels : NULL);
+    if (rc == EXIT_OK && both)
+        rc = labels_meet(&d->base_labels, &d->query_labels);
+    return rc == EXIT_OK && d->train_labels.start ? labels_dense(&d->train_labels, NULL) : rc;
+}
+
+static int open_train(bench_data *d, const bench_paths *p)
+{
+    bool have = false;
+    if (!p->train || d->spec->limit) /* a quick look learns from what it searches */
+        return EXIT_OK;
+    int rc = vectors_open(&d->train, p->train);
+    return rc || !d->spec->train_labels
+               ? rc
+               : row_labels_open(&d->train_labels, d->spec->train_labels, &d->train, &have);
+}
+
+static int open_split(bench_data *d, const bench_paths *p)
+{
+    int rc = split_parse(&d->plan, d->spec->split);
+    if (rc == EXIT_OK)
+        rc = split_open(&d->split, &d->plan, "bench", p->base, p->labels, p->queries,
+                        p->query_labels);
+    if (rc)
+        return rc;
+    split_move(&d->split, &d->base, &d->base_labels, &d->query, &d->query_labels);
+    split_move_train(&d->split, &d->train, &d->train_labels);
+    return EXIT_OK;
+}
+
+static int open_parts(bench_data *d, const bench_paths *p)
+{
+    if (d->spec->split)
+        return open_split(d, p);
+    int rc = open_base(d, p);
+    if (rc == EXIT_OK)
+        rc = open_base_labels(d, p);
+    if (rc == EXIT_OK)
+        rc = open_queries(d, p);
+    if (rc == EXIT_OK)
+        rc = open_query_labels(d, p);
+    return rc ? rc : open_train(d, p);
+}
+
+/* The built-in set is made when it is read, which takes longer than the searches that read it: here
+ * its rows are kept. */
+static int hold(vectors *v)
+{
+    if (!v->made)
+        return EXIT_OK;
+    float *x = cli_alloc(v->n * v->d, sizeof *x);
+    int rc = x ? vectors_floats(v, 0, v->n, x) : EXIT_RUNTIME;
+    if (rc) {
+        free(x);
+        return rc;
+    }
+    synthetic_close(v->made);
+    v->made = NULL;
+    v->owned = x;
+    v->data = (const unsigned char *)x;
+    v->type = VEC_F32;
+    v->stride = (size_t)v->d * sizeof *x;
+    return EXIT_OK;
+}
+
+int bench_data_open(bench_data *d, const spec_data *spec, const char *data_dir, bool *missing)
+{
+    bench_paths p;
+    *d = (bench_data){.spec = spec};
+    int rc = bench_paths_find(&p, spec, data_dir, missing);
+    if (rc)
+        return rc;
+    rc = open_parts(d, &p);
+    if (rc == EXIT_OK)
+        rc = cut_queries(d);
+    if (rc == EXIT_OK && (d->query.d != d->base.d || (d->train.n && d->train.d != d->base.d)))
+        rc = fail("[data %s]: base, queries and training rows are not of one dimension",
+                  spec->name);
+    if (rc == EXIT_OK && spec->height && (int64_t)spec->height * spec->width != d->base.d)
+        rc = fail_usage("[data %s]: image = %dx%d, but rows have %d numbers", spec->name,
+                        spec->height, spec->width, d->base.d);
+    if (rc == EXIT_OK)
+        rc = settle_labels(d);
+    if (rc == EXIT_OK)
+        rc = hold(d->whole.n ? &d->whole : &d->base);
+    bench_paths_free(&p);
+    if (rc)
+        bench_data_close(d);
+    return rc;
+}
+
+void bench_data_close(bench_data *d)
+{
+    relevance_free(&d->near_rel);
+    relevance_free(&d->label_rel);
+    truth_free(&d->near);
+    truth_free(&d->sample_near);
+    labels_close(&d->sample_labels);
+    vectors_close(&d->sample);
+    free(d->sample_own);
+    labels_close(&d->base_labels);
+    labels_close(&d->query_labels);
+    labels_close(&d->train_labels);
+    free(d->own);
+    vectors_close(&d->train);
+    vectors_close(&d->query);
+    vectors_close(&d->base);
+    if (d->cut_home)
+        vectors_close(d->cut_home);
+    free(d->cut_home);
+    vectors_close(&d->whole_query);
+    vectors_close(&d->whole);
+    split_close(&d->split);
+    *d = (bench_data){0};
+}
+
+/* ---- Digest -------------------------------------------------------------------------------- */
+
+static int hash_rows(XXH64_state_t *h, const vectors *v)
+{
+    int64_t size[2] = {v->n, v->d}, block = block_rows(v->d);
+    XXH64_update(h, size, sizeof size);
+    block = block < v->n ? block : v->n;
+    float *x = cli_alloc(block * v->d, sizeof *x);
+    int rc = x ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+        int64_t count = v->n - i < block ? v->n - i : block;
+        rc = cli_interrupted() ? fail_cancelled() : vectors_floats(v, i, count, x);
+        if (rc == EXIT_OK)
+            XXH64_update(h, x, (size_t)(count * v->d) * sizeof *x);
+    }
+    free(x);
+    return rc;
+}
+
+static void hash_labels(XXH64_state_t *h, const labels *l)
+{
+    if (!l->start)
+        return;
+    XXH64_update(h, l->start, (size_t)(l->n + 1) * sizeof *l->start);
+    XXH64_update(h, l->item, (size_t)l->start[l->n] * sizeof *l->item);
+}
+
+int bench_data_digest(bench_data *d)
+{
+    XXH64_state_t *h = XXH64_createState();
+    if (!h)
+        return fail_memory();
+    XXH64_reset(h, 1);
+    int rc = hash_rows(h, &d->base);
+    if (rc == EXIT_OK)
+        rc = hash_rows(h, &d->query);
+    if (rc == EXIT_OK && d->train.n)
+        rc = hash_rows(h, &d->train);
+    hash_labels(h, &d->base_labels);
+    hash_labels(h, &d->query_labels);
+    hash_labels(h, &d->train_labels);
+    if (d->own)
+        XXH64_update(h, d->own, (size_t)d->query.n * sizeof *d->own);
+    d->digest = XXH64_digest(h);
+    XXH64_freeState(h);
+    return rc;
+}
+
+int bench_distance(const bench_data *d)
+{
+    return d->spec->metric == BENCH_IP ? LBH_METRIC_IP : LBH_METRIC_L2;
+}
+
+const vectors *bench_train_rows(const bench_data *d)
+{
+    return d->train.n ? &d->train : &d->base;
+}
+
+const labels *bench_train_labels(const bench_data *d)
+{
+    return d->train.n ? &d->train_labels : &d->base_labels;
+}

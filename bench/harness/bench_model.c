@@ -1,0 +1,221 @@
+/* bench_model.c: see bench_model.h. Our models are kept in DIR/models with the time and the curve
+ * of their training, so that a cell that is measured later, or again after a crash, needs no other
+ * training. */
+#define _GNU_SOURCE
+#include "bench_model.h"
+
+#include "bench_measure.h"
+#include "encoder_make.h"
+#include "faiss_rows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const bench_group *group_of(const worker_job *job)
+{
+    return &job->plan.group[job->group];
+}
+
+static const spec_method *method_of(const worker_job *job)
+{
+    return &job->spec->method[group_of(job)->method];
+}
+
+/* ---- Training curves ----------------------------------------------------------------------- */
+
+enum { CURVE_POINTS = 128 };
+
+/* Losses at even distances: where there are too many, every other one is dropped. */
+typedef struct curve_record {
+    int n;
+    int64_t next, every;
+    double point[CURVE_POINTS][2];
+} curve_record;
+
+static int record(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    curve_record *r = ctx;
+    (void)method;
+    if (!isfinite(loss) || (step < r->next && step < steps))
+        return cli_interrupted();
+    if (r->n == CURVE_POINTS) {
+        r->n = 0;
+        for (int i = 0; i < CURVE_POINTS; i += 2)
+            memcpy(r->point[r->n++], r->point[i], sizeof r->point[i]);
+        r->every = r->every ? 2 * r->every : (steps + CURVE_POINTS - 1) / CURVE_POINTS;
+    }
+    r->point[r->n][0] = (double)step;
+    r->point[r->n++][1] = loss;
+    r->next = step + r->every;
+    return cli_interrupted();
+}
+
+static void add_curve(cJSON *facts, const curve_record *r)
+{
+    if (r->n < 2)
+        return;
+    cJSON *curve = cJSON_AddArrayToObject(facts, "curve");
+    for (int i = 0; i < r->n; i++) {
+        double point[2] = {r->point[i][0], short_number(r->point[i][1])};
+        cJSON_AddItemToArray(curve, cJSON_CreateDoubleArray(point, 2));
+    }
+}
+
+/* ---- Ours ---------------------------------------------------------------------------------- */
+
+static int train(bench_model *m, const worker_job *job, const bench_data *d)
+{
+    const bench_group *g = group_of(job);
+    const spec_method *method = method_of(job);
+    curve_record curve = {0};
+    lbh_rows rows = vectors_rows(bench_train_rows(d));
+    lbh_lists lists = labels_lists(bench_train_labels(d));
+    int rc = encoder_make(&m->enc, method->method, d->base.d, (int)g->nbits,
+                          d->spec->metric == BENCH_IP, *method->options ? method->options : NULL,
+                          g->seed);
+    if (rc)
+        return rc;
+    if (lbh_method_needs_labels(method->method) && !lists.start)
+        return fail("method %s needs labels, and [data %s] has none of its training rows",
+                    method->method, d->spec->name);
+    lbh_encoder_on_progress(m->enc, record, &curve);
+    double began = cli_now();
+    int code = lbh_encoder_train_rows(m->enc, &rows, lists.start ? &lists : NULL, NULL);
+    if (code)
+        return fail_library(code);
+    add_number(m->facts, "train_s", cli_now() - began);
+    add_number(m->facts, "n_train", (double)lbh_encoder_n_train(m->enc));
+    add_curve(m->facts, &curve);
+    lbh_encoder_on_progress(m->enc, NULL, NULL);
+    return EXIT_OK;
+}
+
+/* A model that cannot be kept is no reason to lose what was measured. */
+static void keep(bench_model *m, const char *path)
+{
+    char *facts = cJSON_PrintUnformatted(m->facts);
+    if (facts && lbh_encoder_set_note(m->enc, "bench", facts) == LBH_OK)
+        (void)lbh_encoder_save(m->enc, path);
+    cJSON_free(facts);
+}
+
+static bool load(bench_model *m, const char *path)
+{
+    if (access(path, R_OK) != 0 || lbh_encoder_load(&m->enc, path))
+        return false;
+    const char *note = lbh_encoder_note(m->enc, "bench");
+    cJSON *facts = note ? cJSON_Parse(note) : NULL;
+    if (facts) {
+        cJSON_Delete(m->facts);
+        m->facts = facts;
+        return true;
+    }
+    lbh_encoder_free(m->enc);
+    m->enc = NULL;
+    return false;
+}
+
+static int open_ours(bench_model *m, const worker_job *job, const bench_data *d)
+{
+    char *path = NULL, *folder = NULL;
+    int rc = asprintf(&folder, "%s/models", job->dir) > 0 &&
+                     asprintf(&path, "%s/%s.lbh", folder, group_of(job)->model) > 0
+                 ? EXIT_OK
+                 : fail_memory();
+    if (rc == EXIT_OK && mkdir(folder, 0777) != 0 && errno != EEXIST)
+        rc = fail_errno("make the directory", folder);
+    if (rc == EXIT_OK && (job->force || !load(m, path))) {
+        rc = train(m, job, d);
+        if (rc == EXIT_OK)
+            keep(m, path);
+    }
+    free(path);
+    free(folder);
+    worker_phase(job);
+    double began = cli_now();
+    if (rc == EXIT_OK)
+        rc = encode_all(m->enc, &d->base, method_of(job)->refine, &m->codes);
+    add_number(m->facts, "encode_s", cli_now() - began);
+    if (rc == EXIT_OK)
+        rc = encode_all(m->enc, &d->sample, ENCODE_QUERIES, &m->sample);
+    if (rc)
+        return rc;
+    m->code_size = lbh_encoder_code_size(m->enc);
+    m->nbits = lbh_encoder_nbits(m->enc);
+    return measure_decoder(m->facts, m->enc, &d->base, m->codes);
+}
+
+/* ---- FAISS's ------------------------------------------------------------------------------- */
+
+static int make_rival(bench_model *m, const worker_job *job, const bench_data *d)
+{
+    const char *name = method_of(job)->method;
+    int rc = bench_rival_recipe(&m->recipe, name, d->base.d, group_of(job)->nbits);
+    if (rc)
+        return rc;
+    int metric = m->recipe.hamming ? LBH_METRIC_L2 : bench_distance(d);
+    int code = lbh_float_index_new(&m->floats, d->base.d, m->recipe.factory, metric);
+    if (!code)
+        return EXIT_OK;
+    return fail("FAISS %s does not make %s (\"%s\"): %s; scripts/rivals.py measures with a newer "
+                "FAISS", lbh_faiss_version(), name, m->recipe.factory, lbh_last_error());
+}
+
+static int open_rival(bench_model *m, const worker_job *job, const bench_data *d)
+{
+    const spec_method *method = method_of(job);
+    int64_t n = bench_train_rows(d)->n, most;
+    int rc = bench_rival_options(&most, method->method, method->options);
+    if (rc == EXIT_OK)
+        rc = make_rival(m, job, d);
+    if (rc)
+        return rc;
+    n = most && most < n ? most : n;
+    double began = cli_now();
+    rc = faiss_train_rows(m->floats, bench_train_rows(d), n);
+    add_number(m->facts, "train_s", cli_now() - began);
+    add_number(m->facts, "n_train", (double)n);
+    cJSON_AddStringToObject(m->facts, "factory", m->recipe.factory);
+    worker_phase(job);
+    began = cli_now();
+    if (rc == EXIT_OK && m->recipe.hamming)
+        rc = faiss_encode_rows(m->floats, &d->base, &m->codes);
+    else if (rc == EXIT_OK)
+        rc = faiss_add_rows(m->floats, &d->base);
+    add_number(m->facts, "encode_s", cli_now() - began);
+    if (rc == EXIT_OK && m->recipe.hamming)
+        rc = faiss_encode_rows(m->floats, &d->sample, &m->sample);
+    m->code_size = lbh_float_index_code_size(m->floats);
+    if (!m->code_size) /* fast scan keeps codes of many rows together, and names no size */
+        m->code_size = (size_t)(m->recipe.nbits + 7) / 8;
+    m->nbits = (int)(8 * m->code_size);
+    return rc;
+}
+
+int model_open(bench_model *m, const worker_job *job, const bench_data *d)
+{
+    *m = (bench_model){.facts = cJSON_CreateObject()};
+    if (!m->facts)
+        return fail_memory();
+    int rc = bench_is_rival(method_of(job)->method) ? open_rival(m, job, d) : open_ours(m, job, d);
+    if (rc == EXIT_OK && m->codes)
+        rc = measure_bits(m->facts, d->base.n, m->nbits, m->code_size, m->codes);
+    if (rc == EXIT_OK)
+        add_number(m->facts, "code_bytes", (double)m->code_size);
+    return rc;
+}
+
+void model_close(bench_model *m)
+{
+    lbh_encoder_free(m->enc);
+    lbh_float_index_free(m->floats);
+    free(m->codes);
+    free(m->sample);
+    cJSON_Delete(m->facts);
+    *m = (bench_model){0};
+}

@@ -1,0 +1,18 @@
+/* encoder_make.h: an encoder as a command line or a specification names it. */
+#ifndef LBH_ENCODER_MAKE_H
+#define LBH_ENCODER_MAKE_H
+
+#include "lbh.h"
+
+#include <stdbool.h>
+
+/* Whether a method has an option of that name. */
+bool method_has(const char *method, const char *option);
+
+/* An untrained encoder with its options: metric=ip if `ip` and the method has that option, then the
+ * assignments (may be NULL), then the seed (-1: the default). EXIT_USAGE if the library does not
+ * like them. */
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, bool ip,
+                 const char *assignments, int64_t seed);
+
+#endif

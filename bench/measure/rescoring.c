@@ -1,0 +1,104 @@
+/* rescore.c: see rescore.h. */
+#include "rescoring.h"
+
+#include "progress.h"
+
+#include <stdlib.h>
+
+typedef struct job {
+    const FaissIndexBinary *index;
+    const lbh_encoder *enc;
+    lbh_rescorer *rescorer; /* NULL: plain */
+    lbh_shortlist shortlist;
+    int64_t want;
+} job;
+
+/* Plain answers as floats; missing ones as the library has them elsewhere. */
+static int search_plain(const job *j, int64_t n, const float *x, float *distances, int64_t *ids)
+{
+    int32_t *hamming = cli_alloc(n * j->want, sizeof *hamming);
+    if (!hamming)
+        return EXIT_RUNTIME;
+    int rc = lbh_index_search(j->index, j->enc, n, x, j->want, hamming, ids);
+    for (int64_t i = 0; i < n * j->want && !rc; i++)
+        distances[i] = (float)hamming[i];
+    free(hamming);
+    return rc ? fail_library(rc) : EXIT_OK;
+}
+
+static int search_block(const job *j, int64_t n, const float *x, float *distances, int64_t *ids)
+{
+    if (!j->rescorer)
+        return search_plain(j, n, x, distances, ids);
+    int code = lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
+                                         distances, ids);
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+static int search_blocks(const job *j, const vectors *query, float *distances, int64_t *ids,
+                         double *seconds)
+{
+    enum { QUERY_BLOCK = 1024 };
+    float *x = cli_alloc(QUERY_BLOCK, (size_t)query->d * sizeof *x);
+    int rc = x ? EXIT_OK : EXIT_RUNTIME;
+    for (int64_t q = 0; q < query->n && rc == EXIT_OK; q += QUERY_BLOCK) {
+        int64_t count = query->n - q < QUERY_BLOCK ? query->n - q : QUERY_BLOCK;
+        rc = progress_tick("search", q, query->n);
+        if (rc == EXIT_OK)
+            rc = vectors_floats(query, q, count, x);
+        double began = cli_now();
+        if (rc == EXIT_OK)
+            rc = search_block(j, count, x, distances + q * j->want, ids + q * j->want);
+        *seconds += cli_now() - began;
+    }
+    progress_clear();
+    free(x);
+    return rc;
+}
+
+/* Drops each query's own row from nq x (k + 1) answers, in place. */
+static void drop_own_row(int64_t nq, int64_t k, const int64_t *own, float *distances, int64_t *ids)
+{
+    for (int64_t q = 0; q < nq; q++)
+        for (int64_t i = 0, kept = 0; i <= k && kept < k; i++) {
+            int64_t from = q * (k + 1) + i;
+            if (ids[from] == own[q])
+                continue;
+            ids[q * k + kept] = ids[from];
+            distances[q * k + kept++] = distances[from];
+        }
+}
+
+int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const vectors *query,
+                    const rescore_args *how, int mode, int metric, const vectors *base, int64_t k,
+                    const int64_t *own, float **distances, int64_t **ids, double *seconds)
+{
+    job j = {.index = index, .enc = enc, .want = own ? k + 1 : k,
+             .shortlist = {how->k_factor, how->margin_factor}};
+    lbh_rows rows = {0};
+    if (base)
+        rows = vectors_rows(base);
+    *seconds = 0;
+    *distances = NULL;
+    *ids = NULL;
+    int code = LBH_OK;
+    if (mode)
+        code = lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL);
+    if (code)
+        return fail_library(code);
+    *distances = cli_alloc(query->n * j.want, sizeof **distances);
+    *ids = cli_alloc(query->n * j.want, sizeof **ids);
+    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK)
+        rc = search_blocks(&j, query, *distances, *ids, seconds);
+    lbh_rescorer_free(j.rescorer);
+    if (rc == EXIT_OK && own)
+        drop_own_row(query->n, k, own, *distances, *ids);
+    if (rc) {
+        free(*distances);
+        free(*ids);
+        *distances = NULL;
+        *ids = NULL;
+    }
+    return rc;
+}

@@ -1,0 +1,100 @@
+/* bench_published.c: see bench_published.h. */
+#define _GNU_SOURCE
+#include "bench_published.h"
+
+#include "bench_spec.h"
+#include "output.h"
+#include "result_lines.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CELL = 96 };
+
+/* DIR/spec.ini, if there is one that can be read: without it there are no published numbers. */
+static bench_spec *open_spec(const char *dir)
+{
+    char *path = NULL, *text = NULL;
+    bench_spec *spec = NULL;
+    size_t size = 0, room = (size_t)1 << 20;
+    if (asprintf(&path, "%s/spec.ini", dir) < 0)
+        return NULL;
+    FILE *f = fopen(path, "re");
+    if (f && (text = malloc(room)))
+        size = fread(text, 1, room, f);
+    if (f)
+        fclose(f);
+    if (text && bench_spec_parse(&spec, path, text, size))
+        spec = NULL;
+    free(text);
+    free(path);
+    return spec;
+}
+
+/* The row of a data set and label at so many bits; of several the one by Hamming distance alone. */
+static const table_row *find(int n, const table_row *row, const spec_row *p, int64_t nbits)
+{
+    const table_row *found = NULL;
+    for (int i = 0; i < n; i++) {
+        const cJSON *line = row[i].line[0];
+        bool ours = result_is(line, "data", p->data) && result_is(line, "label", p->label) &&
+                    result_number(line, "nbits") == (double)nbits;
+        if (ours && (!found || result_is(line, "rescore", "hamming")))
+            found = &row[i];
+    }
+    return found;
+}
+
+static void fill_row(char (*cell)[CELL], const spec_published *p, const spec_row *r, int n,
+                     const table_row *row)
+{
+    snprintf(cell[0], CELL, "%s %s", r->data, r->label);
+    for (int b = 0; b < p->nbits.count; b++) {
+        const table_row *mine = find(n, row, r, p->nbits.value[b]);
+        char measured[64] = "-", printed[24] = "-";
+        if (mine) {
+            table_value v = table_row_value(mine, p->what);
+            table_cell(measured, sizeof measured, &v, "%.3g");
+        }
+        if (b < r->count && !isnan(r->value[b]))
+            snprintf(printed, sizeof printed, "%.3g", r->value[b]);
+        snprintf(cell[b + 1], CELL, "%s (%s)", measured, printed);
+    }
+}
+
+static int print_one(const spec_published *p, int n, const table_row *row)
+{
+    int columns = p->nbits.count + 1;
+    char (*cells)[CELL] = cli_alloc((int64_t)(p->rows + 1) * columns, CELL);
+    const char **pointers = cli_alloc((int64_t)(p->rows + 1) * columns, sizeof *pointers);
+    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK) {
+        snprintf(cells[0], CELL, "%s", p->what);
+        for (int b = 0; b < p->nbits.count; b++)
+            snprintf(cells[b + 1], CELL, "%lld bits", (long long)p->nbits.value[b]);
+        for (int i = 0; i < p->rows; i++)
+            fill_row(cells + (i + 1) * columns, p, &p->row[i], n, row);
+        for (int i = 0; i < (p->rows + 1) * columns; i++)
+            pointers[i] = cells[i];
+        printf("%s%s%s: measured here (published)\n\n", p->title, *p->title ? ", " : "", p->source);
+        table_print(columns, p->rows + 1, pointers);
+        printf("\n");
+    }
+    free(cells);
+    free(pointers);
+    return rc;
+}
+
+int published_print(const char *dir, int n, const table_row *row)
+{
+    bench_spec *spec = open_spec(dir);
+    int rc = EXIT_OK;
+    for (int i = 0; spec && i < spec->npublished && rc == EXIT_OK; i++)
+        if (spec->published[i].rows)
+            rc = print_one(&spec->published[i], n, row);
+    bench_spec_free(spec);
+    return rc;
+}

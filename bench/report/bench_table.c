@@ -1,0 +1,310 @@
+/* bench_table.c: see bench_table.h. A row is what one method did at so many bits with one search:
+ * the lines that differ in their seeds alone. */
+#define _GNU_SOURCE
+#include "bench_table.h"
+
+#include "bench_measure.h"
+#include "bench_published.h"
+#include "output.h"
+#include "result_lines.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+typedef struct table {
+    result_lines lines;
+    int n;
+    table_row *row; /* sorted */
+    int place;      /* of new rows: the order of the file */
+} table;
+
+/* What makes two lines one row. */
+static bool same_row(const cJSON *a, const cJSON *b)
+{
+    static const char *const names[] = {"data",    "metric", "label", "method", "options",
+                                        "index",   "search", "rescore"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(result_text(a, names[i]), result_text(b, names[i])) != 0)
+            return false;
+    static const char *const numbers[] = {"nbits", "n", "nq", "map_k", "threads"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        double x = result_number(a, numbers[i]), y = result_number(b, numbers[i]);
+        if (x != y && !(isnan(x) && isnan(y)))
+            return false;
+    }
+    return true;
+}
+
+static int add_line(table *t, const cJSON *line)
+{
+    table_row *r = t->row;
+    int i = 0;
+    while (i < t->n && !same_row(r[i].line[0], line))
+        i++;
+    if (i == t->n) {
+        r[i] = (table_row){.place = i};
+        t->n++;
+    }
+    if (r[i].lines < TABLE_SEEDS)
+        r[i].line[r[i].lines++] = line;
+    return EXIT_OK;
+}
+
+/* By set, then bits, then the order in which things were measured. */
+static int compare_rows(const void *a, const void *b)
+{
+    const table_row *x = a, *y = b;
+    int order = strcmp(result_text(x->line[0], "data"), result_text(y->line[0], "data"));
+    if (order == 0)
+        order = strcmp(result_text(x->line[0], "metric"), result_text(y->line[0], "metric"));
+    double p = result_number(x->line[0], "nbits"), q = result_number(y->line[0], "nbits");
+    if (order == 0)
+        order = (p > q) - (p < q);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int table_open(table *t, const char *dir)
+{
+    *t = (table){0};
+    int rc = result_lines_read(&t->lines, dir);
+    t->row = rc ? NULL : cli_alloc(t->lines.n + 1, sizeof *t->row);
+    if (rc == EXIT_OK && !t->row)
+        rc = EXIT_RUNTIME;
+    for (int i = 0; i < t->lines.n && rc == EXIT_OK; i++)
+        if (result_is(t->lines.line[i], "type", "cell") &&
+            result_is(t->lines.line[i], "status", "ok"))
+            rc = add_line(t, t->lines.line[i]);
+    if (rc == EXIT_OK)
+        qsort(t->row, (size_t)t->n, sizeof *t->row, compare_rows);
+    return rc;
+}
+
+static void table_close(table *t)
+{
+    free(t->row);
+    result_lines_free(&t->lines);
+}
+
+/* ---- Values -------------------------------------------------------------------------------- */
+
+/* recall K@N of a line, or NaN. */
+static double recall_of(const cJSON *line, int64_t k, int64_t n)
+{
+    const cJSON *list = cJSON_GetObjectItem(line, "recall"), *one;
+    cJSON_ArrayForEach(one, list) {
+        const cJSON *at = cJSON_GetObjectItem(one, "at");
+        const cJSON *value = cJSON_GetObjectItem(one, "value");
+        if (result_number(one, "k") != (double)k)
+            continue;
+        for (int i = 0; i < cJSON_GetArraySize(at); i++)
+            if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
+                return cJSON_GetArrayItem(value, i)->valuedouble;
+    }
+    return NAN;
+}
+
+static double precision_of(const cJSON *line, int64_t n)
+{
+    const cJSON *p = cJSON_GetObjectItem(line, "precision"), *at = cJSON_GetObjectItem(p, "at");
+    const cJSON *value = cJSON_GetObjectItem(p, "value");
+    for (int i = 0; i < cJSON_GetArraySize(at); i++)
+        if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
+            return cJSON_GetArrayItem(value, i)->valuedouble;
+    return NAN;
+}
+
+/* What `what` of a published table names: recallK@N, map, map@R, precision@N, mse, train_s, qps. */
+static double value_of(const cJSON *line, const char *what)
+{
+    long long k, n;
+    int end = 0;
+    bool by_label = result_is(line, "metric", "label");
+    if (sscanf(what, "recall%lld@%lld%n", &k, &n, &end) == 2 && !what[end])
+        return recall_of(line, k, n);
+    if (sscanf(what, "precision@%lld%n", &n, &end) == 1 && !what[end])
+        return precision_of(line, n);
+    if (sscanf(what, "map@%lld%n", &n, &end) == 1 && !what[end]) {
+        const cJSON *cut = cJSON_GetObjectItem(line, "map_at");
+        if (result_number(cut, "r") == (double)n)
+            return result_number(cut, "skip");
+        return !by_label && result_number(line, "map_k") == (double)n ? result_number(line, "map")
+                                                                    : NAN;
+    }
+    if (strcmp(what, "map") == 0)
+        return result_number(line, by_label ? "label_map" : "map");
+    if (strcmp(what, "mse") == 0)
+        return result_number(cJSON_GetObjectItem(line, "reconstruction"), "mse");
+    return result_number(line, what);
+}
+
+table_value table_row_value(const table_row *r, const char *what)
+{
+    double x[TABLE_SEEDS];
+    table_value v = {.median = NAN, .least = NAN, .greatest = NAN};
+    for (int i = 0; i < r->lines; i++) {
+        x[v.n] = value_of(r->line[i], what);
+        v.n += !isnan(x[v.n]);
+    }
+    v.median = median_of(x, v.n);
+    if (v.n) {
+        v.least = x[0]; /* sorted now */
+        v.greatest = x[v.n - 1];
+    }
+    return v;
+}
+
+/* ---- Text ---------------------------------------------------------------------------------- */
+
+enum { COLUMNS = 8, CELL = 96 };
+static const struct {
+    const char *head, *what, *format;
+} columns[COLUMNS] = {
+    {"method", NULL, NULL},          {"bits", "nbits", "%.0f"}, {"bytes", "code_bytes", "%.0f"},
+    {"ranking", NULL, NULL},         {"", NULL, "%.3f"},        {"mAP", "map", "%.3f"},
+    {"queries/s", "qps", "%.0f"},    {"train s", "train_s", "%.2f"},
+};
+
+void table_cell(char *cell, size_t room, const table_value *v, const char *format)
+{
+    int len = 0;
+    if (!v->n) {
+        snprintf(cell, room, "-");
+        return;
+    }
+    len = snprintf(cell, room, format, v->median);
+    if (v->least == v->greatest || len >= (int)room - 2)
+        return;
+    len += snprintf(cell + len, room - (size_t)len, " [");
+    len += snprintf(cell + len, room - (size_t)len, format, v->least);
+    if (len < (int)room - 3)
+        len += snprintf(cell + len, room - (size_t)len, "..");
+    if (len < (int)room - 3)
+        len += snprintf(cell + len, room - (size_t)len, format, v->greatest);
+    if (len < (int)room - 2)
+        snprintf(cell + len, room - (size_t)len, "]");
+}
+
+/* The recall that is shown: 10@100 if it was measured, else the last K and the N next to 100. */
+static void choose_recall(const cJSON *line, char what[48])
+{
+    const cJSON *list = cJSON_GetObjectItem(line, "recall"), *last, *at;
+    strcpy(what, "precision@100"); /* by labels */
+    if (!isnan(recall_of(line, 10, 100))) {
+        strcpy(what, "recall10@100");
+        return;
+    }
+    last = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
+    at = cJSON_GetObjectItem(last, "at");
+    double best = NAN;
+    for (int i = 0; i < cJSON_GetArraySize(at); i++) {
+        double n = cJSON_GetArrayItem(at, i)->valuedouble;
+        if (isnan(best) || fabs(log(n / 100)) < fabs(log(best / 100)))
+            best = n;
+    }
+    if (!isnan(best))
+        snprintf(what, 48, "recall%.0f@%.0f", result_number(last, "k"), best);
+}
+
+static void fill(char (*cell)[CELL], const table_row *r, const char *recall)
+{
+    const cJSON *line = r->line[0];
+    for (int c = 0; c < COLUMNS; c++) {
+        const char *what = c == 4 ? recall : columns[c].what;
+        if (!what)
+            continue;
+        table_value v = table_row_value(r, what);
+        table_cell(cell[c], CELL, &v, columns[c].format);
+    }
+    snprintf(cell[0], CELL, "%s%s", result_text(line, "label"),
+             result_is(line, "family", "rival") ? " (FAISS)" : "");
+    const char *index = result_text(line, "index"), *search = result_text(line, "search");
+    bool plain = !*index || strcmp(index, "BFlat") == 0;
+    snprintf(cell[3], CELL, "%s%s%s%s%s", plain ? "" : index, *search ? " " : "", search,
+             plain && !*search ? "" : ", ",
+             result_is(line, "rescore", "none") ? "float" : result_text(line, "rescore"));
+}
+
+/* Rows first .. first+count-1 are of one data set. */
+static int print_set(const table *t, int first, int count)
+{
+    const cJSON *line = t->row[first].line[0];
+    char what[48], (*cells)[CELL] = cli_alloc((int64_t)(count + 1) * COLUMNS, CELL);
+    const char **pointers = cli_alloc((int64_t)(count + 1) * COLUMNS, sizeof *pointers);
+    if (!cells || !pointers) {
+        free(cells);
+        free(pointers);
+        return EXIT_RUNTIME;
+    }
+    choose_recall(line, what);
+    for (int c = 0; c < COLUMNS; c++)
+        snprintf(cells[c], CELL, "%s", c == 4 ? what : columns[c].head);
+    for (int i = 0; i < count; i++)
+        fill(cells + (i + 1) * COLUMNS, &t->row[first + i], what);
+    for (int i = 0; i < (count + 1) * COLUMNS; i++)
+        pointers[i] = cells[i];
+    printf("%s: %.0f x %.0f, %.0f queries, %s\n\n", result_text(line, "data"),
+           result_number(line, "n"), result_number(line, "d"), result_number(line, "nq"),
+           result_is(line, "metric", "ip")      ? "inner product"
+           : result_is(line, "metric", "label") ? "common label"
+                                                : "squared L2");
+    table_print(COLUMNS, count + 1, pointers);
+    printf("\n");
+    free(cells);
+    free(pointers);
+    return EXIT_OK;
+}
+
+int bench_tables_print(const char *dir)
+{
+    table t;
+    int rc = table_open(&t, dir), failed = 0;
+    for (int i = 0, next; i < t.n && rc == EXIT_OK; i = next) {
+        for (next = i + 1; next < t.n; next++)
+            if (strcmp(result_text(t.row[i].line[0], "data"),
+                       result_text(t.row[next].line[0], "data")) != 0 ||
+                strcmp(result_text(t.row[i].line[0], "metric"),
+                       result_text(t.row[next].line[0], "metric")) != 0)
+                break;
+        rc = print_set(&t, i, next - i);
+    }
+    if (rc == EXIT_OK)
+        rc = published_print(dir, t.n, t.row);
+    for (int i = 0; i < t.lines.n; i++)
+        failed += result_is(t.lines.line[i], "type", "cell") &&
+                  !result_is(t.lines.line[i], "status", "ok");
+    if (rc == EXIT_OK && failed)
+        printf("%d cell%s failed; bench.jsonl says why.\n", failed, failed == 1 ? "" : "s");
+    if (rc == EXIT_OK && t.n == 0 && !failed)
+        rc = fail("there are no results in '%s'", dir);
+    table_close(&t);
+    return rc ? rc : report_flush();
+}
+
+cJSON *bench_tables_json(const char *dir)
+{
+    static const char *const values[] = {"recall10@10", "recall10@100", "map", "qps", "train_s"};
+    static const char *const texts[] = {"data", "metric", "label", "method", "index", "search",
+                                        "rescore"};
+    table t;
+    cJSON *list = table_open(&t, dir) ? NULL : cJSON_CreateArray();
+    for (int i = 0; list && i < t.n; i++) {
+        cJSON *o = cJSON_CreateObject();
+        for (size_t j = 0; j < sizeof texts / sizeof *texts; j++)
+            cJSON_AddStringToObject(o, texts[j], result_text(t.row[i].line[0], texts[j]));
+        add_number(o, "nbits", result_number(t.row[i].line[0], "nbits"));
+        add_number(o, "seeds", t.row[i].lines);
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++) {
+            table_value v = table_row_value(&t.row[i], values[j]);
+            double three[3] = {v.median, v.least, v.greatest};
+            if (v.n)
+                cJSON_AddItemToObject(o, values[j], cJSON_CreateDoubleArray(three, 3));
+        }
+        cJSON_AddItemToArray(list, o);
+    }
+    table_close(&t);
+    return list;
+}

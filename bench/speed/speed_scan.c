@@ -1,0 +1,142 @@
+/* speed_scan.c: exhaustive Hamming search against FAISS's IndexBinaryFlat, in both of its modes. */
+#include "encode.h"
+#include "encoder_make.h"
+#include "inputs.h"
+#include "output.h"
+#include "progress.h"
+#include "lbh_scan.h"
+#include "speed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BATCH = 100, MANY = 1000 };
+
+typedef struct scan {
+    int64_t n, nq, k;
+    size_t code_size;
+    uint8_t *codes, *queries;
+    int32_t *distances;
+    int64_t *labels;
+    FaissIndexBinary *index;
+} scan;
+
+static int run_ours(void *ctx)
+{
+    const scan *s = ctx;
+    int rc = lbh_hamming_search(s->nq, s->queries, s->n, s->codes, s->code_size, s->k,
+                                s->distances, s->labels);
+    return rc ? fail_library(rc) : EXIT_OK;
+}
+
+static int run_faiss(const scan *s, const char *mode)
+{
+    int rc = lbh_index_set(s->index, mode);
+    if (!rc)
+        rc = lbh_index_search_codes(s->index, s->code_size, s->nq, s->queries, s->k, s->distances,
+                                    s->labels);
+    return rc ? fail_library(rc) : EXIT_OK;
+}
+
+static int run_heap(void *ctx)
+{
+    return run_faiss(ctx, "use_heap=1");
+}
+
+static int run_counting(void *ctx)
+{
+    return run_faiss(ctx, "use_heap=0");
+}
+
+/* Evenly distributed bits: no kernel gains or loses by their values. */
+static void random_bytes(size_t n, uint64_t seed, uint8_t *out)
+{
+    uint64_t x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (size_t i = 0; i < n; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        out[i] = (uint8_t)(x >> 32);
+    }
+}
+
+static int open_scan(scan *s, int64_t n, int nbits)
+{
+    *s = (scan){.n = n, .code_size = (size_t)nbits / 8};
+    s->codes = cli_alloc(n, s->code_size);
+    s->queries = cli_alloc(BATCH, s->code_size);
+    s->distances = cli_alloc(BATCH * MANY, sizeof *s->distances);
+    s->labels = cli_alloc(BATCH * MANY, sizeof *s->labels);
+    if (!s->codes || !s->queries || !s->distances || !s->labels)
+        return EXIT_RUNTIME;
+    random_bytes((size_t)n * s->code_size, 1, s->codes);
+    random_bytes(BATCH * s->code_size, 2, s->queries);
+    int rc = lbh_index_build_codes(&s->index, s->code_size, "BFlat", n, s->codes);
+    return rc ? fail_library(rc) : EXIT_OK;
+}
+
+static void close_scan(scan *s)
+{
+    lbh_index_free(s->index);
+    free(s->codes);
+    free(s->queries);
+    free(s->distances);
+    free(s->labels);
+}
+
+static int time_scan(const speed_options *o, scan *s, int64_t nq, int64_t k, int threads)
+{
+    char name[96];
+    s->nq = nq;
+    s->k = k;
+    limit_memory memory = {s->codes, (size_t)s->n * s->code_size};
+    limit_popcount popcounts = {(double)s->n * (double)nq * (double)s->code_size / 8};
+    snprintf(name, sizeof name, "scan: %.3g codes of %zu bits, %lld %s, k=%lld", (double)s->n,
+             8 * s->code_size, (long long)nq, nq == 1 ? "query" : "queries", (long long)k);
+    return speed_run(o, &(speed_case){
+        .name = name, .unit = "code and query", .work = (double)s->n * (double)nq,
+        .ours = {"lbh_hamming_search", run_ours, s, threads},
+        .rival = {{"FAISS, heap", run_heap, s, threads},
+                  {"FAISS, counting", run_counting, s, threads}},
+        .limit = {{"reading memory", limit_read, &memory, threads},
+                  {"xor, popcount, minimum", limit_count, &popcounts, threads}}});
+}
+
+/* The same search of ours in two ways: how much dearer, or how much faster. */
+static int time_own(const speed_options *o, scan *s, const char *name, int64_t nq, int64_t k,
+                    int threads, int64_t k0, int threads0, const char *name0)
+{
+    scan other = *s;
+    s->nq = other.nq = nq;
+    s->k = k;
+    other.k = k0;
+    return speed_run(o, &(speed_case){
+        .name = name, .unit = "code and query", .work = (double)s->n * (double)nq,
+        .ours = {"lbh_hamming_search", run_ours, s, threads},
+        .rival = {{name0, run_ours, &other, threads0}}});
+}
+
+int speed_scan(const speed_options *o)
+{
+    static const int bits[] = {64, 128, 256};
+    int rc = EXIT_OK;
+    for (int b = 0; b < 3 && rc == EXIT_OK; b++) {
+        scan s;
+        rc = open_scan(&s, bits[b] == 256 ? (o->n + 9) / 10 : o->n, bits[b]);
+        for (int t = 1; t <= o->threads && rc == EXIT_OK; t = t < o->threads ? o->threads : t + 1) {
+            rc = time_scan(o, &s, BATCH, 10, t);
+            if (rc == EXIT_OK)
+                rc = time_scan(o, &s, 1, 10, t);
+            if (rc == EXIT_OK && bits[b] == 64)
+                rc = time_scan(o, &s, BATCH, MANY, t);
+            if (rc == EXIT_OK && bits[b] == 64)
+                rc = time_own(o, &s, "scan: 64 bits, 100 queries, k=1000 against k=10", BATCH, MANY,
+                              t, 10, t, "ours, k=10");
+            if (rc == EXIT_OK && t > 1)
+                rc = time_own(o, &s, "scan: 1 query, all threads against one", 1, 10, t, 10, 1,
+                              "ours, 1 thread");
+        }
+        close_scan(&s);
+    }
+    return rc;
+}

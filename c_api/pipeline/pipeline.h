@@ -1,0 +1,83 @@
+/* pipeline.h: PRIVATE. What the files of a pipeline share. */
+#ifndef LBH_PIPELINE_PRIVATE_H
+#define LBH_PIPELINE_PRIVATE_H
+
+#include "lbh_pipeline.h"
+
+#include "index_parts.h"
+#include "vector_store.h"
+
+enum { LBH_MAX_FACTORY = 1024 };
+
+/* A parsed factory string. */
+typedef struct lbh_pipeline_spec {
+    char text[LBH_MAX_FACTORY]; /* as given */
+    const char *method;         /* of the registry */
+    int nbits;
+    char options[LBH_MAX_FACTORY]; /* "" or "name=value,..." */
+    char index[LBH_MAX_FACTORY];   /* for lbh_index_new */
+    int store;                     /* 0, LBH_STORE_FLOAT or LBH_STORE_BYTE */
+} lbh_pipeline_spec;
+
+struct lbh_pipeline {
+    lbh_pipeline_spec spec;
+    int d, metric;
+    lbh_encoder *enc;
+    FaissIndexBinary *index;
+    lbh_store *store; /* or NULL */
+    int rescore;      /* LBH_RESCORE_* */
+    lbh_shortlist shortlist;
+    lbh_rescorer *rescorer; /* once trained, unless LBH_RESCORE_NONE */
+    int64_t next_id;        /* above every id that was ever used */
+};
+
+/* pipeline.c: a pipeline without encoder, index and store. */
+int lbh_pipeline_start(lbh_pipeline **p, int d, const char *factory, int metric);
+
+/* pipeline_factory.c: LBH_EINVAL says which part is wrong. */
+int lbh_pipeline_parse(lbh_pipeline_spec *spec, const char *factory);
+
+/* pipeline.c: the rescorer of a mode; NULL for LBH_RESCORE_NONE or before training. */
+int lbh_pipeline_rescorer(lbh_rescorer **rescorer, const lbh_pipeline *p, int rescore);
+
+/* pipeline_params.c: the run-time parameters as text for lbh_pipeline_set. */
+void lbh_pipeline_params(const lbh_pipeline *p, char text[128]);
+
+/* pipeline_members.c: one generation of files, and the text that binds them. */
+enum { LBH_MEMBERS = 5, LBH_MANIFEST_MAX = 8192 };
+
+typedef struct lbh_member {
+    uint64_t size, digest; /* XXH3-64 */
+    int present;
+} lbh_member;
+
+typedef struct lbh_manifest {
+    char factory[LBH_MAX_FACTORY], parameters[128];
+    int metric, d;
+    int64_t ntotal, next_id, generation;
+    lbh_member member[LBH_MEMBERS];
+} lbh_manifest;
+
+enum { LBH_MEMBER_ENCODER, LBH_MEMBER_INDEX, LBH_MEMBER_VECTORS, LBH_MEMBER_SCALE, LBH_MEMBER_IDS };
+
+/* Path of a member, or with LBH_MEMBERS of the text before it gets its name; the caller frees. */
+char *lbh_member_path(const char *path, int64_t generation, int member);
+
+int lbh_manifest_write(const lbh_manifest *m, FILE *stream);
+
+/* Reads and checks the text. LBH_EFORMAT if it is none of ours. */
+int lbh_manifest_read(lbh_manifest *m, const char *path);
+
+/* A file mapped read-only; size 0 is an error. */
+int lbh_map_file(const void **data, size_t *size, const char *path);
+
+/* Size and digest of a file that is there / of mapped bytes. */
+int lbh_member_measure(lbh_member *m, const char *path);
+uint64_t lbh_member_digest(const void *data, size_t size);
+
+/* Generations in the directory: the highest one of any member's name; removes all members but those
+ * of `keep` (and their temporary files). */
+int64_t lbh_members_highest(const char *path);
+void lbh_members_clean(const char *path, int64_t keep);
+
+#endif

@@ -1,0 +1,116 @@
+/* rescored.c: a shortlist by Hamming distance from any binary index, and the rescorer over it. */
+#include "lbh_pipeline.h"
+
+#include "faiss_gap_codes.h"
+#include "index_parts.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Bytes of candidates that are held at a time, about: queries come in blocks. */
+static const int64_t max_block = INT64_C(1) << 26;
+enum { MAX_BLOCK_QUERIES = 4096 };
+
+typedef struct buffers {
+    uint8_t *queries; /* codes, padded */
+    uint8_t *codes;   /* of the candidates */
+    int32_t *hamming;
+    int64_t *labels;
+} buffers;
+
+typedef struct rescored {
+    const FaissIndexBinary *index;
+    const lbh_rescorer *rescorer;
+    size_t code_size;
+    int64_t m, keep, k; /* candidates, vectors read, answers of a query */
+    bool needs_codes;
+} rescored;
+
+/* ceil(k * factor), at most ntotal. */
+static int64_t times(int64_t k, double factor, int64_t ntotal)
+{
+    double m = ceil((double)k * factor - 1e-9);
+    return m < (double)ntotal ? (int64_t)m : ntotal;
+}
+
+static int check(const FaissIndexBinary *index, const lbh_rescorer *r, lbh_shortlist shortlist,
+                 int64_t n, const float *x, int64_t k, const float *distances,
+                 const int64_t *labels)
+{
+    if (!r)
+        return lbh_error(LBH_EINVAL, "search: no rescorer given");
+    LBH_TRY(lbh_check_encoder_fits(index, lbh_rescorer_encoder(r), n, x));
+    if (k < 1 || k > INT32_MAX)
+        return lbh_error(LBH_EINVAL, "search: k (%lld) must be within 1..%d", (long long)k,
+                         INT32_MAX);
+    if (n > 0 && (!distances || !labels))
+        return lbh_error(LBH_EINVAL, "search: no place for the answers given");
+    if (!(shortlist.k_factor >= 1 && shortlist.k_factor <= 1e6))
+        return lbh_error(LBH_EINVAL, "search: k_factor (%g) must be within 1..1000000",
+                         shortlist.k_factor);
+    if (!(shortlist.margin_factor >= 1 && shortlist.margin_factor <= 1000))
+        return lbh_error(LBH_EINVAL, "search: margin_factor (%g) must be within 1..1000",
+                         shortlist.margin_factor);
+    if (!faiss_IndexBinary_is_trained(index))
+        return lbh_error(LBH_ESTATE, "%s: the index is not trained", lbh_index_kind(index));
+    return LBH_OK;
+}
+
+static int search_block(const rescored *s, buffers *b, int64_t n, const float *x, float *distances,
+                        int64_t *labels)
+{
+    const lbh_encoder *enc = lbh_rescorer_encoder(s->rescorer);
+    LBH_TRY(lbh_encode_padded(&b->queries, enc, lbh_encoder_encode_queries, n, x));
+    int rc = s->needs_codes ? lbh_gap_search_codes(s->index, n, b->queries, s->m, b->hamming,
+                                                   b->labels, b->codes)
+                            : lbh_index_search_codes(s->index, s->code_size, n, b->queries, s->m,
+                                                     b->hamming, b->labels);
+    free(b->queries);
+    b->queries = NULL;
+    if (rc)
+        return rc;
+    return lbh_rescorer_rank(s->rescorer, n, x, s->m, s->needs_codes ? b->codes : NULL, b->labels,
+                             s->keep, s->k, distances, labels);
+}
+
+static int search_blocks(const rescored *s, int64_t n, const float *x, float *distances,
+                         int64_t *labels)
+{
+    int64_t d = lbh_encoder_d(lbh_rescorer_encoder(s->rescorer));
+    int64_t block = max_block / ((s->m + 1) * (int64_t)(s->code_size + 12)) + 1;
+    block = block > MAX_BLOCK_QUERIES ? MAX_BLOCK_QUERIES : block > n ? n : block;
+    buffers b = {0};
+    b.codes = lbh_alloc_rows(s->needs_codes ? block * s->m : 0, s->code_size, 0);
+    b.hamming = lbh_alloc_rows(block * s->m, sizeof *b.hamming, 0);
+    b.labels = lbh_alloc_rows(block * s->m, sizeof *b.labels, 0);
+    int rc = b.codes && b.hamming && b.labels ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < n && !rc; i += block)
+        rc = search_block(s, &b, n - i < block ? n - i : block, x + i * d, distances + i * s->k,
+                          labels + i * s->k);
+    free(b.codes);
+    free(b.hamming);
+    free(b.labels);
+    return rc;
+}
+
+int lbh_index_search_rescored(const FaissIndexBinary *index, const lbh_rescorer *rescorer,
+                              lbh_shortlist shortlist, int64_t n, const float *x, int64_t k,
+                              float *distances, int64_t *labels)
+{
+    LBH_TRY(check(index, rescorer, shortlist, n, x, k, distances, labels));
+    int64_t ntotal = lbh_index_ntotal(index);
+    bool vectors = lbh_rescorer_mode(rescorer) == LBH_RESCORE_FLOAT;
+    rescored s = {.index = index, .rescorer = rescorer, .k = k,
+                  .code_size = lbh_index_code_size(index)};
+    s.keep = times(k, shortlist.k_factor, ntotal);
+    s.m = vectors ? times(s.keep, shortlist.margin_factor, ntotal) : s.keep;
+    s.needs_codes = !vectors || s.m > s.keep;
+    if (n == 0)
+        return LBH_OK;
+    if (ntotal == 0) /* no candidates: missing answers */
+        return lbh_rescorer_rank(rescorer, n, x, 0, (const uint8_t *)"", NULL, 0, k, distances,
+                                 labels);
+    return search_blocks(&s, n, x, distances, labels);
+}

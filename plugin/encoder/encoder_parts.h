@@ -1,0 +1,18 @@
+/* encoder_parts.h: what the files of this room share. */
+#ifndef LBH_ENCODER_PARTS_H
+#define LBH_ENCODER_PARTS_H
+
+#include "method.h"
+
+/* encoder.c */
+int lbh_encoder_finish(lbh_encoder *enc); /* packs and prepares after train or load */
+bool lbh_is_linear(const lbh_encoder *enc); /* has its method's linear() under its options */
+bool lbh_is_asymmetric(const lbh_encoder *enc);
+/* LBH_EINVAL, LBH_ESTATE unless a trained encoder can work on n rows from `in` to `out`. */
+int lbh_check_call(const lbh_encoder *enc, int64_t n, const void *in, const void *out);
+
+/* registry.c */
+extern const lbh_method *const lbh_methods[];        /* ends with NULL */
+const lbh_method *lbh_method_find(const char *name); /* NULL if there is none */
+
+#endif

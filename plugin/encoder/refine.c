@@ -1,0 +1,97 @@
+/* refine.c: better codes for database items, by search: lbh_encoder_encode_refined for any encoder
+ * with a decoder. The equations are in core/map_codes.h, with x^ = m + b V for b in {-1,+1}:
+ * V = U / 2, m = c + sum of U / 2. */
+#include "linear.h"
+#include "map_codes.h"
+#include "encoder_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 256 };
+
+typedef struct refiner {
+    lbh_quadratic form;
+    lbh_panels *agree; /* p = V (x - m) */
+} refiner;
+
+static int make_refiner(const lbh_encoder *enc, lbh_arena *arena, refiner *r)
+{
+    int d = enc->d, L = enc->nbits;
+    float *V = lbh_arena_take(arena, (int64_t)L * d, sizeof *V);
+    float *m = lbh_arena_take(arena, d, sizeof *m);
+    float *shift = lbh_arena_take(arena, L, sizeof *shift);
+    if (!V || !m || !shift)
+        return LBH_ENOMEM;
+    LBH_TRY(lbh_encoder_decoder(enc, V, m));
+    lbh_signed_decoder(L, d, V, m, V, m, shift);
+    for (int k = 0; k < L; k++)
+        shift[k] = -shift[k];
+    LBH_TRY(lbh_quadratic_new(&r->form, L, d, V));
+    return lbh_panels_new(&r->agree, L, d, V, shift);
+}
+
+/* Searches from the given codes of one block of rows. */
+static int refine_block(const refiner *r, int L, int64_t n, const float *x, int iterations,
+                        uint8_t *codes)
+{
+    float *p = lbh_alloc(n * L, sizeof *p), *b = lbh_alloc(n * L, sizeof *b);
+    void *scratch = lbh_alloc((int64_t)lbh_map_scratch(L), 1);
+    int rc = p && b && scratch ? LBH_OK : LBH_ENOMEM;
+    if (!rc) {
+        lbh_panels_apply(r->agree, n, x, p);
+        lbh_unpack_bits(n, L, codes, b);
+        for (int64_t i = 0; i < n * L; i++)
+            b[i] = 2 * b[i] - 1;
+        for (int64_t i = 0; i < n; i++)
+            lbh_map_search(&r->form, p + i * L, NULL, iterations, b + i * L, NULL, scratch);
+        lbh_pack_bits(n, L, b, codes);
+    }
+    free(p);
+    free(b);
+    free(scratch);
+    return rc;
+}
+
+static int refine_all(const lbh_encoder *enc, const refiner *r, int64_t n, const float *x,
+                      int iterations, uint8_t *codes)
+{
+    int failure = LBH_OK;
+    size_t size = lbh_encoder_code_size(enc);
+#pragma omp parallel for schedule(dynamic) reduction(min : failure)
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t rows = n - i < BLOCK ? n - i : BLOCK;
+        int rc = refine_block(r, enc->nbits, rows, x + i * enc->d, iterations,
+                              codes + (size_t)i * size);
+        if (rc < failure)
+            failure = rc;
+    }
+    return failure ? lbh_error(failure, "%s: out of memory while searching codes",
+                               enc->method->name)
+                   : LBH_OK;
+}
+
+int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x, int iterations,
+                               uint8_t *codes)
+{
+    if (iterations < 0)
+        return lbh_error(LBH_EINVAL, "lbh_encoder_encode_refined: iterations (%d) below 0",
+                         iterations);
+    LBH_TRY(lbh_check_call(enc, n, x, codes));
+    if (!enc->linear[LBH_BASE] && enc->method->set_search) {
+        /* The method searches already, for what its codes are scored by: let it, that long. */
+        lbh_encoder longer = *enc;
+        enc->method->set_search(&longer, iterations);
+        return lbh_encoder_encode(&longer, n, x, codes);
+    }
+    LBH_TRY(lbh_encoder_encode(enc, n, x, codes));
+    lbh_arena arena = {0};
+    refiner r = {0};
+    int rc = make_refiner(enc, &arena, &r);
+    lbh_arena_clear(&arena);
+    if (!rc)
+        rc = refine_all(enc, &r, n, x, iterations, codes);
+    lbh_panels_free(r.agree);
+    lbh_quadratic_free(&r.form);
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* training_progress.c: progress of a training, its time limit, and when checkpoints are due. */
+#include "training_run.h"
+
+static const double REPORT_SECONDS = 0.05; /* between two calls of the progress callback */
+
+void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx)
+{
+    enc->progress = fn;
+    enc->progress_ctx = ctx;
+}
+
+int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss)
+{
+    struct lbh_run *run = t->run;
+    lbh_encoder *enc = t->enc;
+    double time = lbh_now(), limit = enc->common[LBH_OPT_TIME_LIMIT];
+    if (limit > 0 && time - run->started > limit)
+        t->stop = true;
+    bool can_save = lbh_can_checkpoint(t);
+    if (can_save && step < steps && time - run->saved >= enc->checkpoint_seconds)
+        LBH_TRY(lbh_save_checkpoint(t, step));
+    if (!enc->progress || (time - run->reported < REPORT_SECONDS && step < steps && !t->stop))
+        return LBH_OK;
+    run->reported = time;
+    if (enc->progress(enc->progress_ctx, enc->method->name, step, steps, loss) == 0)
+        return LBH_OK;
+    if (can_save && step < steps)
+        LBH_TRY(lbh_save_checkpoint(t, step));
+    return lbh_error(LBH_ECANCELLED, "%s: cancelled at step %lld of %lld", enc->method->name,
+                     (long long)step, (long long)steps);
+}

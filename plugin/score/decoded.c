@@ -1,0 +1,277 @@
+/* decoded.c: exhaustive search by the decoder: the vector that a code stands for against a real
+ * query (asymmetric scores; Proposition 10 of the SGH paper for inner products).
+ *
+ * The scores are those of decoder_score.h; ||y||^2 is computed once per code and call. All scores
+ * are computed in one order of additions and compared with their ids: answers depend neither on
+ * threads nor on blocks nor on the instruction set. */
+#include "decoded.h"
+
+#include "decoder_score.h"
+#include "topk.h"
+
+#include <float.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+enum { MAX_QUERIES = 16, MIN_SLICE = 8192 };
+static const int64_t MAX_BUFFER = 1 << 26; /* bytes of candidates a thread, about */
+
+/* What all threads share. */
+typedef struct decoded {
+    int d, nbits, nbytes;
+    int64_t n, nq, k;
+    const uint8_t *codes;
+    const float *q;
+    bool l2;
+    lbh_decoder_score decoder;
+    float *norm; /* L2: of each code; else one block of zeros */
+    lbh_score_fn score;
+    int byte_tables;
+    /* Work is cut into blocks of queries times slices of codes. */
+    int64_t block, nblocks, slice, nslices;
+    uint64_t *part; /* nq x nslices x kept keys, if there are several slices */
+    int64_t *part_count;
+    int64_t kept; /* min(k, n) */
+    float *distances;
+    int64_t *labels;
+} decoded;
+
+/* One thread's memory. */
+typedef struct worker {
+    float *x, *weight;
+    lbh_score_table table[MAX_QUERIES];
+    lbh_topk best[MAX_QUERIES];
+    lbh_code_block codes;
+    float *score;
+    uint64_t *sorted;
+} worker;
+
+/* ---- Preparation --------------------------------------------------------------------------- */
+
+static int prepare(decoded *s, const lbh_encoder *enc, int metric)
+{
+    LBH_TRY(lbh_decoder_score_init(&s->decoder, enc, metric, false));
+    s->norm = lbh_alloc((s->l2 ? s->n : 0) + LBH_DECODED_BLOCK, sizeof *s->norm);
+    if (!s->norm)
+        return LBH_ENOMEM;
+    return s->l2 ? lbh_code_norms(s->nbits, s->decoder.columns, s->decoder.vectors, s->n, s->codes,
+                                  s->norm)
+                 : LBH_OK;
+}
+
+/* Blocks of queries for every thread; where there are too few, the codes are cut as well. */
+static int plan(decoded *s)
+{
+    int64_t threads = omp_get_max_threads();
+    s->kept = s->k < s->n ? s->k : s->n;
+    s->block = (s->nq + 2 * threads - 1) / (2 * threads);
+    s->block = s->block > MAX_QUERIES ? MAX_QUERIES : s->block;
+    int64_t fit = MAX_BUFFER / (2 * (int64_t)sizeof(uint64_t) * s->kept + 1) + 1;
+    s->block = s->block > fit ? fit : s->block;
+    s->nblocks = (s->nq + s->block - 1) / s->block;
+    s->nslices = s->nblocks >= threads ? 1 : (threads + s->nblocks - 1) / s->nblocks;
+    if (s->nslices > s->n / MIN_SLICE)
+        s->nslices = s->n / MIN_SLICE > 1 ? s->n / MIN_SLICE : 1;
+    s->slice = (s->n + s->nslices - 1) / s->nslices;
+    if (s->nslices > 1) {
+        s->part = lbh_alloc(s->nq * s->nslices, (size_t)s->kept * sizeof *s->part);
+        s->part_count = lbh_alloc(s->nq * s->nslices, sizeof *s->part_count);
+    }
+    return s->nslices == 1 || (s->part && s->part_count) ? LBH_OK : LBH_ENOMEM;
+}
+
+static int64_t keys_per_query(const decoded *s)
+{
+    int64_t room = 2 * s->kept > s->kept + 1024 ? 2 * s->kept : s->kept + 1024;
+    return room < s->slice ? room : s->slice;
+}
+
+static int worker_new(worker *w, const decoded *s)
+{
+    int64_t words = (s->nbytes + 3) / 4, room = keys_per_query(s), ok = 1;
+    int64_t sorted = s->kept * s->nslices > room ? s->kept * s->nslices : room;
+    w->x = lbh_alloc(s->block * s->d, sizeof *w->x);
+    w->weight = lbh_alloc(s->block * s->nbits + 8 * (int64_t)s->nbytes, sizeof *w->weight);
+    w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
+    w->sorted = lbh_alloc(sorted, sizeof *w->sorted);
+    w->codes = (lbh_code_block){.nbytes = s->nbytes, .stride = LBH_DECODED_BLOCK};
+    w->codes.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->codes.word);
+    for (int64_t i = 0; i < s->block; i++) {
+        w->table[i].nibble = lbh_alloc(32 * (int64_t)s->nbytes, sizeof(float));
+        if (s->byte_tables)
+            w->table[i].byte = lbh_alloc(256 * (int64_t)s->nbytes, sizeof(float));
+        w->best[i] = (lbh_topk){.k = s->kept, .room = room};
+        w->best[i].key = lbh_alloc(room, sizeof(uint64_t));
+        ok = ok && w->table[i].nibble && (w->table[i].byte || !s->byte_tables) && w->best[i].key;
+    }
+    return ok && w->x && w->weight && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
+}
+
+static void workers_free(worker *w, int count)
+{
+    for (int t = 0; w && t < count; t++) {
+        free(w[t].x);
+        free(w[t].weight);
+        free(w[t].score);
+        free(w[t].sorted);
+        free(w[t].codes.word);
+        for (int i = 0; i < MAX_QUERIES; i++) {
+            free(w[t].table[i].nibble);
+            free(w[t].table[i].byte);
+            free(w[t].best[i].key);
+        }
+    }
+    free(w);
+}
+
+/* ---- Search -------------------------------------------------------------------------------- */
+
+static void make_tables(const decoded *s, worker *w, int64_t first, int64_t count)
+{
+    float *padded = w->weight + s->block * s->nbits; /* pad bits weigh nothing */
+    for (int64_t i = 0; i < count; i++) {
+        w->table[i].offset = (float)lbh_decoder_score_query(
+            &s->decoder, s->q + (first + i) * s->d, w->x + i * s->d);
+        w->table[i].least = s->l2 ? 0 : -INFINITY;
+        w->best[i].count = 0;
+        w->best[i].bar = INFINITY;
+    }
+    lbh_panels_apply(s->decoder.weights, count, w->x, w->weight);
+    for (int64_t i = 0; i < count; i++) {
+        /* NOLINTNEXTLINE(*NonNullParamChecker): workers have their memory, or there is no search */
+        memcpy(padded, w->weight + i * s->nbits, (size_t)s->nbits * sizeof *padded);
+        lbh_score_table_fill(&w->table[i], s->nbytes, padded);
+    }
+}
+
+/* Answers of query q from its sorted keys. */
+static void write_answers(const decoded *s, int64_t q, int64_t count, const uint64_t *key)
+{
+    for (int64_t i = 0; i < s->k; i++) {
+        float score = i < count ? lbh_topk_score(key[i]) : FLT_MAX;
+        s->distances[q * s->k + i] = s->l2 ? score : 0.0f - score;
+        s->labels[q * s->k + i] = i < count ? (int64_t)(uint32_t)key[i] : -1;
+    }
+}
+
+static void finish_query(const decoded *s, worker *w, lbh_topk *best, int64_t q, int64_t slice)
+{
+    lbh_topk_prune(best);
+    if (s->nslices == 1) {
+        lbh_sort_keys(best->count, best->key, w->sorted);
+        write_answers(s, q, best->count, best->key);
+    } else {
+        int64_t at = q * s->nslices + slice;
+        s->part_count[at] = best->count;
+        memcpy(s->part + at * s->kept, best->key, (size_t)best->count * sizeof *s->part);
+    }
+}
+
+static void search_task(const decoded *s, worker *w, int64_t task)
+{
+    int64_t first = task / s->nslices * s->block, slice = task % s->nslices;
+    int64_t count = s->nq - first < s->block ? s->nq - first : s->block;
+    int64_t begin = slice * s->slice, end = begin + s->slice < s->n ? begin + s->slice : s->n;
+    make_tables(s, w, first, count);
+    for (int64_t i = begin; i < end; i += LBH_DECODED_BLOCK) {
+        int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
+        const float *norm = s->l2 ? s->norm + i : s->norm;
+        lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
+        for (int64_t j = 0; j < count; j++) {
+            s->score(&w->codes, &w->table[j], norm, w->score);
+            lbh_topk_add(&w->best[j], rows, w->score, (uint32_t)i);
+        }
+    }
+    for (int64_t j = 0; j < count; j++)
+        finish_query(s, w, &w->best[j], first + j, slice);
+}
+
+/* The best of all slices of query q; gathers their keys at the front of the query's part. */
+static void merge_slices(const decoded *s, worker *w, int64_t q)
+{
+    uint64_t *key = s->part + q * s->nslices * s->kept;
+    int64_t count = 0;
+    for (int64_t slice = 0; slice < s->nslices; slice++) {
+        int64_t found = s->part_count[q * s->nslices + slice];
+        memmove(key + count, key + slice * s->kept, (size_t)found * sizeof *key);
+        count += found;
+    }
+    lbh_sort_keys(count, key, w->sorted);
+    write_answers(s, q, count < s->k ? count : s->k, key);
+}
+
+static int search(decoded *s)
+{
+    int threads = omp_get_max_threads(), rc = LBH_OK;
+    worker *w = calloc((size_t)threads, sizeof *w);
+    if (!w)
+        return lbh_error(LBH_ENOMEM, "out of memory for a search");
+    for (int t = 0; t < threads && !rc; t++)
+        rc = worker_new(&w[t], s);
+    if (!rc) {
+#pragma omp parallel num_threads(threads)
+        {
+            worker *mine = &w[omp_get_thread_num()];
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t task = 0; task < s->nblocks * s->nslices; task++)
+                search_task(s, mine, task);
+            if (s->nslices > 1) {
+#pragma omp for schedule(dynamic, 1)
+                for (int64_t q = 0; q < s->nq; q++)
+                    merge_slices(s, mine, q);
+            }
+        }
+    }
+    workers_free(w, threads);
+    return rc;
+}
+
+static int check_call(const lbh_encoder *enc, int metric, int64_t n, const void *codes, int64_t nq,
+                      const void *q, int64_t k, const void *distances, const void *labels)
+{
+    static const char name[] = "lbh_encoder_search_decoded";
+    if (!enc || (n > 0 && !codes) || (nq > 0 && (!q || !distances || !labels)))
+        return lbh_error(LBH_EINVAL, "%s: a NULL argument", name);
+    if (n < 0 || n > UINT32_MAX)
+        return lbh_error(LBH_EINVAL, "%s: n (%lld) must be 0 to %lld; search larger sets in parts",
+                         name, (long long)n, (long long)UINT32_MAX);
+    if (nq < 0)
+        return lbh_error(LBH_EINVAL, "%s: nq (%lld) is below 0", name, (long long)nq);
+    if (k < 1)
+        return lbh_error(LBH_EINVAL, "%s: k (%lld) must be at least 1", name, (long long)k);
+    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
+        return lbh_error(LBH_EINVAL, "%s: metric (%d) must be LBH_METRIC_L2 or LBH_METRIC_IP", name,
+                         metric);
+    if (!enc->trained)
+        return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
+    if (!enc->method->decoder)
+        return lbh_error(LBH_EINVAL, "%s: the method has no decoder", enc->method->name);
+    return LBH_OK;
+}
+
+int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, const uint8_t *codes,
+                               int64_t nq, const float *q, int64_t k, float *distances,
+                               int64_t *labels)
+{
+    LBH_TRY(check_call(enc, metric, n, codes, nq, q, k, distances, labels));
+    decoded s = {.l2 = metric == LBH_METRIC_L2, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
+                 .nbytes = (int)lbh_encoder_code_size(enc), .codes = codes, .q = q,
+                 .distances = distances, .labels = labels};
+    s.score = lbh_choose_score(&s.byte_tables);
+    int rc = prepare(&s, enc, metric);
+    if (!rc)
+        rc = lbh_decoder_score_check(&s.decoder, enc->method->name, nq, q);
+    if (!rc && n == 0)
+        for (int64_t i = 0; i < nq; i++)
+            write_answers(&s, i, 0, NULL);
+    if (!rc && n > 0 && nq > 0)
+        rc = plan(&s);
+    if (!rc && n > 0 && nq > 0)
+        rc = search(&s);
+    lbh_decoder_score_clear(&s.decoder);
+    free(s.norm);
+    free(s.part);
+    free(s.part_count);
+    return rc;
+}
