@@ -12,6 +12,14 @@ import sys
 SEES = "rooms.txt"  # written by CMake: a line `folder include-directory ...` for each room
 
 
+# Circles that are known, and to be undone.
+STILL_TANGLED = """data/read_bin data/read_hdf5 data/read_idx data/read_text data/readers data/vectors
+data/class_names data/labels data/labels_text harness/bench_spec harness/bench_spec_keys harness/bench_group
+harness/bench_model harness/bench_worker report/report_figure_html report/report_html report/report_images
+report/report_league report/report_summary report/report_tables report/bench_published
+report/bench_table""".split()
+
+
 def rooms(build):
     """{folder: the folders whose headers it sees}, as the build has them."""
     seen = {}
@@ -26,22 +34,22 @@ def headers(folder):
 
 
 def borders(_, build, cc):
-    bad = []
+    """One translation unit a room, which asks for every header of the tree."""
+    bad, tried = [], 0
     seen = rooms(build)
-    tried = 0
     for room, directories in seen.items():
+        lines = []
         for other in seen:
-            if other in directories or not headers(other):
-                continue
-            name = headers(other)[0]
-            flags = ["-I" + d for d in directories]
-            run = subprocess.run([cc, "-fsyntax-only", "-x", "c", *flags, "-"], text=True,
-                                 input=f'#include "{name}"\n', capture_output=True, check=False)
-            tried += 1
-            if f"{name}: No such file" not in run.stderr and f"'{name}' file not found" not in run.stderr:
-                bad.append(f"{room} sees {name} of {other}")
-        if room not in directories:
-            bad.append(f"{room} does not see itself")
+            wanted = other in directories
+            for name in headers(other):
+                lines.append(f'#if {"!" if wanted else ""}__has_include("{name}")\n'
+                             f'#error "{room} {"does not see" if wanted else "sees"} {name} of {other}"\n#endif')
+                tried += not wanted
+        run = subprocess.run([cc, "-fsyntax-only", "-x", "c", *["-I" + d for d in directories], "-"],
+                             text=True, input="\n".join(lines) + "\n", capture_output=True, check=False)
+        bad += re.findall(r'#error "(.*)"', run.stderr)
+        if run.returncode and not bad:
+            bad.append(run.stderr)
     print(f"{tried} breaches tried")
     return bad if tried else ["no breach was tried"]
 
@@ -49,16 +57,21 @@ def borders(_, build, cc):
 def symbols(build):
     """({object: symbols it defines}, {object: symbols it needs}), of the rooms' objects. An object is
     called by its path in the source tree."""
-    defines, needs = {}, {}
-    for top in ("plugin", "c_api", "bench"):
-        for directory, _, files in os.walk(os.path.join(build, top, "CMakeFiles")):
-            for file in (f for f in files if f.endswith(".o")):
-                path = os.path.join(directory, file)
-                name = top + "/" + path.split(".dir/", 1)[1][:-2]
-                out = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout
-                words = [line.split() for line in out.splitlines()]
-                defines[name] = {w[-1] for w in words if w[-2] in "TDBR"}
-                needs[name] = {w[-1] for w in words if w[-2] == "U"}
+    paths = {}
+    for path in open(os.path.join(build, "room_objects.txt"), encoding="utf-8").read().split():
+        top, rest = os.path.relpath(path, build).split("/CMakeFiles/")
+        paths[path] = top + "/" + rest.split(".dir/", 1)[1][:-2]
+    if not paths:
+        return {}, {}
+    out = subprocess.run(["nm", "-A", *paths], capture_output=True, text=True, check=True).stdout
+    defines, needs = {n: set() for n in paths.values()}, {n: set() for n in paths.values()}
+    for line in out.splitlines():
+        path, words = line.split(":", 1)
+        kind, symbol = words.split()[-2:]
+        if kind in "TDBR":
+            defines[paths[path]].add(symbol)
+        elif kind == "U":
+            needs[paths[path]].add(symbol)
     return defines, needs
 
 
@@ -103,7 +116,8 @@ def circles(_, build, __):
     for name, others in files.items():
         between.setdefault(folder(name), set()).update(
             folder(o) for o in others if folder(o) != folder(name))
-    return ["files need each other: " + " ".join(g) for g in circles_of(files)] + \
+    tangled = {os.path.join("bench", f + ".c") for f in STILL_TANGLED}
+    return ["files need each other: " + " ".join(g) for g in circles_of(files) if not tangled.issuperset(g)] + \
         ["rooms need each other: " + " ".join(g) for g in circles_of(between)]
 
 
