@@ -212,7 +212,7 @@ class Runner:
     def encoder(self, block, here):
         """Files and registry line as the README says, in front of the static library."""
         name = block.text.split('.name = "')[1].split('"')[0]
-        with open(os.path.join(self.source, "plugin", "registry.c"), encoding="utf-8") as file:
+        with open(os.path.join(self.source, "plugin", "encoder", "registry.c"), encoding="utf-8") as file:
             registry = file.read().replace(
                 "const lbh_method *const lbh_methods[] = {",
                 f"extern const lbh_method lbh_method_{name};\n"
@@ -222,7 +222,9 @@ class Runner:
             with open(os.path.join(here, path), "w", encoding="utf-8") as file:
                 file.write(text)
         libraries = must(["pkg-config", "--libs", "openblas", "libxxhash"], "/", self.env).split()
-        must(["cc", *CFLAGS, f"-I{self.source}/plugin", f"{name}.c", "registry.c", "try.c", "-o",
+        rooms = [f"-I{self.source}/plugin/{room}"
+                 for room in ("include", "system", "core", "method", "encoder")]
+        must(["cc", *CFLAGS, *rooms, f"{name}.c", "registry.c", "try.c", "-o",
               "try.bin", f"-L{self.env['LBH_LIBRARY']}", "-l:liblbh.a", *libraries, "-llapacke",
               "-fopenmp", "-lm"], here, self.env)
         must(["./try.bin"], here, self.env)
