@@ -1,7 +1,7 @@
 /* golden.c: pipelines that released versions saved (tests/data) are loaded, and give the answers that
  * they gave. */
 #define _POSIX_C_SOURCE 200809L
-#include "../data/golden_pipeline.h"
+#include "golden_pipeline.h"
 
 #include "cases.h"
 #include "lbh_pipeline.h"

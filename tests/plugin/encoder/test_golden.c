@@ -1,6 +1,6 @@
 /* test_golden.c: the files of released versions (tests/data) are read, and mean what they meant. */
 #define _POSIX_C_SOURCE 200809L
-#include "../data/golden.h"
+#include "golden.h"
 
 #include "lbh.h"
 #include "lbh_mih.h"
