@@ -74,6 +74,18 @@ uint64_t lbh_encoder_digest(const lbh_encoder *enc)
 
 /* ---- Reading ------------------------------------------------------------------------------- */
 
+/* Refuses what a file of an earlier version may say and no longer holds. */
+static int check_retired(const lbh_encoder *enc, const char *what, const char *option, double value)
+{
+    for (const lbh_retired *r = enc->method->retired; r && r->option; r++)
+        if (strcmp(r->option, option) == 0 && r->value == value)
+            return lbh_error(LBH_EFORMAT,
+                             "%s: trained by an earlier version with %s: it is no longer in this "
+                             "library; train again, or read it with the version that wrote it",
+                             what, r->why);
+    return LBH_OK;
+}
+
 /* Options of the file that this library does not know are ignored; bad values are not. */
 static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *what)
 {
@@ -87,6 +99,7 @@ static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *w
             continue;
         if (!lbh_document_get_number(doc, key, &value))
             return lbh_error(LBH_EFORMAT, "%s: %s is no number: %s", what, key, text);
+        LBH_TRY(check_retired(enc, what, p->name, value));
         if (lbh_encoder_set_value(enc, p->name, value))
             return lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error());
     }

@@ -91,6 +91,14 @@ typedef struct lbh_preset {
     const char *name, *assignments;
 } lbh_preset;
 
+/* A value of an option that files may hold and this library no longer knows: how it was called, and
+ * why it is gone. */
+typedef struct lbh_retired {
+    const char *option;
+    double value;
+    const char *why;
+} lbh_retired;
+
 /* Scores of the classes: V h + v for a code h of 0/1. Points into the encoder's state. */
 typedef struct lbh_classifier {
     const float *V, *v; /* nclasses x nbits, nclasses */
@@ -106,6 +114,7 @@ struct lbh_method {
     size_t state_size;
     const lbh_param *params; /* ends with a NULL name */
     const lbh_preset *presets; /* NULL, or ends with a NULL name */
+    const lbh_retired *retired; /* NULL, or ends with a NULL option */
 
     /* Optional: refuses a combination of d, nbits and options before any work is done. */
     int (*check)(const lbh_encoder *self);

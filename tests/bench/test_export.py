@@ -199,11 +199,6 @@ def test_asymmetric(base, query):
         distances, ids = index.search(query, K)
         check_nearest(distances, ids, hamming(query_codes, codes), 0)
     test_aq("ip.lbh", base, query, codes, "ip")
-    train("aug.lbh", "--method", "sgh", "--metric", "ip", "--set", "steps=300", "--set",
-          "mips=augmented")
-    codes, query_codes = encode("aug.lbh", "base.npy"), encode("aug.lbh", "query.npy", "--queries")
-    index = export("aug.lbh", "--format", "faiss-lsh", "--base", "base.npy")
-    check_nearest(*index.search(query, K), hamming(query_codes, codes))
 
 
 def test_odd_bits(base, query):

@@ -25,7 +25,6 @@ static const struct form {
 } forms[] = {
     {"itq-plain", "itq", "normalize=1,decoder_scale=0", 11},
     {"sgh-ip", "sgh", "metric=ip", 16},
-    {"sgh-ip-augmented", "sgh", "metric=ip,mips=augmented,ranges=2", 16},
     {"sgh-ip-searched", "sgh", "metric=ip,mips=searched", 16},
     {"sgh-decoder", "sgh", "score=decoder", 16},
     {"sgh-latent", "sgh", "latent_scale=1", 16},

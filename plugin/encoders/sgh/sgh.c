@@ -14,7 +14,6 @@
 #include "linear.h"
 #include "blas.h"
 #include "rng.h"
-#include "sgh_augment.h"
 #include "sgh_map.h"
 #include "sgh_rank.h"
 
@@ -69,9 +68,8 @@ static const lbh_param params[] = {
     [SGH_OPT_ALONG] = {"along", -1, -1, 1e6, 0, NULL,
                        "metric=ip: weight of the error along the item itself; -1: 2 for "
                        "score=decoder, 0.5 for score=hamming"},
-    [SGH_OPT_MIPS] = {"mips", SGH_MIPS_AUTO, 0, 3, 1, "auto|linear|searched|augmented",
+    [SGH_OPT_MIPS] = {"mips", SGH_MIPS_AUTO, 0, 2, 1, "auto|linear|searched",
                       "metric=ip, score=hamming: how; auto: linear or searched, by held-out rows"},
-    [SGH_OPT_RANGES] = {"ranges", 1, 1, 1024, 1, NULL, "mips=augmented: ranges of norms"},
     [SGH_OPT_LATENT_SCALE] = {"latent_scale", 0, 0, 1, 1, NULL,
                               "1: a latent factor on each bit's template takes up each row's scale"},
     [SGH_OPT_SCALE_PENALTY] = {"scale_penalty", 0.3, 0, 1e6, 0, NULL,
@@ -97,6 +95,12 @@ static const lbh_preset presets[] = {
     {0},
 };
 
+static const lbh_retired retired[] = {
+    {"mips", 3, "mips=augmented (one more coordinate that makes all lengths alike), which found less "
+                "than the searched codes"},
+    {0},
+};
+
 static int choice(const lbh_encoder *self, int option)
 {
     return (int)self->value[option];
@@ -118,11 +122,7 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
     LBH_TRY(v->tensor(v, "c", &s->c, 1, self->d));
     if (is_linear(self))
         return LBH_OK;
-    LBH_TRY(v->tensor(v, "search", &s->search, 1, 4));
-    if (choice(self, SGH_OPT_MIPS) != SGH_MIPS_AUGMENTED)
-        return LBH_OK;
-    LBH_TRY(v->tensor(v, "extra", &s->extra, 1, self->nbits));
-    return v->tensor(v, "ranges", &s->ranges, 1, (int64_t)self->value[SGH_OPT_RANGES]);
+    return v->tensor(v, "search", &s->search, 1, 4);
 }
 
 static int check(const lbh_encoder *self)
@@ -337,7 +337,7 @@ static int train_ip_hamming(lbh_encoder *self, lbh_training *t, sgh_run *r)
     return LBH_OK;
 }
 
-static int train_in_space(lbh_encoder *self, lbh_training *t)
+static int train(lbh_encoder *self, lbh_training *t)
 {
     sgh_run r = {.cfg = configure(self),
                  .d = self->d,
@@ -346,8 +346,7 @@ static int train_in_space(lbh_encoder *self, lbh_training *t)
                  .seed = (uint64_t)self->common[LBH_OPT_SEED]};
     bool ip = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP;
     bool decoder_score = choice(self, SGH_OPT_SCORE) == SGH_SCORE_DECODER;
-    bool searched = decoder_score || (ip && choice(self, SGH_OPT_MIPS) != SGH_MIPS_LINEAR &&
-                                      choice(self, SGH_OPT_MIPS) != SGH_MIPS_AUGMENTED);
+    bool searched = decoder_score || (ip && choice(self, SGH_OPT_MIPS) != SGH_MIPS_LINEAR);
     int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
     r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
               (searched ? rounds * SGH_MAP_TICK : 0);
@@ -366,35 +365,6 @@ static int train_in_space(lbh_encoder *self, lbh_training *t)
     return r.done < r.total || searched ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
 }
 
-/* Trains the linear encoder of one more dimension, then takes it apart. */
-static int train_augmented(lbh_encoder *self, lbh_training *t)
-{
-    sgh_model *model = self->state, wide = {0};
-    int64_t d = self->d + 1, L = self->nbits;
-    lbh_encoder wide_self = *self;
-    lbh_training wide_t = *t;
-    LBH_TRY(sgh_augment_rows(t, choice(self, SGH_OPT_RANGES), model, &wide_t.rows));
-    wide.W = lbh_scratch_f(t, L, d);
-    wide.b = lbh_scratch_f(t, 1, L);
-    wide.U = lbh_scratch_f(t, L, d);
-    wide.c = lbh_scratch_f(t, 1, d);
-    if (!wide.W || !wide.b || !wide.U || !wide.c)
-        return LBH_ENOMEM;
-    wide_self.d = (int)d;
-    wide_self.state = &wide;
-    LBH_TRY(train_in_space(&wide_self, &wide_t));
-    sgh_split_augmented(self->d, self->nbits, &wide, model);
-    return LBH_OK;
-}
-
-static int train(lbh_encoder *self, lbh_training *t)
-{
-    bool augmented = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP &&
-                     choice(self, SGH_OPT_SCORE) == SGH_SCORE_HAMMING &&
-                     choice(self, SGH_OPT_MIPS) == SGH_MIPS_AUGMENTED;
-    return augmented ? train_augmented(self, t) : train_in_space(self, t);
-}
-
 /* ---- The rest of the contract -------------------------------------------------------------- */
 
 static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
@@ -406,22 +376,12 @@ static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
     return LBH_OK;
 }
 
-/* See query_values() in sgh_encode.c and sgh_project_augmented(). */
+/* See query_values() in sgh_encode.c. */
 static int linear_queries(const lbh_encoder *self, float *A, float *b, int *unit)
 {
-    const sgh_model *s = self->state;
-    sgh_mode mode = sgh_model_mode(s);
-    LBH_TRY(linear(self, LBH_QUERY, A, b));
+    sgh_mode mode = sgh_model_mode(self->state);
     *unit = mode != SGH_LINEAR && mode != SGH_MAP_L2;
-    if (mode != SGH_AUGMENTED)
-        return LBH_OK;
-    int nranges = (int)self->value[SGH_OPT_RANGES];
-    double M = 0;
-    for (int i = 0; i < nranges; i++)
-        M += (double)s->ranges[i] / nranges;
-    for (int64_t i = 0; i < (int64_t)self->nbits * self->d; i++)
-        A[i] *= (float)M;
-    return LBH_OK;
+    return linear(self, LBH_QUERY, A, b);
 }
 
 /* By the trained model: a training for inner products may end in either. */
@@ -455,6 +415,7 @@ const lbh_method lbh_method_sgh = {
     .state_size = sizeof(sgh_model),
     .params = params,
     .presets = presets,
+    .retired = retired,
     .check = check,
     .train = train,
     .visit = visit,

@@ -36,7 +36,6 @@ enum sgh_option {
     SGH_OPT_ALTERNATIONS,
     SGH_OPT_ALONG,
     SGH_OPT_MIPS,
-    SGH_OPT_RANGES,
     SGH_OPT_LATENT_SCALE,
     SGH_OPT_SCALE_PENALTY,
     SGH_OPT_PAIRS,
@@ -50,7 +49,7 @@ enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
 enum { SGH_METRIC_L2, SGH_METRIC_IP };
 enum { SGH_SCORE_HAMMING, SGH_SCORE_DECODER };
 enum { SGH_PAIRS_NONE, SGH_PAIRS_NEIGHBOURS, SGH_PAIRS_LABELS, SGH_PAIRS_KNN };
-enum { SGH_MIPS_AUTO, SGH_MIPS_LINEAR, SGH_MIPS_SEARCHED, SGH_MIPS_AUGMENTED };
+enum { SGH_MIPS_AUTO, SGH_MIPS_LINEAR, SGH_MIPS_SEARCHED };
 
 enum {
     SGH_NPARAMS = 7,
@@ -64,14 +63,12 @@ typedef enum {
     SGH_MAP_L2,
     SGH_MAP_IP_DECODER,
     SGH_MAP_IP_HAMMING,
-    SGH_AUGMENTED, /* sgh_augment.h */
 } sgh_mode;
 
 /* The learned tensors, in the data's units, for codes {0,1}; and what encoding needs besides. */
 typedef struct sgh_model {
     float *W, *b, *U, *c;
     float *search; /* 1 x 4: mode, lambda, alpha, 0; all zero for a linear encoder */
-    float *extra, *ranges; /* mips=augmented: weights of the added coordinate, bounds of norms */
 
     struct lbh_panels *agree, *query; /* p = V (x - m), and W x */
     float *V, *m, *Vm;                /* the decoder for codes {-1,+1}: x^ = m + b V; V m */

@@ -1,7 +1,7 @@
 /* sgh_encode.c: encoding with the trained model when items' codes are searched for (sgh_map.h). */
 #include "linear.h"
 #include "map_codes.h"
-#include "sgh_augment.h"
+#include "sgh_map.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +13,6 @@ sgh_mode sgh_model_mode(const sgh_model *model)
     return mode == SGH_MAP_L2           ? SGH_MAP_L2
            : mode == SGH_MAP_IP_DECODER ? SGH_MAP_IP_DECODER
            : mode == SGH_MAP_IP_HAMMING ? SGH_MAP_IP_HAMMING
-           : mode == SGH_AUGMENTED      ? SGH_AUGMENTED
                                         : SGH_LINEAR;
 }
 
@@ -25,8 +24,6 @@ int sgh_prepare(lbh_encoder *self)
     if (sgh_model_mode(s) == SGH_LINEAR)
         return LBH_OK;
     LBH_TRY(lbh_panels_new(&s->query, L, d, s->W, NULL));
-    if (sgh_model_mode(s) == SGH_AUGMENTED)
-        return LBH_OK;
     s->V = lbh_alloc((int64_t)L * d, sizeof *s->V);
     s->m = lbh_alloc(d, sizeof *s->m);
     s->form = lbh_alloc(1, sizeof *s->form);
@@ -133,12 +130,8 @@ static int item_values(const lbh_encoder *self, int64_t n, const float *x, float
 
 int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
 {
-    bool augmented = sgh_model_mode(self->state) == SGH_AUGMENTED;
-    if (role == LBH_BASE && !augmented)
+    if (role == LBH_BASE)
         return item_values(self, n, x, z);
-    if (augmented)
-        sgh_project_augmented(self, role, n, x, z);
-    else
-        query_values(self, n, x, z);
+    query_values(self, n, x, z);
     return LBH_OK;
 }

@@ -56,6 +56,18 @@ static void same_codes(const lbh_encoder *enc, const char *version, const char *
     free(expected), free(x), free(q), free(codes);
 }
 
+/* Models of what the library has dropped: they are refused, and told why. */
+static bool is_retired(const char *version, const char *name)
+{
+    lbh_encoder *enc = NULL;
+    if (strcmp(name, "sgh-ip-augmented") != 0)
+        return false;
+    cr_assert_eq(lbh_encoder_load(&enc, in(version, name, ".lbh")), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "mips=augmented") && strstr(lbh_last_error(), "no longer"),
+              "%s", lbh_last_error());
+    return true;
+}
+
 static void read_models(const char *version)
 {
     FILE *index = fopen(in(version, GOLDEN_INDEX, ""), "r");
@@ -65,6 +77,8 @@ static void read_models(const char *version)
     for (unsigned long long digest;
          fscanf(index, GOLDEN_LINE, name, method, &d, &nbits, &nclasses, &digest) == 6; count++) {
         lbh_encoder *enc = NULL, *again = NULL;
+        if (is_retired(version, name))
+            continue;
         OK(lbh_encoder_load(&enc, in(version, name, ".lbh")));
         cr_assert_str_eq(lbh_encoder_method(enc), method);
         cr_assert(lbh_encoder_d(enc) == d && lbh_encoder_nbits(enc) == nbits);
