@@ -55,12 +55,18 @@ static void drop_prepared(lbh_encoder *enc)
     enc->linear[LBH_BASE] = enc->linear[LBH_QUERY] = NULL;
 }
 
+void lbh_encoder_reset(lbh_encoder *enc)
+{
+    drop_prepared(enc);
+    lbh_visit_free(enc);
+    enc->trained = false;
+}
+
 void lbh_encoder_free(lbh_encoder *enc)
 {
     if (!enc)
         return;
-    drop_prepared(enc);
-    lbh_visit_free(enc);
+    lbh_encoder_reset(enc);
     free(enc->checkpoint);
     lbh_free_notes(enc);
     free(enc->state);
@@ -186,6 +192,8 @@ int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c)
 int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x)
 {
     LBH_TRY(lbh_check_call(enc, n, codes, x));
+    if (enc->tables.columns)
+        return lbh_tables_decode(&enc->tables, n, codes, x);
     float *U = lbh_alloc((int64_t)enc->nbits * enc->d, sizeof *U);
     float *c = lbh_alloc(enc->d, sizeof *c);
     int rc = U && c ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;

@@ -68,7 +68,7 @@ uint64_t lbh_encoder_digest(const lbh_encoder *enc)
     if (!enc || !enc->trained)
         return 0;
     hash_visitor v = {{hash_tensor}, 0};
-    enc->method->visit(unconst(enc), &v.visitor);
+    lbh_visit_all(unconst(enc), &v.visitor);
     return v.hash;
 }
 
@@ -128,6 +128,7 @@ static int fill_encoder(lbh_encoder *enc, const lbh_document *doc, const char *w
     LBH_TRY(read_options(enc, doc, what));
     if (enc->method->check && enc->method->check(enc))
         return lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error());
+    LBH_TRY(lbh_read_table_columns(enc, doc, what));
     LBH_TRY(lbh_fill_tensors(enc, doc, what, &count));
     if (count != doc->ntensors)
         return lbh_error(LBH_EFORMAT, "%s: it holds %d tensors that %s does not know", what,

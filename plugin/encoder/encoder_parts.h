@@ -11,6 +11,11 @@ bool lbh_is_asymmetric(const lbh_encoder *enc);
 /* LBH_EINVAL, LBH_ESTATE unless a trained encoder can work on n rows from `in` to `out`. */
 int lbh_check_call(const lbh_encoder *enc, int64_t n, const void *in, const void *out);
 
+void lbh_encoder_reset(lbh_encoder *enc); /* back to an untrained one */
+
+/* tables.c: learns byte tables for a trained encoder as the option says, unless its method has */
+int lbh_train_tables(lbh_encoder *enc, lbh_training *t);
+
 /* registry.c */
 extern const lbh_method *const lbh_methods[];        /* ends with NULL */
 const lbh_method *lbh_method_find(const char *name); /* NULL if there is none */

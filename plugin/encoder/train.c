@@ -45,6 +45,8 @@ static int check_training(const lbh_encoder *enc, const lbh_rows *rows, const lb
     LBH_TRY(check_lists(name, "neighbours", neighbours, rows->n));
     if (enc->method->needs_labels && !labels)
         return lbh_error(LBH_EINVAL, "%s: needs labels of the training rows", name);
+    if (!enc->method->decoder && enc->common[LBH_OPT_REBUILD] == LBH_REBUILD_TABLES)
+        return lbh_error(LBH_EINVAL, "%s: rebuild=tables needs a method with a decoder", name);
     return enc->method->check ? enc->method->check(enc) : LBH_OK;
 }
 
@@ -86,12 +88,14 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
     memcpy(value, enc->value, sizeof value);
     lbh_clock_reset();
     int rc = learn(enc, &t);
-    lbh_clock_read(enc->seconds);
-    lbh_arena_clear(&run.arena);
     if (!rc)
         rc = lbh_encoder_finish(enc);
+    if (!rc)
+        rc = lbh_train_tables(enc, &t);
+    lbh_clock_read(enc->seconds);
+    lbh_arena_clear(&run.arena);
     if (rc) {
-        lbh_visit_free(enc);
+        lbh_encoder_reset(enc);
         memcpy(enc->value, value, sizeof value);
         return rc;
     }

@@ -234,11 +234,22 @@ LBH_API int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b);
  * q = 0). LBH_EINVAL if there is no such map. */
 LBH_API int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *unit);
 
-/* The decoder of an encoder that can rebuild its data: x^ = sum over the set bits k of U_k, + c.
+/* The linear decoder of an encoder that can rebuild its data: x^ = sum over the set bits k of U_k, + c.
+ * Where there are byte tables (below), they are what vectors are rebuilt and scored by.
  * U[nbits * d] (one row a bit), c[d]. LBH_EINVAL if it has none. */
 LBH_API int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c);
 
-/* Rebuilds n vectors x[n * d] from their codes, by the decoder. */
+/* 1 if the encoder rebuilds vectors by tables, 256 vectors for each byte of the code, with
+ * x^ = sum over the bytes of their vectors; 0 if its decoder is linear in the bits, or if it has none.
+ * Which of them is learned is up to the option `rebuild`. */
+LBH_API int lbh_encoder_has_tables(const lbh_encoder *enc);
+
+/* The decoder as an additive quantizer of 8-bit codebooks: x^ = sum over the bytes m of the code of
+ * books[(m * 256 + b_m) * d ..]; books[code_size * 256 * d], the caller's. A linear decoder is written
+ * out as such tables. LBH_EINVAL if there is no decoder. */
+LBH_API int lbh_encoder_codebooks(const lbh_encoder *enc, float *books);
+
+/* Rebuilds n vectors x[n * d] from their codes, by the tables or the linear decoder. */
 LBH_API int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x);
 
 /* Turns the bits of each byte of codes[n * code_size] round, in place: from least significant first

@@ -38,7 +38,7 @@ static int put_tensor(lbh_visitor *v, const char *name, float **data, int64_t ro
 int lbh_put_tensors(lbh_document *doc, lbh_encoder *enc)
 {
     put_visitor v = {{put_tensor}, doc};
-    return enc->method->visit(enc, &v.visitor);
+    return lbh_visit_all(enc, &v.visitor);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------- */
@@ -93,7 +93,21 @@ static int fill_tensor(lbh_visitor *v, const char *name, float **data, int64_t r
 int lbh_fill_tensors(lbh_encoder *enc, const lbh_document *doc, const char *what, int *count)
 {
     fill_visitor v = {{fill_tensor}, doc, what, 0};
-    LBH_TRY(enc->method->visit(enc, &v.visitor));
+    LBH_TRY(lbh_visit_all(enc, &v.visitor));
     *count = v.count;
+    return LBH_OK;
+}
+
+int lbh_read_table_columns(lbh_encoder *enc, const lbh_document *doc, const char *what)
+{
+    const lbh_tensor *axes = lbh_document_tensor(doc, "tables.axes");
+    if (!axes)
+        return LBH_OK;
+    if (!enc->method->decoder || axes->rows < 1 || axes->rows > enc->d)
+        return lbh_error(LBH_EFORMAT, "%s: tables of %lld columns for %s, d = %d", what,
+                         (long long)axes->rows, enc->method->name, enc->d);
+    enc->tables.nbytes = (int)lbh_encoder_code_size(enc);
+    enc->tables.columns = (int)axes->rows;
+    enc->tables.d = enc->d;
     return LBH_OK;
 }

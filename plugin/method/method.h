@@ -9,6 +9,7 @@
 
 #include "lbh.h"
 #include "arena.h"
+#include "byte_tables.h"
 #include "error.h"
 #include "profile.h"
 
@@ -17,7 +18,10 @@
 enum { LBH_MAX_D = 65536, LBH_MAX_NBITS = 4096, LBH_MAX_PARAMS = 64 };
 
 /* Options that every method has; a method's own come after them. */
-enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_ROBUST, LBH_OPT_COMMON };
+enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_ROBUST, LBH_OPT_REBUILD, LBH_OPT_COMMON };
+
+/* Choices of LBH_OPT_REBUILD: encoder/tables.c. */
+enum { LBH_REBUILD_AUTO, LBH_REBUILD_LINEAR, LBH_REBUILD_TABLES };
 
 /* What a vector is: databases and queries are encoded alike unless the method says otherwise. */
 typedef enum { LBH_BASE, LBH_QUERY } lbh_role;
@@ -32,6 +36,7 @@ struct lbh_encoder {
     void *state;                  /* method->state_size bytes, zero when new */
     bool trained;
     int64_t n_train;
+    lbh_tables tables;            /* the decoder by byte tables; columns 0: there is none */
     struct lbh_panels *linear[2]; /* packed linear map per role, if the method has one */
     lbh_progress_fn progress;
     void *progress_ctx;
@@ -157,9 +162,12 @@ struct lbh_method {
 };
 
 
-/* visit.c: allocates the learned tensors, zero; frees them. */
+/* visit.c: allocates the tensors that the method learns, zero; frees all; names those of the byte
+ * tables, and all. */
 int lbh_visit_allocate(lbh_encoder *enc);
 void lbh_visit_free(lbh_encoder *enc);
+int lbh_visit_tables(lbh_encoder *enc, lbh_visitor *v);
+int lbh_visit_all(lbh_encoder *enc, lbh_visitor *v);
 
 /* options.c: option i of a method, the common ones first; NULL if there are not so many. */
 const lbh_param *lbh_param_at(const lbh_method *m, int i);

@@ -16,6 +16,9 @@ static const lbh_param common[LBH_OPT_COMMON] = {
     [LBH_OPT_ROBUST] = {"robust", 4, 0, 1e30, 0, NULL,
                         "training draws rows in to so many times the distance from the middle that "
                         "three quarters of the rows keep within; 0: none"},
+    [LBH_OPT_REBUILD] = {"rebuild", LBH_REBUILD_AUTO, 0, 2, 1, "auto|linear|tables",
+                         "decoder: linear in the bits, or by tables for bytes; auto: tables if they "
+                         "rebuild rows left out better (decoder=... says the same)"},
 };
 
 const lbh_param *lbh_param_at(const lbh_method *m, int i)
@@ -76,6 +79,15 @@ static int set_preset(lbh_encoder *enc, const char *name, int depth)
                      enc->method->name, name);
 }
 
+/* decoder=auto|linear|tables is another spelling of rebuild=..., also where a method has an option
+ * `decoder` of its own, which has other choices. */
+static bool is_rebuild(const lbh_encoder *enc, const char *name, const char *value)
+{
+    int own = find_param(enc->method, name);
+    return strcmp(name, "decoder") == 0 && find_choice(common[LBH_OPT_REBUILD].choices, value) >= 0 &&
+           (own < 0 || find_choice(lbh_param_at(enc->method, own)->choices, value) < 0);
+}
+
 static int set_one(lbh_encoder *enc, char *text, int depth)
 {
     char *value = strchr(text, '=');
@@ -84,7 +96,7 @@ static int set_one(lbh_encoder *enc, char *text, int depth)
     *value++ = '\0';
     if (strcmp(text, "preset") == 0)
         return set_preset(enc, value, depth);
-    int i = find_param(enc->method, text);
+    int i = is_rebuild(enc, text, value) ? LBH_OPT_REBUILD : find_param(enc->method, text);
     if (i < 0)
         return lbh_error(LBH_EINVAL, "%s: there is no option \"%s\"; `lbh methods` lists them",
                          enc->method->name, text);

@@ -26,8 +26,6 @@ typedef struct decoded {
     bool l2;
     lbh_decoder_score decoder;
     float *norm; /* L2: of each code; else one block of zeros */
-    lbh_score_fn score;
-    int byte_tables;
     /* Work is cut into blocks of queries times slices of codes. */
     int64_t block, nblocks, slice, nslices;
     uint64_t *part; /* nq x nslices x kept keys, if there are several slices */
@@ -39,7 +37,7 @@ typedef struct decoded {
 
 /* One thread's memory. */
 typedef struct worker {
-    float *x, *weight;
+    float *room; /* lbh_decoder_score_fill's */
     lbh_score_table table[MAX_QUERIES];
     lbh_topk best[MAX_QUERIES];
     lbh_code_block codes;
@@ -55,9 +53,7 @@ static int prepare(decoded *s, const lbh_encoder *enc, int metric)
     s->norm = lbh_alloc((s->l2 ? s->n : 0) + LBH_DECODED_BLOCK, sizeof *s->norm);
     if (!s->norm)
         return LBH_ENOMEM;
-    return s->l2 ? lbh_code_norms(s->nbits, s->decoder.columns, s->decoder.vectors, s->n, s->codes,
-                                  s->norm)
-                 : LBH_OK;
+    return s->l2 ? lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm) : LBH_OK;
 }
 
 /* Blocks of queries for every thread; where there are too few, the codes are cut as well. */
@@ -91,28 +87,25 @@ static int worker_new(worker *w, const decoded *s)
 {
     int64_t words = (s->nbytes + 3) / 4, room = keys_per_query(s), ok = 1;
     int64_t sorted = s->kept * s->nslices > room ? s->kept * s->nslices : room;
-    w->x = lbh_alloc(s->block * s->d, sizeof *w->x);
-    w->weight = lbh_alloc(s->block * s->nbits + 8 * (int64_t)s->nbytes, sizeof *w->weight);
+    w->room = lbh_alloc(s->block * lbh_decoder_score_room(&s->decoder), sizeof *w->room);
     w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
     w->sorted = lbh_alloc(sorted, sizeof *w->sorted);
     w->codes = (lbh_code_block){.nbytes = s->nbytes, .stride = LBH_DECODED_BLOCK};
     w->codes.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->codes.word);
     for (int64_t i = 0; i < s->block; i++) {
-        w->table[i].nibble = lbh_alloc(32 * (int64_t)s->nbytes, sizeof(float));
-        if (s->byte_tables)
-            w->table[i].byte = lbh_alloc(256 * (int64_t)s->nbytes, sizeof(float));
+        bool made = lbh_score_table_new(&w->table[i], s->nbytes, s->decoder.nibble_tables,
+                                        s->decoder.byte_tables) == LBH_OK;
         w->best[i] = (lbh_topk){.k = s->kept, .room = room};
         w->best[i].key = lbh_alloc(room, sizeof(uint64_t));
-        ok = ok && w->table[i].nibble && (w->table[i].byte || !s->byte_tables) && w->best[i].key;
+        ok = ok && made && w->best[i].key;
     }
-    return ok && w->x && w->weight && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
+    return ok && w->room && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
 }
 
 static void workers_free(worker *w, int count)
 {
     for (int t = 0; w && t < count; t++) {
-        free(w[t].x);
-        free(w[t].weight);
+        free(w[t].room);
         free(w[t].score);
         free(w[t].sorted);
         free(w[t].codes.word);
@@ -129,19 +122,10 @@ static void workers_free(worker *w, int count)
 
 static void make_tables(const decoded *s, worker *w, int64_t first, int64_t count)
 {
-    float *padded = w->weight + s->block * s->nbits; /* pad bits weigh nothing */
+    lbh_decoder_score_fill(&s->decoder, count, s->q + first * s->d, w->room, w->table);
     for (int64_t i = 0; i < count; i++) {
-        w->table[i].offset = (float)lbh_decoder_score_query(
-            &s->decoder, s->q + (first + i) * s->d, w->x + i * s->d);
-        w->table[i].least = s->l2 ? 0 : -INFINITY;
         w->best[i].count = 0;
         w->best[i].bar = INFINITY;
-    }
-    lbh_panels_apply(s->decoder.weights, count, w->x, w->weight);
-    for (int64_t i = 0; i < count; i++) {
-        /* NOLINTNEXTLINE(*NonNullParamChecker): workers have their memory, or there is no search */
-        memcpy(padded, w->weight + i * s->nbits, (size_t)s->nbits * sizeof *padded);
-        lbh_score_table_fill(&w->table[i], s->nbytes, padded);
     }
 }
 
@@ -179,7 +163,7 @@ static void search_task(const decoded *s, worker *w, int64_t task)
         const float *norm = s->l2 ? s->norm + i : s->norm;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
         for (int64_t j = 0; j < count; j++) {
-            s->score(&w->codes, &w->table[j], norm, w->score);
+            s->decoder.score(&w->codes, &w->table[j], norm, w->score);
             lbh_topk_add(&w->best[j], rows, w->score, (uint32_t)i);
         }
     }
@@ -258,7 +242,6 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
     decoded s = {.l2 = metric == LBH_METRIC_L2, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
                  .nbytes = (int)lbh_encoder_code_size(enc), .codes = codes, .q = q,
                  .distances = distances, .labels = labels};
-    s.score = lbh_choose_score(&s.byte_tables);
     int rc = prepare(&s, enc, metric);
     if (!rc)
         rc = lbh_decoder_score_check(&s.decoder, enc->method->name, nq, q);

@@ -37,6 +37,9 @@ typedef struct lbh_score_table {
     float offset, least;
 } lbh_score_table;
 
+/* Memory for a table: nibbles and bytes as said, zero. LBH_ENOMEM; free() nibble and byte. */
+int lbh_score_table_new(lbh_score_table *table, int nbytes, int nibbles, int bytes);
+
 /* Fills the tables from the weight of each bit: a set bit counts +weight / 2, a clear one
  * -weight / 2. weight[nbytes * 8] */
 void lbh_score_table_fill(lbh_score_table *table, int nbytes, const float *weight);
@@ -47,6 +50,14 @@ typedef void (*lbh_score_fn)(const lbh_code_block *block, const lbh_score_table 
 
 /* The kernel for this CPU; *byte_tables: whether it wants them. */
 lbh_score_fn lbh_choose_score(int *byte_tables);
+
+/* The kernel for tables of bytes whose entries are any numbers: it reads table->byte alone. */
+lbh_score_fn lbh_byte_score(void);
+
+/* norm[n]: squared length of the sum of each code's entries of T[nbytes * 256 * columns].
+ * LBH_ENOMEM. */
+int lbh_byte_norms(int nbytes, int columns, const float *T, int64_t n, const uint8_t *codes,
+                   float *norm);
 
 /* norm[n]: squared length of each code's vector, the sum over its bits of +-U_k / 2 (U[nbits * d]).
  * LBH_ENOMEM. */

@@ -37,6 +37,14 @@ void lbh_code_block_fill(lbh_code_block *block, int64_t n, const uint8_t *codes)
     }
 }
 
+int lbh_score_table_new(lbh_score_table *table, int nbytes, int nibbles, int bytes)
+{
+    *table = (lbh_score_table){0};
+    table->nibble = lbh_alloc(nibbles ? 32 * (int64_t)nbytes : 0, sizeof *table->nibble);
+    table->byte = bytes ? lbh_alloc(256 * (int64_t)nbytes, sizeof *table->byte) : NULL;
+    return table->nibble && (table->byte || !bytes) ? LBH_OK : LBH_ENOMEM;
+}
+
 void lbh_score_table_fill(lbh_score_table *table, int nbytes, const float *weight)
 {
     for (int j = 0; j < 2 * nbytes; j++)
@@ -168,6 +176,11 @@ lbh_score_fn lbh_choose_score(int *byte_tables)
     return score_scalar;
 }
 
+lbh_score_fn lbh_byte_score(void)
+{
+    return score_scalar;
+}
+
 /* ---- Norms --------------------------------------------------------------------------------- */
 
 enum { COLUMNS = 64, LANES = 16, LANE_SETS = COLUMNS / LANES };
@@ -192,17 +205,17 @@ static void fill_columns(int nbits, int d, const float *U, int first, float *tab
         }
 }
 
-/* Adds the squares of COLUMNS columns of n codes. */
+/* Adds the squares of COLUMNS columns of n codes; table[symbols][2^bits][COLUMNS], bits 4 or 8. */
 LBH_CLONES
-static void add_squares(int nibbles, int nbytes, const float *table, int64_t n,
+static void add_squares(int symbols, int bits, int nbytes, const float *table, int64_t n,
                         const uint8_t *codes, float *norm)
 {
     for (int64_t i = 0; i < n; i++) {
         lanes x[LANE_SETS] = {{0}}, sum = {0};
         const uint8_t *code = codes + i * nbytes;
-        for (int j = 0; j < nibbles; j++) {
-            int v = code[j / 2] >> (4 * (j % 2)) & 15;
-            const float *sums = table + (16 * (int64_t)j + v) * COLUMNS;
+        for (int j = 0; j < symbols; j++) {
+            int v = bits == 8 ? code[j] : code[j / 2] >> (4 * (j % 2)) & 15;
+            const float *sums = table + (((int64_t)j << bits) + v) * COLUMNS;
             const lanes *row = (const lanes *)(const void *)sums;
 #pragma GCC unroll 4
             for (int c = 0; c < LANE_SETS; c++)
@@ -218,9 +231,37 @@ static void add_squares(int nibbles, int nbytes, const float *table, int64_t n,
     }
 }
 
-int lbh_code_norms(int nbits, int d, const float *U, int64_t n, const uint8_t *codes, float *norm)
+static void add_all_squares(int symbols, int bits, int nbytes, const float *table, int64_t n,
+                            const uint8_t *codes, float *norm)
 {
     enum { ROWS = 4096 };
+#pragma omp parallel for schedule(static) if (n > ROWS)
+    for (int64_t i = 0; i < n; i += ROWS)
+        add_squares(symbols, bits, nbytes, table, n - i < ROWS ? n - i : ROWS, codes + i * nbytes,
+                    norm + i);
+}
+
+int lbh_byte_norms(int nbytes, int columns, const float *T, int64_t n, const uint8_t *codes,
+                   float *norm)
+{
+    int64_t entries = (int64_t)nbytes * 256;
+    float *table = lbh_alloc(entries * COLUMNS, sizeof *table);
+    if (!table)
+        return LBH_ENOMEM;
+    memset(norm, 0, (size_t)n * sizeof *norm);
+    for (int first = 0; first < columns; first += COLUMNS) {
+        int count = columns - first < COLUMNS ? columns - first : COLUMNS;
+        memset(table, 0, (size_t)entries * COLUMNS * sizeof *table);
+        for (int64_t i = 0; i < entries; i++)
+            memcpy(table + i * COLUMNS, T + i * columns + first, (size_t)count * sizeof *table);
+        add_all_squares(nbytes, 8, nbytes, table, n, codes, norm);
+    }
+    free(table);
+    return LBH_OK;
+}
+
+int lbh_code_norms(int nbits, int d, const float *U, int64_t n, const uint8_t *codes, float *norm)
+{
     int nibbles = (nbits + 3) / 4, nbytes = (nbits + 7) / 8;
     float *table = lbh_alloc((int64_t)nibbles * 16 * COLUMNS, sizeof *table);
     if (!table)
@@ -228,10 +269,7 @@ int lbh_code_norms(int nbits, int d, const float *U, int64_t n, const uint8_t *c
     memset(norm, 0, (size_t)n * sizeof *norm);
     for (int first = 0; first < d; first += COLUMNS) {
         fill_columns(nbits, d, U, first, table);
-#pragma omp parallel for schedule(static) if (n > ROWS)
-        for (int64_t i = 0; i < n; i += ROWS)
-            add_squares(nibbles, nbytes, table, n - i < ROWS ? n - i : ROWS, codes + i * nbytes,
-                        norm + i);
+        add_all_squares(nibbles, 4, nbytes, table, n, codes, norm);
     }
     free(table);
     return LBH_OK;

@@ -89,16 +89,49 @@ static int prepare_vectors(lbh_decoder_score *s, const float *U, bool reduce)
     return LBH_OK;
 }
 
+/* Vectors for norms are the tables themselves. */
+static int prepare_tables(lbh_decoder_score *s, const lbh_tables *t)
+{
+    int64_t entries = (int64_t)t->nbytes * LBH_TABLE;
+    float scale = s->metric == LBH_METRIC_L2 ? -2.0f : -1.0f;
+    float *T = lbh_alloc(entries * t->columns, sizeof *T);
+    if (!T)
+        return LBH_ENOMEM;
+    memcpy(s->centre, t->centre, (size_t)t->d * sizeof *s->centre);
+    for (int m = 0; m < t->nbytes; m++) {
+        double most = 0;
+        for (int b = 0; b < LBH_TABLE; b++) {
+            int64_t at = ((int64_t)m * LBH_TABLE + b) * t->columns;
+            most = fmax(most, dot(t->columns, t->T + at, t->T + at));
+            for (int k = 0; k < t->columns; k++)
+                T[at + k] = scale * t->T[at + k];
+        }
+        s->reach += sqrt(most);
+    }
+    s->tables = t;
+    int rc = lbh_panels_new(&s->weights, t->columns, t->d, t->axes, NULL);
+    if (!rc)
+        rc = lbh_panels_new(&s->entries, (int)entries, t->columns, T, NULL);
+    free(T);
+    return rc;
+}
+
 int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int metric, bool reduce)
 {
     *s = (lbh_decoder_score){.metric = metric, .d = enc->d, .nbits = enc->nbits};
+    bool tables = enc->tables.columns > 0;
+    s->score = tables ? lbh_byte_score() : lbh_choose_score(&s->byte_tables);
+    s->nibble_tables = !tables;
+    s->byte_tables |= tables;
     float *U = lbh_alloc((int64_t)s->nbits * s->d, sizeof *U);
     float *c = lbh_alloc(s->d, sizeof *c);
     s->centre = lbh_alloc(s->d, sizeof *s->centre);
     int rc = U && c && s->centre ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;
-    if (!rc)
+    if (!rc && tables)
+        rc = prepare_tables(s, &enc->tables);
+    if (!rc && !tables)
         rc = prepare_vectors(s, U, reduce);
-    if (!rc)
+    if (!rc && !tables)
         rc = prepare_weights(s, U, c);
     free(U);
     free(c);
@@ -110,6 +143,7 @@ int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int met
 void lbh_decoder_score_clear(lbh_decoder_score *s)
 {
     lbh_panels_free(s->weights);
+    lbh_panels_free(s->entries);
     free(s->centre);
     free(s->vectors);
     *s = (lbh_decoder_score){0};
@@ -124,6 +158,45 @@ double lbh_decoder_score_query(const lbh_decoder_score *s, const float *q, float
         sum += l2 ? (double)x[j] * x[j] : -(double)q[j] * s->centre[j];
     }
     return sum;
+}
+
+int64_t lbh_decoder_score_room(const lbh_decoder_score *s)
+{
+    int64_t nbytes = (s->nbits + 7) / 8;
+    return s->d + (s->tables ? s->tables->columns + nbytes * LBH_TABLE : s->nbits + 8 * nbytes);
+}
+
+/* The parts of the room: x[n * d], the weights' values, and those of the entries or, for one query at
+ * a time, the weights with zeros behind them. */
+void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *q, float *room,
+                            lbh_score_table *table)
+{
+    int nbytes = (s->nbits + 7) / 8, width = s->tables ? s->tables->columns : s->nbits;
+    float *x = room, *weight = x + n * s->d, *rest = weight + n * width;
+    for (int64_t i = 0; i < n; i++) {
+        table[i].offset = (float)lbh_decoder_score_query(s, q + i * s->d, x + i * s->d);
+        table[i].least = s->metric == LBH_METRIC_L2 ? 0 : -INFINITY;
+    }
+    lbh_panels_apply(s->weights, n, x, weight);
+    if (s->tables)
+        lbh_panels_apply(s->entries, n, weight, rest);
+    for (int64_t i = 0; i < n; i++) {
+        size_t size = (size_t)nbytes * LBH_TABLE;
+        if (s->tables) {
+            memcpy(table[i].byte, rest + (size_t)i * size, size * sizeof *rest);
+            continue;
+        }
+        memset(rest, 0, 8 * (size_t)nbytes * sizeof *rest); /* pad bits weigh nothing */
+        memcpy(rest, weight + i * width, (size_t)width * sizeof *rest);
+        lbh_score_table_fill(&table[i], nbytes, rest);
+    }
+}
+
+int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes, float *norm)
+{
+    if (s->tables)
+        return lbh_byte_norms(s->tables->nbytes, s->tables->columns, s->tables->T, n, codes, norm);
+    return lbh_code_norms(s->nbits, s->columns, s->vectors, n, codes, norm);
 }
 
 int lbh_decoder_score_check(const lbh_decoder_score *s, const char *method, int64_t nq,

@@ -5,6 +5,9 @@
  *     inner product   q . x^         = q . m + sum_k s_k (q . U_k)
  *     squared L2      ||q - x^||^2   = ||q - m||^2 - 2 sum_k s_k (q - m) . U_k + ||y||^2
  *
+ * With byte tables (byte_tables.h) y is the sum of one entry for each byte, y = sum_m T_m[b_m],
+ * and the same scores are sums of the products of q's projection, or that of q - m, with the entries.
+ *
  * The centre m keeps the terms of one size: with the origin in its place the distance would be a
  * small difference of large numbers. All scores are made smaller-is-better. */
 #ifndef LBH_SCAN_DECODER_SCORE_H
@@ -12,14 +15,19 @@
 
 #include "linear.h"
 #include "method.h"
+#include "decoded.h"
 
 typedef struct lbh_decoder_score {
     int metric, d, nbits;
     float *centre;
-    lbh_panels *weights; /* from a (centred) query to the weights of its bits */
-    double reach;        /* sum of ||U_k|| */
+    lbh_panels *weights; /* from a (centred) query to the weights of its bits, or its projection */
+    double reach;        /* longest y: the sum of ||U_k||, or of the longest entries */
     int columns;         /* L2: vectors[nbits * columns] with the inner products of the U_k, */
     float *vectors;      /* for lbh_code_norms; else NULL */
+    const lbh_tables *tables; /* the encoder's, or NULL */
+    lbh_panels *entries;      /* from a projected query to the scores of all entries */
+    lbh_score_fn score;       /* the kernel, and which of the tables it reads: */
+    int nibble_tables, byte_tables;
 } lbh_decoder_score;
 
 /* Fills *s. reduce: where nbits < d, vectors are the rows of the Cholesky factor of U U^T, which
@@ -30,6 +38,16 @@ void lbh_decoder_score_clear(lbh_decoder_score *s);
 
 /* Query q[d] as the weights want it, x[d]; returns the term that all its scores share. */
 double lbh_decoder_score_query(const lbh_decoder_score *s, const float *q, float *x);
+
+/* Fills the tables (lbh_score_table_new) of n queries q[n * d], with offset and least. room: floats,
+ * lbh_decoder_score_room(s) for each of the n. One thread. */
+int64_t lbh_decoder_score_room(const lbh_decoder_score *s);
+void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *q, float *room,
+                            lbh_score_table *table);
+
+/* L2: norm[n], ||y||^2 of the vectors of n codes. LBH_ENOMEM. */
+int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes,
+                            float *norm);
 
 /* Refuses queries q[nq * d] that are not finite, or so long that a score would not be a float. */
 int lbh_decoder_score_check(const lbh_decoder_score *s, const char *method, int64_t nq,

@@ -31,8 +31,8 @@ struct lbh_rescorer {
     int mode, metric, nbytes;
     lbh_decoder_score decoder;
     lbh_rows rows;
-    lbh_score_fn score;
-    int byte_tables;
+    lbh_score_fn score; /* the kernel, and which of the tables it reads: */
+    int nibble_tables, byte_tables;
 };
 
 /* One call, or the part of one that is worked on. */
@@ -50,7 +50,7 @@ typedef struct shortlist {
 
 /* One thread's memory. */
 typedef struct worker {
-    float *x, *weight, *row;
+    float *room, *row; /* room: what making tables needs; a row of vectors */
     lbh_score_table table;
     lbh_code_block block;
     float *norm, *score; /* of a block */
@@ -95,6 +95,7 @@ int lbh_rescorer_new(lbh_rescorer **out, const lbh_encoder *enc, int mode, int m
     r->metric = metric;
     r->nbytes = (int)lbh_encoder_code_size(enc);
     r->score = lbh_choose_score(&r->byte_tables);
+    r->nibble_tables = 1;
     if (mode == LBH_RESCORE_FLOAT)
         r->rows = *rows;
     int rc = mode == LBH_RESCORE_DECODER ? lbh_decoder_score_init(&r->decoder, enc, metric, true)
@@ -102,6 +103,11 @@ int lbh_rescorer_new(lbh_rescorer **out, const lbh_encoder *enc, int mode, int m
     if (rc) {
         free(r);
         return rc;
+    }
+    if (mode == LBH_RESCORE_DECODER) {
+        r->score = r->decoder.score;
+        r->nibble_tables = r->decoder.nibble_tables;
+        r->byte_tables = r->decoder.byte_tables;
     }
     *out = r;
     return LBH_OK;
@@ -130,28 +136,26 @@ int lbh_rescorer_mode(const lbh_rescorer *r)
 static int worker_new(worker *w, const shortlist *s)
 {
     const lbh_rescorer *r = s->r;
-    int64_t d = r->enc->d, nbits = r->enc->nbits, nbytes = r->nbytes, words = (nbytes + 3) / 4;
-    w->x = lbh_alloc(d, sizeof *w->x);
-    w->weight = lbh_alloc(nbits + 8 * nbytes, sizeof *w->weight);
+    int64_t d = r->enc->d, nbytes = r->nbytes, words = (nbytes + 3) / 4, room = 8 * nbytes;
+    if (r->mode == LBH_RESCORE_DECODER)
+        room = lbh_decoder_score_room(&r->decoder);
+    w->room = lbh_alloc(room, sizeof *w->room);
     w->row = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? READ * d : 0, sizeof *w->row);
-    w->table.nibble = lbh_alloc(32 * nbytes, sizeof(float));
-    w->table.byte = r->byte_tables ? lbh_alloc(256 * nbytes, sizeof(float)) : NULL;
+    int rc = lbh_score_table_new(&w->table, r->nbytes, r->nibble_tables, r->byte_tables);
     w->block = (lbh_code_block){.nbytes = r->nbytes, .stride = LBH_DECODED_BLOCK};
     w->block.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->block.word);
     w->norm = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->norm);
     w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
     w->key = lbh_alloc(s->m, sizeof *w->key);
     w->sorted = lbh_alloc(s->m, sizeof *w->sorted);
-    bool ok = w->x && w->weight && w->row && w->table.nibble && w->block.word && w->norm &&
-              w->score && w->key && w->sorted && (w->table.byte || !r->byte_tables);
-    return ok ? LBH_OK : LBH_ENOMEM;
+    bool ok = w->room && w->row && w->block.word && w->norm && w->score && w->key && w->sorted;
+    return ok ? rc : LBH_ENOMEM;
 }
 
 static void workers_free(worker *w, int count)
 {
     for (int t = 0; w && t < count; t++) {
-        free(w[t].x);
-        free(w[t].weight);
+        free(w[t].room);
         free(w[t].row);
         free(w[t].table.nibble);
         free(w[t].table.byte);
@@ -204,27 +208,21 @@ static int sort_candidates(int64_t count, uint64_t *key, uint64_t *scratch, cons
 static void make_table(const shortlist *s, worker *w, int64_t i)
 {
     const lbh_rescorer *r = s->r;
-    int nbits = r->enc->nbits;
-    float *padded = w->weight + nbits; /* pad bits weigh nothing */
-    w->table.least = 0;
     if (r->mode == LBH_RESCORE_DECODER) {
-        const float *q = s->q + i * r->enc->d;
-        w->table.offset = (float)lbh_decoder_score_query(&r->decoder, q, w->x);
-        w->table.least = r->metric == LBH_METRIC_L2 ? 0 : -INFINITY;
-        lbh_panels_apply(r->decoder.weights, 1, w->x, w->weight);
-        /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
-        memcpy(padded, w->weight, (size_t)nbits * sizeof *padded);
-    } else {
-        double sum = 0;
-        for (int j = 0; j < nbits; j++) {
-            float z = s->z[i * nbits + j];
-            sum += fabs((double)z) / 2;
-            /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
-            padded[j] = -z;
-        }
-        w->table.offset = (float)sum;
+        lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->room, &w->table);
+        return;
     }
-    lbh_score_table_fill(&w->table, r->nbytes, padded);
+    int nbits = r->enc->nbits;
+    double sum = 0;
+    for (int j = 0; j < nbits; j++) { /* pad bits weigh nothing: the room is zero behind the bits */
+        float z = s->z[i * nbits + j];
+        sum += fabs((double)z) / 2;
+        /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
+        w->room[j] = -z;
+    }
+    w->table.least = 0;
+    w->table.offset = (float)sum;
+    lbh_score_table_fill(&w->table, r->nbytes, w->room);
 }
 
 /* Keys of the candidates of query i that are there, by the scores of their codes; their number. */
@@ -348,9 +346,7 @@ static int prepare_part(shortlist *s)
     const lbh_rescorer *r = s->r;
     if (r->mode != LBH_RESCORE_DECODER)
         return s->codes ? lbh_encoder_project_queries(r->enc, s->nq, s->q, s->z) : LBH_OK;
-    return s->norm ? lbh_code_norms(r->enc->nbits, r->decoder.columns, r->decoder.vectors,
-                                    s->nq * s->m, s->codes, s->norm)
-                   : LBH_OK;
+    return s->norm ? lbh_decoder_score_norms(&r->decoder, s->nq * s->m, s->codes, s->norm) : LBH_OK;
 }
 
 /* Error texts are per thread: the first one is carried out of the parallel region. */
