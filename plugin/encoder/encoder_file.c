@@ -21,6 +21,7 @@ static int build_model(lbh_document *doc, lbh_encoder *enc)
     LBH_TRY(lbh_document_put(doc, "bit_rule", "z>=0"));
     LBH_TRY(lbh_document_put_number(doc, "pad_bits", (8 - enc->nbits % 8) % 8));
     LBH_TRY(lbh_put_notes(doc, enc));
+    doc->version = lbh_encoder_has_tables(enc) ? 2 : 1;
     return lbh_put_tensors(doc, enc);
 }
 

@@ -118,7 +118,7 @@ static void emit_all(FILE *f, XXH3_state_t *hash, const lbh_document *doc,
                      const lbh_document *lines, uint64_t end)
 {
     header h = {.magic = "LBHM",
-                .version = LBH_FILE_VERSION,
+                .version = doc->version ? doc->version : 1,
                 .file_size = end + CHECKSUM,
                 .text_size = doc->text_size + lines->text_size};
     uint64_t offset = 0;
@@ -161,8 +161,8 @@ static int check_header(const header *h, uint64_t size, const char *what)
 {
     if (size < sizeof *h + CHECKSUM || memcmp(h->magic, "LBHM", 4) != 0)
         return lbh_error(LBH_EFORMAT, "%s: not a faiss-lbh model file", what);
-    if (h->version != LBH_FILE_VERSION)
-        return lbh_error(LBH_EFORMAT, "%s: file version %u, this library reads %d", what,
+    if (h->version < 1 || h->version > LBH_FILE_VERSION)
+        return lbh_error(LBH_EFORMAT, "%s: file version %u, this library reads 1 to %d", what,
                          h->version, LBH_FILE_VERSION);
     if (h->file_size != size)
         return lbh_error(LBH_EFORMAT, "%s: damaged: it has %llu bytes and should have %llu", what,

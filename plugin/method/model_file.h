@@ -1,6 +1,6 @@
 /* model_file.h: the container of models and checkpoints: text key-values, then float tensors.
  *
- *   offset 0   "LBHM", u32 version (1), u64 size of the file, u64 size of the text, zeros up to 64
+ *   offset 0   "LBHM", u32 version (1; 2 with byte tables), u64 size of the file, u64 size of the text, zeros up to 64
  *   64         text: lines "key value", and for each tensor "tensor NAME f32 ROWS COLS OFFSET"
  *   OFFSET     the tensor's ROWS * COLS little-endian floats, row-major, 64-byte aligned
  *   size - 8   u64 XXH3 of everything before it
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LBH_FILE_VERSION = 1, LBH_MAX_TENSORS = 64, LBH_NAME_SIZE = 32 };
+enum { LBH_FILE_VERSION = 2, LBH_MAX_TENSORS = 64, LBH_NAME_SIZE = 32 };
 
 typedef struct lbh_tensor {
     char name[LBH_NAME_SIZE];
@@ -26,6 +26,7 @@ typedef struct lbh_document {
     size_t text_size, text_room;
     int ntensors;
     lbh_tensor tensor[LBH_MAX_TENSORS];
+    uint32_t version; /* of the format, as written; 0 stands for 1 */
     void *bytes; /* what was read; owned */
 } lbh_document;
 

@@ -108,10 +108,11 @@ static void check_decoder(const world *w, int metric, const char *options)
 
 Test(c_api_export, decoder)
 {
-    static const int nbits[] = {8, 32, 45};
-    for (int i = 0; i < 3; i++) {
+    static const int nbits[] = {8, 32, 45, 32, 45};
+    for (int i = 0; i < 5; i++) {
         world w;
-        open_world(&w, "sgh", "steps=100", nbits[i]);
+        const char *options = i < 3 ? "steps=100,decoder=linear" : "steps=100,decoder=tables";
+        open_world(&w, "sgh", options, nbits[i]);
         check_decoder(&w, LBH_METRIC_L2, "metric=l2,norms=none");
         check_decoder(&w, LBH_METRIC_L2, "metric=l2,norms=float");
         check_decoder(&w, LBH_METRIC_L2, "norms=float,nlist=5,nprobe=5");

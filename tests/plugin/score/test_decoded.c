@@ -17,15 +17,21 @@
 enum { D = 19 };
 
 /* Any trained encoder with a decoder will do: the tests look at its decoder alone. */
-static lbh_encoder *with_decoder(int d, int nbits)
+static lbh_encoder *with_options(int d, int nbits, const char *options)
 {
     lbh_encoder *enc = NULL;
     float *x = test_mixture(400, d, 3, NULL);
     OK(lbh_encoder_new(&enc, "sgh", d, nbits));
     OK(lbh_encoder_set(enc, "steps=20,batch=50"));
+    OK(lbh_encoder_set(enc, options));
     OK(lbh_encoder_train(enc, 400, x));
     free(x);
     return enc;
+}
+
+static lbh_encoder *with_decoder(int d, int nbits)
+{
+    return with_options(d, nbits, "decoder=linear");
 }
 
 /* Codes with zero pad bits. */
@@ -42,20 +48,19 @@ static uint8_t *padded_codes(int64_t n, int nbits, uint64_t seed)
 static double *exact_scores(const lbh_encoder *enc, int metric, int64_t n, const uint8_t *codes,
                             int64_t nq, const float *q, double *size)
 {
-    int d = lbh_encoder_d(enc), nbits = lbh_encoder_nbits(enc);
-    float *U = malloc((size_t)nbits * d * sizeof *U), *c = malloc((size_t)d * sizeof *c);
-    double *x = malloc((size_t)d * sizeof *x), *out = malloc((size_t)(n * nq) * sizeof *out);
+    int d = lbh_encoder_d(enc);
     size_t code_size = lbh_encoder_code_size(enc);
-    OK(lbh_encoder_decoder(enc, U, c));
+    float *book = malloc(code_size * 256 * (size_t)d * sizeof *book);
+    double *x = malloc((size_t)d * sizeof *x), *out = malloc((size_t)(n * nq) * sizeof *out);
+    OK(lbh_encoder_codebooks(enc, book));
     *size = 0;
     for (int64_t i = 0; i < n; i++) {
         double xx = 0;
         for (int j = 0; j < d; j++)
-            x[j] = c[j];
-        for (int k = 0; k < nbits; k++)
-            if (codes[i * code_size + k / 8] >> (k % 8) & 1)
-                for (int j = 0; j < d; j++)
-                    x[j] += U[k * d + j];
+            x[j] = 0;
+        for (size_t m = 0; m < code_size; m++)
+            for (int j = 0; j < d; j++)
+                x[j] += book[(m * 256 + codes[i * code_size + m]) * d + j];
         for (int j = 0; j < d; j++)
             xx += x[j] * x[j];
         for (int64_t a = 0; a < nq; a++) {
@@ -70,7 +75,7 @@ static double *exact_scores(const lbh_encoder *enc, int metric, int64_t n, const
             *size = fmax(*size, qq + xx);
         }
     }
-    free(U), free(c), free(x);
+    free(book), free(x);
     return out;
 }
 
@@ -103,9 +108,9 @@ static void check_answers(int metric, int64_t n, int64_t k, const double *exact,
     free(seen);
 }
 
-static void against_decoding(int nbits, int64_t n, int64_t nq, int64_t k)
+static void against_decoding_by(const char *options, int nbits, int64_t n, int64_t nq, int64_t k)
 {
-    lbh_encoder *enc = with_decoder(D, nbits);
+    lbh_encoder *enc = with_options(D, nbits, options);
     uint8_t *codes = padded_codes(n, nbits, (uint64_t)(n + nbits));
     float *q = test_mixture(nq, D, 9, NULL), *distances = malloc((size_t)(nq * k) * sizeof(float));
     int64_t *labels = malloc((size_t)(nq * k) * sizeof *labels);
@@ -119,6 +124,12 @@ static void against_decoding(int nbits, int64_t n, int64_t nq, int64_t k)
     }
     free(q), free(codes), free(distances), free(labels);
     lbh_encoder_free(enc);
+}
+
+static void against_decoding(int nbits, int64_t n, int64_t nq, int64_t k)
+{
+    against_decoding_by("decoder=linear", nbits, n, nq, k);
+    against_decoding_by("decoder=tables", nbits, n, nq, k);
 }
 
 Test(decoded, scores_are_those_of_the_rebuilt_vectors)
@@ -143,22 +154,23 @@ Test(decoded, answers_do_not_depend_on_the_machine)
 {
     enum { N = 30011, NQ = 37, K = 200 };
     static const char *const isa[] = {"scalar", "avx2", "avx512"};
-    for (int metric = 0; metric < 2; metric++)
+    for (int run = 0; run < 4; run++)
         for (int nbits = 12; nbits <= 100; nbits += 44) {
-            lbh_encoder *enc = with_decoder(D, nbits);
+            int metric = run % 2;
+            lbh_encoder *enc = with_options(D, nbits, run < 2 ? "decoder=linear" : "decoder=tables");
             uint8_t *codes = padded_codes(N, nbits, 5);
             float *q = test_mixture(NQ, D, 9, NULL), *first = malloc(NQ * K * sizeof *first),
                   *again = malloc(NQ * K * sizeof *again);
             int64_t *ids = malloc(NQ * K * sizeof *ids), *more = malloc(NQ * K * sizeof *more);
             omp_set_num_threads(1);
             OK(lbh_encoder_search_decoded(enc, metric, N, codes, NQ, q, K, first, ids));
-            for (int run = 0; run < 6; run++) {
-                setenv("LBH_ISA", isa[run % 3], 1);
+            for (int form = 0; form < 6; form++) {
+                setenv("LBH_ISA", isa[form % 3], 1);
                 lbh_cpu_choose_again();
-                omp_set_num_threads(run < 3 ? 1 : 2);
+                omp_set_num_threads(form < 3 ? 1 : 2);
                 OK(lbh_encoder_search_decoded(enc, metric, N, codes, NQ, q, K, again, more));
-                cr_assert(memcmp(ids, more, NQ * K * sizeof *ids) == 0, "%s", isa[run % 3]);
-                cr_assert(memcmp(first, again, NQ * K * sizeof *first) == 0, "%s", isa[run % 3]);
+                cr_assert(memcmp(ids, more, NQ * K * sizeof *ids) == 0, "%s", isa[form % 3]);
+                cr_assert(memcmp(first, again, NQ * K * sizeof *first) == 0, "%s", isa[form % 3]);
             }
             unsetenv("LBH_ISA");
             for (int threads = 1; threads <= 5; threads += 2) { /* one query: slices of the codes */
