@@ -132,7 +132,7 @@ int lbh_encoder_nbits(const lbh_encoder *enc)
 
 size_t lbh_encoder_code_size(const lbh_encoder *enc)
 {
-    return ((size_t)enc->nbits + 7) / 8;
+    return lbh_code_bytes(enc);
 }
 
 int lbh_encoder_is_trained(const lbh_encoder *enc)

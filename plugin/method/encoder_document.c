@@ -106,7 +106,7 @@ int lbh_read_table_columns(lbh_encoder *enc, const lbh_document *doc, const char
     if (!enc->method->decoder || axes->rows < 1 || axes->rows > enc->d)
         return lbh_error(LBH_EFORMAT, "%s: tables of %lld columns for %s, d = %d", what,
                          (long long)axes->rows, enc->method->name, enc->d);
-    enc->tables.nbytes = (int)lbh_encoder_code_size(enc);
+    enc->tables.nbytes = (int)lbh_code_bytes(enc);
     enc->tables.columns = (int)axes->rows;
     enc->tables.d = enc->d;
     return LBH_OK;

@@ -162,6 +162,11 @@ struct lbh_method {
 };
 
 
+static inline size_t lbh_code_bytes(const lbh_encoder *enc)
+{
+    return ((size_t)enc->nbits + 7) / 8;
+}
+
 /* visit.c: allocates the tensors that the method learns, zero; frees all; names those of the byte
  * tables, and all. */
 int lbh_visit_allocate(lbh_encoder *enc);
