@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <memory>
+#include <mutex>
 
 #include <faiss/Clustering.h>
 #include <faiss/Index.h>
@@ -22,6 +23,7 @@
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
+#include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissException.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
@@ -78,7 +80,27 @@ void bound_nprobe(FaissIndexBinary *index)
         ivf->nprobe = ivf->nlist;
 }
 
+struct Watch final : faiss::InterruptCallback {
+    bool want_interrupt() override
+    {
+        return lbh_watch_poll();
+    }
+};
+
 } // namespace
+
+/* FAISS's C API lacks its InterruptCallback, in all versions; keep. */
+void lbh_gap_watch() noexcept
+{
+    static std::once_flag once;
+    try {
+        std::call_once(once, [] {
+            if (!faiss::InterruptCallback::instance)
+                faiss::InterruptCallback::instance.reset(new Watch);
+        });
+    } catch (...) { // no memory: the next call tries again
+    }
+}
 
 /* FAISS's C API lacks the version until 1.8; delete when FAISS >= 1.8. */
 const char *lbh_gap_version(void)
@@ -177,6 +199,29 @@ void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value)
         if (param == LBH_PARAM_NFLIP)
             multi->nflip = static_cast<int>(value);
     }
+}
+
+/* As lbh_gap_set. */
+int64_t lbh_gap_get(const FaissIndexBinary *inner, lbh_search_param param)
+{
+    const faiss::IndexBinary *p = cpp(inner);
+    if (auto *ivf = dynamic_cast<const faiss::IndexBinaryIVF *>(p)) {
+        if (param == LBH_PARAM_USE_HEAP)
+            return ivf->use_heap;
+        std::size_t value = param == LBH_PARAM_NPROBE ? ivf->nprobe : ivf->max_codes;
+        bool ours = param == LBH_PARAM_MAX_CODES && counting_needs_max_codes && !ivf->use_heap &&
+                    value == std::numeric_limits<std::size_t>::max() / 2;
+        return ours ? 0 : static_cast<int64_t>(value);
+    }
+    if (auto *flat = dynamic_cast<const faiss::IndexBinaryFlat *>(p))
+        return flat->use_heap;
+    if (auto *hnsw = dynamic_cast<const faiss::IndexBinaryHNSW *>(p))
+        return param == LBH_PARAM_EF_SEARCH ? hnsw->hnsw.efSearch : hnsw->hnsw.efConstruction;
+    if (auto *hash = dynamic_cast<const faiss::IndexBinaryHash *>(p))
+        return hash->nflip;
+    if (auto *multi = dynamic_cast<const faiss::IndexBinaryMultiHash *>(p))
+        return multi->nflip;
+    return 0;
 }
 
 /* FAISS (all versions to 1.15) stores the length of a bucket in just enough bits for ids 0 ..

@@ -55,6 +55,7 @@ typedef enum lbh_search_param {
     LBH_PARAM_USE_HEAP
 } lbh_search_param;
 void lbh_gap_set(FaissIndexBinary *inner, lbh_search_param param, int64_t value);
+int64_t lbh_gap_get(const FaissIndexBinary *inner, lbh_search_param param);
 
 /* 1 if FAISS would write a file that it cannot read back: a multi-hash index whose count is a power
  * of two and whose codes all fall in one bucket of a table. */

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "error.h"
+#include "watch.h"
 }
 
 #include <algorithm>
@@ -17,6 +18,9 @@ extern "C" {
 
 #include <faiss/Index.h>
 #include <faiss/IndexBinary.h>
+
+// faiss_gap.cpp: from now on FAISS asks lbh_watch_poll(), unless the program has made it ask another.
+void lbh_gap_watch() noexcept;
 
 namespace {
 
@@ -43,8 +47,8 @@ inline std::string words(const char *what)
     return text;
 }
 
-// Runs f; whatever it throws becomes an error code and the text "what: FAISS's words".
-template <class F> int guarded(const char *what, F f) noexcept
+// What f throws as an error code and the text "what: FAISS's words".
+template <class F> int caught(const char *what, F f) noexcept
 {
     try {
         f();
@@ -54,6 +58,8 @@ template <class F> int guarded(const char *what, F f) noexcept
     } catch (const std::length_error &) {
         return lbh_error(LBH_ENOMEM, "%s: a size is beyond all memory", what);
     } catch (const std::exception &e) {
+        if (lbh_watch_poll()) // FAISS stopped because our caller wants to
+            return lbh_watch_check();
         try {
             return lbh_error(LBH_EFAISS, "%s: FAISS says: %s", what, words(e.what()).c_str());
         } catch (...) {
@@ -62,6 +68,14 @@ template <class F> int guarded(const char *what, F f) noexcept
     } catch (...) {
         return lbh_error(LBH_EFAISS, "%s: FAISS failed in an unknown way", what);
     }
+}
+
+// Runs f; whatever it throws becomes an error. FAISS's long loops ask whether to go on.
+template <class F> int guarded(const char *what, F f) noexcept
+{
+    lbh_gap_watch();
+    lbh_watch_begin(what, 0);
+    return lbh_watch_end(caught(what, f));
 }
 
 } // namespace

@@ -49,6 +49,18 @@ class Rollback
             rng_.push_back(hnsw->hnsw.rng);
     }
 
+    // To be called before codes of a BHNSW are linked: linking changes the links that there are.
+    void keep_links()
+    {
+        auto *hnsw = dynamic_cast<faiss::IndexBinaryHNSW *>(index_);
+        if (!hnsw)
+            return;
+        links_.assign(hnsw->hnsw.neighbors.begin(), hnsw->hnsw.neighbors.end());
+        entry_ = hnsw->hnsw.entry_point;
+        level_ = hnsw->hnsw.max_level;
+        kept_ = true;
+    }
+
     // Needs no memory: everything only becomes shorter.
     void run(bool ids_are_places)
     {
@@ -68,7 +80,12 @@ class Rollback
                     cut(list.second, total_);
             shorten(multi->storage);
         } else if (auto *hnsw = dynamic_cast<faiss::IndexBinaryHNSW *>(index_)) {
-            size_t total = static_cast<size_t>(total_); // nothing is linked to the new ones yet
+            size_t total = static_cast<size_t>(total_);
+            if (kept_) { // else nothing is linked to the new ones yet
+                std::copy(links_.begin(), links_.end(), hnsw->hnsw.neighbors.begin());
+                hnsw->hnsw.entry_point = entry_;
+                hnsw->hnsw.max_level = level_;
+            }
             hnsw->hnsw.levels.resize(std::min(total, hnsw->hnsw.levels.size()));
             hnsw->hnsw.offsets.resize(std::min(total + 1, hnsw->hnsw.offsets.size()));
             hnsw->hnsw.neighbors.resize(hnsw->hnsw.offsets.back());
@@ -94,7 +111,34 @@ class Rollback
     idx total_;
     std::vector<size_t> sizes_;               // of the lists of BIVF
     std::vector<faiss::RandomGenerator> rng_; // of BHNSW's levels
+    std::vector<faiss::HNSW::storage_idx_t> links_;
+    faiss::HNSW::storage_idx_t entry_ = -1;
+    int level_ = -1;
+    bool kept_ = false;
 };
+
+// Codes that a BHNSW takes at a time: some hundredths of a second, then it may be stopped. (FAISS links
+// those of one call by falling level; a graph that is built in parts is as good.)
+const idx hnsw_part = 2048;
+
+// As index->add(_with_ids) of `kind`, which is that of the index under an IDMap.
+void add_in_parts(faiss::IndexBinary *index, const faiss::IndexBinary *kind, Rollback &before, idx n,
+                  const uint8_t *codes, const idx *ids)
+{
+    idx part = dynamic_cast<const faiss::IndexBinaryHNSW *>(kind) ? hnsw_part : n;
+    if (part < n)
+        before.keep_links();
+    for (idx i = 0; i < n; i += part) {
+        idx m = std::min(part, n - i);
+        const uint8_t *some = codes + i * index->d / 8;
+        if (ids)
+            index->add_with_ids(m, some, ids + i);
+        else
+            index->add(m, some);
+        if (i + m < n && lbh_watch_poll())
+            throw std::runtime_error("cancelled");
+    }
+}
 
 // Room for n ids more, in all of an IDMap's tables. Returns the ids that are new to IDMap2's table,
 // which has them from now on.
@@ -126,7 +170,7 @@ void add_with_ids(IndexBinaryIDMap &map, idx n, const uint8_t *codes, const idx 
     std::vector<idx> entered = make_room(map, n, ids);
     size_t total = map.id_map.size();
     try {
-        map.add_with_ids(n, codes, ids);
+        add_in_parts(&map, map.index, before, n, codes, ids);
     } catch (...) {
         before.run(true);
         map.id_map.resize(total);
@@ -210,10 +254,7 @@ int lbh_gap_add(FaissIndexBinary *index, int64_t n, const uint8_t *codes, const 
             return add_with_ids(*map, n, codes, ids);
         Rollback before(p);
         try {
-            if (ids)
-                p->add_with_ids(n, codes, ids);
-            else
-                p->add(n, codes);
+            add_in_parts(p, p, before, n, codes, ids);
         } catch (...) {
             before.run(!ids);
             throw;

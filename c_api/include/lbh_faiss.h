@@ -104,6 +104,10 @@ LBH_API int lbh_index_range_search_codes(lbh_range_result **result, const FaissI
  * keeping a heap). Works through IDMap. LBH_EINVAL names the parameters that the kind has. */
 LBH_API int lbh_index_set(FaissIndexBinary *index, const char *assignments);
 
+/* All search parameters as lbh_index_set takes them, "nprobe=1,max_codes=0,...", ended by a zero byte; 256
+ * bytes are enough. LBH_EINVAL if size is too small. */
+LBH_API int lbh_index_parameters(const FaissIndexBinary *index, char *text, size_t size);
+
 /* Makes the searches of an index run the kernels of lbh_scan.h: BFlat and BIVF, alone, under IDMap
  * and as the coarse quantizer of BIVF. Other kinds stay as they are, which is no error; neither is
  * it to do this twice. The new index takes over codes and lists without copying them; the old
@@ -172,6 +176,11 @@ LBH_API int lbh_index_load(FaissIndexBinary **index, const char *path);
  * for other kinds. The index can be searched and saved, not changed (LBH_ESTATE). The file may be
  * replaced (as lbh_index_save does it) but not cut short while the index lives. */
 LBH_API int lbh_index_load_mapped(FaissIndexBinary **index, const char *path);
+
+/* The same in memory: *size bytes, which lbh_free frees, as FAISS has them in a file / an index from such
+ * bytes, which need not be trusted. */
+LBH_API int lbh_index_save_memory(const FaissIndexBinary *index, void **data, size_t *size);
+LBH_API int lbh_index_load_memory(FaissIndexBinary **index, const void *data, size_t size);
 
 /* Frees an index; NULL is fine. */
 LBH_API void lbh_index_free(FaissIndexBinary *index);

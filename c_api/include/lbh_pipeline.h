@@ -56,7 +56,13 @@ typedef struct lbh_pipeline lbh_pipeline;
  * which part of the string is wrong and what may stand there; LBH_EFAISS, LBH_ENOMEM. */
 LBH_API int lbh_pipeline_new(lbh_pipeline **p, int d, const char *factory, int metric);
 
-/* Frees the pipeline with its encoder, index and vectors; NULL is fine. */
+/* Makes a pipeline around an encoder, trained or not, which stays the caller's and must outlive it; other
+ * pipelines may have the same one, and training one of them trains it for all. index: the string without
+ * the method, "BFlat", "IDMap2,BIVF1024,RFlat", ... Errors as above. */
+LBH_API int lbh_pipeline_new_with_encoder(lbh_pipeline **p, lbh_encoder *enc, const char *index,
+                                          int metric);
+
+/* Frees the pipeline with its encoder (unless it is the caller's), index and vectors; NULL is fine. */
 LBH_API void lbh_pipeline_free(lbh_pipeline *p);
 
 /* ---- Train, fill --------------------------------------------------------------------------- */
@@ -78,11 +84,23 @@ LBH_API int lbh_pipeline_add(lbh_pipeline *p, int64_t n, const float *x);
 LBH_API int lbh_pipeline_add_with_ids(lbh_pipeline *p, int64_t n, const float *x,
                                       const int64_t *ids);
 
+/* The same from pulled rows, whose vectors need not fit in memory unless the pipeline keeps them. ids[n],
+ * or NULL. On error, also of rows->read, nothing was added. */
+LBH_API int lbh_pipeline_add_rows(lbh_pipeline *p, const lbh_rows *rows, const int64_t *ids);
+
+/* Removes all vectors; ids begin at 0 again, what was trained stays. */
+LBH_API int lbh_pipeline_reset(lbh_pipeline *p);
+
 /* Removes the vectors with these ids[n] and says how many there were (removed may be NULL), as
  * lbh_index_remove does: BFlat without IDMap closes the gaps, later ids move down. LBH_EFAISS for
  * BHNSW and the hash kinds, which cannot; then nothing was removed. */
 LBH_API int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *ids,
                                     int64_t *removed);
+
+/* Puts *index, which becomes the pipeline's own and NULL, in the place of its index: codes of the same
+ * encoder, in the same kind of index. LBH_EINVAL if it is of another kind or code size; LBH_ESTATE if the
+ * pipeline keeps vectors, which the index does not have, or if either is not trained. */
+LBH_API int lbh_pipeline_take_index(lbh_pipeline *p, FaissIndexBinary **index);
 
 /* ---- Search -------------------------------------------------------------------------------- */
 
@@ -91,6 +109,13 @@ LBH_API int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *i
  * -1 with the distance FLT_MAX (-FLT_MAX where distances fall). */
 LBH_API int lbh_pipeline_search(const lbh_pipeline *p, int64_t n, const float *x, int64_t k,
                                 float *distances, int64_t *labels);
+
+/* The same with parameters of this search alone (as of lbh_pipeline_set; NULL: none) and among the ids for
+ * which filter(ctx, id) is not 0 (NULL: all), as lbh_index_search_filtered. Searches at the same time may
+ * have other parameters; those with parameters of the index (nprobe, efSearch, ...) wait for each other. */
+LBH_API int lbh_pipeline_search_with(const lbh_pipeline *p, const char *parameters,
+                                     lbh_filter_fn filter, const void *ctx, int64_t n,
+                                     const float *x, int64_t k, float *distances, int64_t *labels);
 
 /* Finds all codes at a Hamming distance below radius; not rescored. Free with
  * lbh_range_result_free. LBH_EFAISS for BHNSW. */
@@ -106,6 +131,10 @@ LBH_API int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x
  * candidates by Hamming distance alone); and what lbh_index_set takes. LBH_EINVAL names what there
  * is; LBH_ESTATE for rescore=decoder before training. */
 LBH_API int lbh_pipeline_set(lbh_pipeline *p, const char *assignments);
+
+/* All run-time parameters as lbh_pipeline_set takes them, "rescore=none,k_factor=10.000000,...,nprobe=1",
+ * ended by a zero byte; 512 bytes are enough. LBH_EINVAL if size is too small. */
+LBH_API int lbh_pipeline_parameters(const lbh_pipeline *p, char *text, size_t size);
 
 /* ---- Properties ---------------------------------------------------------------------------- */
 
@@ -145,6 +174,15 @@ LBH_API int lbh_pipeline_save(const lbh_pipeline *p, const char *path);
  * digests of all other members as well. The files need not be trusted. The caller owns the
  * pipeline. LBH_EIO, LBH_EFORMAT, LBH_ENOMEM, LBH_EFAISS. */
 LBH_API int lbh_pipeline_load(lbh_pipeline **p, const char *path);
+
+/* The same, but codes stay in their file too, as with lbh_index_load_mapped: for BIVF (LBH_EFAISS where
+ * FAISS cannot). Their digest is not checked, and the pipeline can be searched and saved, not changed. */
+LBH_API int lbh_pipeline_load_mapped(lbh_pipeline **p, const char *path);
+
+/* The same in memory, one piece of bytes that lbh_free frees: the manifest and its members, one after
+ * another. Bytes need not be trusted; they are copied. Errors as above. */
+LBH_API int lbh_pipeline_save_memory(const lbh_pipeline *p, void **data, size_t *size);
+LBH_API int lbh_pipeline_load_memory(lbh_pipeline **p, const void *data, size_t size);
 
 /* Reads all members, the vectors too, and checks their digests. LBH_EIO, LBH_EFORMAT. */
 LBH_API int lbh_pipeline_verify(const char *path);

@@ -52,15 +52,48 @@ static int check_path(const void *handle, const char *path)
     return LBH_OK;
 }
 
+static int check_writable(const FaissIndexBinary *index, const char *path)
+{
+    if (!lbh_gap_unwritable(index))
+        return LBH_OK;
+    return lbh_error(LBH_EFAISS,
+                     "%s: FAISS cannot save a multi-hash index of %lld codes that share one "
+                     "bucket; add one more code or use BHash", path,
+                     (long long)lbh_index_ntotal(index));
+}
+
 int lbh_index_save(const FaissIndexBinary *index, const char *path)
 {
     LBH_TRY(check_path(index, path));
-    if (lbh_gap_unwritable(index))
-        return lbh_error(LBH_EFAISS,
-                         "%s: FAISS cannot save a multi-hash index of %lld codes that share one "
-                         "bucket; add one more code or use BHash", path,
-                         (long long)lbh_index_ntotal(index));
+    LBH_TRY(check_writable(index, path));
     return save(path, write_binary, index);
+}
+
+int lbh_index_save_memory(const FaissIndexBinary *index, void **data, size_t *size)
+{
+    if (!index || !data || !size)
+        return lbh_error(LBH_EINVAL, "index: no index, or no place for its bytes, given");
+    LBH_TRY(check_writable(index, "memory"));
+    lbh_memory memory;
+    LBH_TRY(lbh_memory_create(&memory));
+    return lbh_memory_commit(&memory, lbh_gap_write(index, memory.stream), data, size);
+}
+
+int lbh_index_load_memory(FaissIndexBinary **index, const void *data, size_t size)
+{
+    if (!index || !data)
+        return lbh_error(LBH_EINVAL, "index: nowhere to put it, or no bytes, given");
+    bool whole;
+    LBH_TRY(lbh_file_check("index in memory", data, size, &whole));
+    FILE *stream = fmemopen((void *)(uintptr_t)data, size, "rb"); /* which is only read */
+    if (!stream)
+        return lbh_error(LBH_ENOMEM, "index in memory: out of memory to read it");
+    FaissIndexBinary *made = NULL;
+    int rc = lbh_gap_read(&made, stream, "index in memory");
+    fclose(stream);
+    if (rc == LBH_OK)
+        *index = made;
+    return rc;
 }
 
 int lbh_float_index_save(const FaissIndex *index, const char *path)

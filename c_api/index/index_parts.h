@@ -58,6 +58,12 @@ int lbh_encode_padded(uint8_t **codes, const lbh_encoder *enc, lbh_encode_fn enc
 int lbh_guard_codes(const uint8_t **use, uint8_t **copy, const FaissIndexBinary *index, int64_t n,
                     size_t code_size, const uint8_t *codes);
 
+/* filtered.c: lbh_index_search_filtered_codes, and, unless `found` is NULL, the codes of the answers,
+ * found[n * k * code_size]. */
+int lbh_search_allowed(const FaissIndexBinary *index, size_t code_size, int64_t n,
+                       const uint8_t *codes, int64_t k, lbh_filter_fn filter, const void *ctx,
+                       int32_t *distances, int64_t *labels, uint8_t *found);
+
 /* sort.c: puts each row of k answers in the order of (distance, label); missing ones (label < 0) go
  * last with the distance `missing`. falling: the largest distance first. */
 int lbh_sort_int(int64_t n, int64_t k, int32_t *distances, int64_t *labels);

@@ -156,3 +156,29 @@ int lbh_index_set(FaissIndexBinary *index, const char *assignments)
         lbh_gap_set(settings[i].inner, settings[i].id, settings[i].value);
     return LBH_OK;
 }
+
+/* Appends "name=value" of all parameters of one index. */
+static int append(char *text, size_t size, const lbh_index_info *info, const char *prefix)
+{
+    for (const param *p = params_of(info->kind); p->name; p++) {
+        size_t used = strlen(text);
+        int more = snprintf(text + used, size - used, "%s%s%s=%lld", used ? "," : "", prefix,
+                            p->name, (long long)lbh_gap_get(info->inner, p->id));
+        if (more < 0 || (size_t)more >= size - used)
+            return lbh_error(LBH_EINVAL, "index: %zu bytes are too few for its parameters", size);
+    }
+    return LBH_OK;
+}
+
+int lbh_index_parameters(const FaissIndexBinary *index, char *text, size_t size)
+{
+    if (!index || !text || size < 1)
+        return lbh_error(LBH_EINVAL, "index: no index, or no place for its parameters, given");
+    *text = '\0';
+    lbh_index_info info = lbh_gap_info(index);
+    LBH_TRY(append(text, size, &info, ""));
+    if (!info.quantizer)
+        return LBH_OK;
+    info = lbh_gap_info(info.quantizer);
+    return append(text, size, &info, "quantizer_");
+}

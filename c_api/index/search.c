@@ -1,6 +1,8 @@
 /* search.c: k nearest codes, and all codes within a radius. */
 #include "index_parts.h"
 
+#include "watch.h"
+
 #include "faiss_gap_codes.h"
 
 #include <stdlib.h>
@@ -8,6 +10,9 @@
 
 /* FAISS's BHNSW counts answers (queries x k) in an int. */
 static const int64_t max_answers_a_call = INT64_C(1) << 30;
+
+/* Queries between two looks at whether to stop, where FAISS's own search does not look. */
+enum { STOCK_BLOCK = 256 };
 
 static int check_ready(const FaissIndexBinary *index)
 {
@@ -41,9 +46,12 @@ static int search_checked(const FaissIndexBinary *index, size_t code_size, int64
         return LBH_OK;
     }
     int64_t block = max_answers_a_call / k;
+    if (!lbh_index_is_accelerated(index) && block > STOCK_BLOCK)
+        block = STOCK_BLOCK;
     block = block < 1 ? 1 : block;
     for (int64_t i = 0; i < n; i += block) {
         int64_t m = n - i < block ? n - i : block;
+        LBH_TRY(lbh_watch_step(i));
         LBH_TRY(lbh_gap_search(index, m, codes + (size_t)i * code_size, k, distances + i * k,
                                labels + i * k));
     }
@@ -59,9 +67,10 @@ int lbh_index_search_codes(const FaissIndexBinary *index, size_t code_size, int6
     const uint8_t *use;
     uint8_t *copy;
     LBH_TRY(lbh_guard_codes(&use, &copy, index, n, code_size, codes));
+    lbh_watch_begin("search", n);
     int rc = search_checked(index, code_size, n, use, k, distances, labels);
     free(copy);
-    return rc;
+    return lbh_watch_end(rc);
 }
 
 int lbh_index_search(const FaissIndexBinary *index, const lbh_encoder *enc, int64_t n,
@@ -70,11 +79,13 @@ int lbh_index_search(const FaissIndexBinary *index, const lbh_encoder *enc, int6
     LBH_TRY(lbh_check_encoder_fits(index, enc, n, x));
     LBH_TRY(check_search(n, k, distances, labels));
     LBH_TRY(check_ready(index));
-    uint8_t *codes;
-    LBH_TRY(lbh_encode_padded(&codes, enc, lbh_encoder_encode_queries, n, x));
-    int rc = search_checked(index, lbh_encoder_code_size(enc), n, codes, k, distances, labels);
+    lbh_watch_begin("search", n);
+    uint8_t *codes = NULL;
+    int rc = lbh_encode_padded(&codes, enc, lbh_encoder_encode_queries, n, x);
+    if (!rc)
+        rc = search_checked(index, lbh_encoder_code_size(enc), n, codes, k, distances, labels);
     free(codes);
-    return rc;
+    return lbh_watch_end(rc);
 }
 
 /* ---- Range search -------------------------------------------------------------------------- */

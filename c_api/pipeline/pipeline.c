@@ -2,20 +2,22 @@
  * in step: what one of them refuses, none of them does. */
 #include "pipeline.h"
 
-#include <float.h>
+#include "faiss_gap_life.h"
+#include "watch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static int check(const lbh_pipeline *p, int64_t n, const void *x)
+int lbh_pipeline_check(const lbh_pipeline *p, int64_t n, const void *x)
 {
     if (!p)
         return lbh_error(LBH_EINVAL, "pipeline: no pipeline given");
     return lbh_check_rows("pipeline", n, x);
 }
 
-static int check_trained(const lbh_pipeline *p, int64_t n, const void *x)
+int lbh_pipeline_check_trained(const lbh_pipeline *p, int64_t n, const void *x)
 {
-    LBH_TRY(check(p, n, x));
+    LBH_TRY(lbh_pipeline_check(p, n, x));
     if (!lbh_pipeline_is_trained(p))
         return lbh_error(LBH_ESTATE, "pipeline: \"%s\" is not trained (lbh_pipeline_train)",
                          p->spec.text);
@@ -33,6 +35,8 @@ int lbh_pipeline_start(lbh_pipeline **out, int d, const char *factory, int metri
     if (!p)
         return lbh_error(LBH_ENOMEM, "out of memory for a pipeline");
     int rc = lbh_pipeline_parse(&p->spec, factory);
+    if (!rc && !(p->lock = lbh_lock_new()))
+        rc = LBH_ENOMEM;
     if (rc) {
         free(p);
         return rc;
@@ -54,32 +58,60 @@ static bool has_option(const char *method, const char *option)
     return false;
 }
 
-static int make_parts(lbh_pipeline *p)
+static int make_encoder(lbh_pipeline *p)
 {
     const lbh_pipeline_spec *spec = &p->spec;
     LBH_TRY(lbh_encoder_new(&p->enc, spec->method, p->d, spec->nbits));
     if (p->metric == LBH_METRIC_IP && has_option(spec->method, "metric"))
         LBH_TRY(lbh_encoder_set(p->enc, "metric=ip"));
-    if (*spec->options)
-        LBH_TRY(lbh_encoder_set(p->enc, spec->options));
+    return *spec->options ? lbh_encoder_set(p->enc, spec->options) : LBH_OK;
+}
+
+static int make_parts(lbh_pipeline *p)
+{
+    const lbh_pipeline_spec *spec = &p->spec;
+    if (!p->enc)
+        LBH_TRY(make_encoder(p));
     LBH_TRY(lbh_index_new(&p->index, lbh_encoder_code_size(p->enc), spec->index));
     LBH_TRY(lbh_index_accelerate(&p->index));
     return spec->store ? lbh_store_new(&p->store, p->d, spec->store) : LBH_OK;
 }
 
-int lbh_pipeline_new(lbh_pipeline **out, int d, const char *factory, int metric)
+/* enc: the caller's, or NULL for one of the pipeline's own. */
+static int make(lbh_pipeline **out, int d, const char *factory, int metric, lbh_encoder *enc)
 {
-    if (!out)
-        return lbh_error(LBH_EINVAL, "pipeline: nowhere to put the new pipeline");
     lbh_pipeline *p = NULL;
     LBH_TRY(lbh_pipeline_start(&p, d, factory, metric));
+    p->enc = enc;
+    p->borrowed = enc != NULL;
     int rc = make_parts(p);
+    if (!rc && enc && lbh_encoder_is_trained(enc)) /* a decoder may be lacking */
+        rc = lbh_pipeline_rescorer(&p->rescorer, p, p->rescore);
     if (rc) {
         lbh_pipeline_free(p);
         return rc;
     }
     *out = p;
     return LBH_OK;
+}
+
+int lbh_pipeline_new(lbh_pipeline **out, int d, const char *factory, int metric)
+{
+    if (!out)
+        return lbh_error(LBH_EINVAL, "pipeline: nowhere to put the new pipeline");
+    return make(out, d, factory, metric, NULL);
+}
+
+int lbh_pipeline_new_with_encoder(lbh_pipeline **out, lbh_encoder *enc, const char *index,
+                                  int metric)
+{
+    char factory[LBH_MAX_FACTORY];
+    if (!out || !enc || !index)
+        return lbh_error(LBH_EINVAL, "pipeline: no encoder, no index, or nowhere to put it, given");
+    const char *rest = index, *idmap = lbh_pipeline_parse_idmap(&rest);
+    snprintf(factory, sizeof factory, "%s%s%d,%s", idmap, lbh_encoder_method(enc),
+             lbh_encoder_nbits(enc), rest);
+    return make(out, lbh_encoder_d(enc), factory, metric, enc);
 }
 
 void lbh_pipeline_free(lbh_pipeline *p)
@@ -89,7 +121,9 @@ void lbh_pipeline_free(lbh_pipeline *p)
     lbh_rescorer_free(p->rescorer);
     lbh_store_free(p->store);
     lbh_index_free(p->index);
-    lbh_encoder_free(p->enc);
+    if (!p->borrowed)
+        lbh_encoder_free(p->enc);
+    lbh_lock_free(p->lock);
     free(p);
 }
 
@@ -163,7 +197,9 @@ static int train_index(lbh_pipeline *p, const lbh_rows *rows)
         int64_t count = rows->n - first < BLOCK ? rows->n - first : BLOCK;
         for (int64_t i = 0; i < count; i++)
             ids[i] = first + i;
-        rc = rows->read(rows, count, ids, x);
+        rc = lbh_watch_check();
+        if (!rc)
+            rc = rows->read(rows, count, ids, x);
         if (!rc)
             rc = lbh_encoder_encode(p->enc, count, x, codes + (size_t)first * size);
     }
@@ -174,18 +210,9 @@ static int train_index(lbh_pipeline *p, const lbh_rows *rows)
     return rc;
 }
 
-int lbh_pipeline_train_rows(lbh_pipeline *p, const lbh_rows *rows, const lbh_lists *labels,
-                            const lbh_lists *neighbours)
+static int train_parts(lbh_pipeline *p, const lbh_rows *rows, const lbh_lists *labels,
+                       const lbh_lists *neighbours)
 {
-    LBH_TRY(check(p, 0, NULL));
-    if (!rows || !rows->read || rows->d != p->d)
-        return lbh_error(LBH_EINVAL, "pipeline: training needs rows of %d floats", p->d);
-    if (lbh_pipeline_is_trained(p))
-        return lbh_error(LBH_ESTATE, "pipeline: \"%s\" is trained", p->spec.text);
-    int64_t lists = lbh_gap_info(p->index).nlist;
-    if (rows->n < lists)
-        return lbh_error(LBH_EINVAL, "pipeline: \"%s\" needs at least %lld rows to train on, got "
-                         "%lld", p->spec.text, (long long)lists, (long long)rows->n);
     if (!lbh_encoder_is_trained(p->enc))
         LBH_TRY(lbh_encoder_train_rows(p->enc, rows, labels, neighbours));
     if (!faiss_IndexBinary_is_trained(p->index))
@@ -199,149 +226,53 @@ int lbh_pipeline_train_rows(lbh_pipeline *p, const lbh_rows *rows, const lbh_lis
     return LBH_OK;
 }
 
+int lbh_pipeline_train_rows(lbh_pipeline *p, const lbh_rows *rows, const lbh_lists *labels,
+                            const lbh_lists *neighbours)
+{
+    LBH_TRY(lbh_pipeline_check(p, 0, NULL));
+    if (!rows || !rows->read || rows->d != p->d)
+        return lbh_error(LBH_EINVAL, "pipeline: training needs rows of %d floats", p->d);
+    if (lbh_pipeline_is_trained(p))
+        return lbh_error(LBH_ESTATE, "pipeline: \"%s\" is trained", p->spec.text);
+    int64_t lists = lbh_gap_info(p->index).nlist;
+    if (rows->n < lists)
+        return lbh_error(LBH_EINVAL, "pipeline: \"%s\" needs at least %lld rows to train on, got "
+                         "%lld", p->spec.text, (long long)lists, (long long)rows->n);
+    lbh_watch_begin("train", 0);
+    return lbh_watch_end(train_parts(p, rows, labels, neighbours));
+}
+
 int lbh_pipeline_train(lbh_pipeline *p, int64_t n, const float *x)
 {
-    LBH_TRY(check(p, n, x));
+    LBH_TRY(lbh_pipeline_check(p, n, x));
     lbh_rows rows = lbh_rows_from_matrix(n, p->d, x);
     return lbh_pipeline_train_rows(p, &rows, NULL, NULL);
 }
 
-/* ---- Add, remove --------------------------------------------------------------------------- */
+/* ---- An index from elsewhere ---------------------------------------------------------------- */
 
-/* Whether rows are found by the ids they were added with, not by their place in the index. */
-static bool keeps_ids(const lbh_pipeline *p)
+int lbh_pipeline_take_index(lbh_pipeline *p, FaissIndexBinary **index)
 {
-    lbh_index_info info = lbh_gap_info(p->index);
-    return lbh_keeps_ids(&info);
-}
-
-static int check_ids(const lbh_pipeline *p, int64_t n, const int64_t *ids)
-{
-    if (!keeps_ids(p))
-        return lbh_error(LBH_EFAISS, "pipeline: %s takes no ids; put IDMap in front, as "
-                         "\"IDMap,%s\"", lbh_index_kind(p->index), p->spec.text);
-    for (int64_t i = 0; i < n; i++)
-        if (ids[i] < 0 || ids[i] == INT64_MAX)
-            return lbh_error(LBH_EINVAL, "pipeline: id %lld of row %lld must be within 0..2^63-2",
-                             (long long)ids[i], (long long)i);
-    return LBH_OK;
-}
-
-/* The vectors first: what they refuse has not reached the index, and they can be taken back. */
-static int add(lbh_pipeline *p, int64_t n, const float *x, const int64_t *ids)
-{
-    size_t size = lbh_encoder_code_size(p->enc);
-    uint8_t *codes;
-    LBH_TRY(lbh_encode_padded(&codes, p->enc, lbh_encoder_encode, n, x));
-    int rc = p->store ? lbh_store_add(p->store, n, x, ids) : LBH_OK;
-    if (!rc) {
-        rc = lbh_index_add_codes(p->index, size, n, codes, ids);
-        if (rc && p->store)
-            lbh_store_undo(p->store, n);
-    }
-    free(codes);
-    if (rc)
-        return rc;
-    for (int64_t i = 0; ids && i < n; i++)
-        p->next_id = ids[i] >= p->next_id ? ids[i] + 1 : p->next_id;
-    return LBH_OK;
-}
-
-int lbh_pipeline_add_with_ids(lbh_pipeline *p, int64_t n, const float *x, const int64_t *ids)
-{
-    LBH_TRY(check_trained(p, n, x));
-    LBH_TRY(lbh_check_rows("pipeline", n, ids));
-    LBH_TRY(check_ids(p, n, ids));
-    return n ? add(p, n, x, ids) : LBH_OK;
-}
-
-int lbh_pipeline_add(lbh_pipeline *p, int64_t n, const float *x)
-{
-    LBH_TRY(check_trained(p, n, x));
-    if (n == 0)
-        return LBH_OK;
-    if (!keeps_ids(p))
-        return add(p, n, x, NULL);
-    if (p->next_id > INT64_MAX - 1 - n)
-        return lbh_error(LBH_EINVAL, "pipeline: there are no ids above %lld left",
-                         (long long)p->next_id);
-    int64_t *ids = lbh_alloc_rows(n, sizeof *ids, 0);
-    if (!ids)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < n; i++)
-        ids[i] = p->next_id + i;
-    int rc = add(p, n, x, ids);
-    free(ids);
-    return rc;
-}
-
-int lbh_pipeline_remove_ids(lbh_pipeline *p, int64_t n, const int64_t *ids, int64_t *removed)
-{
-    LBH_TRY(check_trained(p, n, ids));
-    lbh_kind kind = lbh_gap_info(p->index).kind;
-    if (kind != LBH_KIND_FLAT && kind != LBH_KIND_IVF)
-        return lbh_error(LBH_EFAISS, "pipeline: FAISS cannot remove from %s; BFlat and BIVF can",
-                         lbh_index_kind(p->index));
-    int64_t count = 0;
-    if (p->store && lbh_store_in_order(p->store))
-        LBH_TRY(lbh_store_remove(p->store, 0, NULL, false)); /* whatever memory it may need */
-    LBH_TRY(lbh_index_remove(p->index, n, ids, &count));
+    LBH_TRY(lbh_pipeline_check(p, 0, NULL));
+    if (!index || !*index)
+        return lbh_error(LBH_EINVAL, "pipeline: no index given");
     if (p->store)
-        LBH_TRY(lbh_store_remove(p->store, n, ids, !keeps_ids(p)));
-    if (removed)
-        *removed = count;
+        return lbh_error(LBH_ESTATE, "pipeline: \"%s\" keeps vectors, which an index of codes has not",
+                         p->spec.text);
+    if (!lbh_encoder_is_trained(p->enc) || !faiss_IndexBinary_is_trained(*index))
+        return lbh_error(LBH_ESTATE, "pipeline: the encoder or the index is not trained");
+    lbh_index_info mine = lbh_gap_info(p->index), theirs = lbh_gap_info(*index);
+    if (mine.kind != theirs.kind || mine.idmap != theirs.idmap ||
+        lbh_index_code_size(p->index) != lbh_index_code_size(*index))
+        return lbh_error(LBH_EINVAL, "pipeline: %s of %zu bytes a code cannot take the place of %s of %zu",
+                         lbh_index_kind(*index), lbh_index_code_size(*index), lbh_index_kind(p->index),
+                         lbh_index_code_size(p->index));
+    int64_t least, greatest;
+    LBH_TRY(lbh_gap_id_range(*index, &least, &greatest));
+    LBH_TRY(lbh_index_accelerate(index));
+    lbh_index_free(p->index);
+    p->index = *index;
+    p->next_id = greatest + 1;
+    *index = NULL;
     return LBH_OK;
-}
-
-/* ---- Search -------------------------------------------------------------------------------- */
-
-static int search_hamming(const lbh_pipeline *p, int64_t n, const float *x, int64_t k,
-                          float *distances, int64_t *labels)
-{
-    if (k < 1 || k > INT32_MAX)
-        return lbh_error(LBH_EINVAL, "search: k (%lld) must be within 1..%d", (long long)k,
-                         INT32_MAX);
-    int32_t *hamming = n < INT64_MAX / k ? lbh_alloc_rows(n * k, sizeof *hamming, 0) : NULL;
-    if (!hamming)
-        return lbh_error(LBH_ENOMEM, "search: out of memory for %lld answers a query, %lld queries",
-                         (long long)k, (long long)n);
-    int rc = lbh_index_search(p->index, p->enc, n, x, k, hamming, labels);
-    for (int64_t i = 0; i < n * k && !rc; i++)
-        distances[i] = labels[i] < 0 ? FLT_MAX : (float)hamming[i];
-    free(hamming);
-    return rc;
-}
-
-int lbh_pipeline_search(const lbh_pipeline *p, int64_t n, const float *x, int64_t k,
-                        float *distances, int64_t *labels)
-{
-    LBH_TRY(check_trained(p, n, x));
-    if (n > 0 && (!distances || !labels))
-        return lbh_error(LBH_EINVAL, "search: no place for the answers given");
-    if (!p->rescorer)
-        return search_hamming(p, n, x, k, distances, labels);
-    return lbh_index_search_rescored(p->index, p->rescorer, p->shortlist, n, x, k, distances,
-                                     labels);
-}
-
-int lbh_pipeline_range_search(lbh_range_result **result, const lbh_pipeline *p, int64_t n,
-                              const float *x, int32_t radius)
-{
-    LBH_TRY(check_trained(p, n, x));
-    return lbh_index_range_search(result, p->index, p->enc, n, x, radius);
-}
-
-int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x)
-{
-    LBH_TRY(check_trained(p, 1, x));
-    if (p->store)
-        return lbh_store_get(p->store, id, x);
-    uint8_t *code = lbh_alloc_rows(1, lbh_encoder_code_size(p->enc), 0);
-    if (!code)
-        return LBH_ENOMEM;
-    int rc = lbh_index_reconstruct(p->index, id, code);
-    if (!rc)
-        rc = lbh_encoder_decode(p->enc, 1, code, x);
-    free(code);
-    return rc;
 }

@@ -42,8 +42,8 @@ static int parse_method(lbh_pipeline_spec *spec, const char *part, int length)
 {
     char methods[512];
     size_t best = 0;
-    for (int i = 0; i < lbh_method_count(); i++) {
-        const char *name = lbh_method_name(i);
+    for (int i = 0; i <= lbh_method_count(); i++) {
+        const char *name = i < lbh_method_count() ? lbh_method_name(i) : LBH_METHOD_LAYERS;
         size_t n = strlen(name);
         if (n > best && starts_with(part, name) &&
             (isdigit((unsigned char)part[n]) || strchr("(,", part[n]))) {
@@ -96,7 +96,7 @@ static int parse_store(lbh_pipeline_spec *spec, char *rest)
 }
 
 /* "IDMap," or "IDMap2," at the front, as FAISS writes it. */
-static const char *parse_idmap(const char **p)
+const char *lbh_pipeline_parse_idmap(const char **p)
 {
     static const char *const names[] = {"IDMap2,", "IDMap,"};
     for (int i = 0; i < 2; i++)
@@ -133,7 +133,7 @@ int lbh_pipeline_parse(lbh_pipeline_spec *spec, const char *factory)
             return lbh_error(LBH_EINVAL, "pipeline: the factory string has a blank or a character "
                              "that is not ASCII at place %zu", i + 1);
     memcpy(spec->text, factory, size + 1);
-    const char *p = spec->text, *idmap = parse_idmap(&p);
+    const char *p = spec->text, *idmap = lbh_pipeline_parse_idmap(&p);
     int length = part_length(p);
     if (length < 0)
         return lbh_error(LBH_EINVAL, "\"%s\": a parenthesis is not closed, or not opened",

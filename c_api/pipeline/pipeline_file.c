@@ -33,7 +33,7 @@ static int write_store(const lbh_store *s, write_fn write, const char *path)
     return rc;
 }
 
-static bool has_member(const lbh_pipeline *p, int member)
+bool lbh_pipeline_has_member(const lbh_pipeline *p, int member)
 {
     switch (member) {
     case LBH_MEMBER_VECTORS:
@@ -66,7 +66,7 @@ static int write_member(const lbh_pipeline *p, int member, const char *path)
 static int write_members(const lbh_pipeline *p, const char *path, lbh_manifest *m)
 {
     for (int i = 0; i < LBH_MEMBERS; i++) {
-        if (!has_member(p, i))
+        if (!lbh_pipeline_has_member(p, i))
             continue;
         char *name = lbh_member_path(path, m->generation, i);
         if (!name)
@@ -204,15 +204,18 @@ static int name_error(int rc, const char *path)
 }
 
 /* Hands the bytes of one member to its part. *keep: they stay mapped. */
-static int take_member(lbh_pipeline *p, const lbh_manifest *m, int member, const char *path,
-                       const void *data, size_t size, bool *keep)
+int lbh_pipeline_take_member(lbh_pipeline *p, const lbh_manifest *m, int member, const char *path,
+                             const void *data, size_t size, bool *keep)
 {
     int rc;
+    *keep = false;
     switch (member) {
     case LBH_MEMBER_ENCODER:
         return lbh_encoder_load_memory(&p->enc, data, size);
     case LBH_MEMBER_INDEX:
-        rc = lbh_index_load(&p->index, path);
+        rc = !path       ? lbh_index_load_memory(&p->index, data, size)
+             : p->mapped ? lbh_index_load_mapped(&p->index, path)
+                         : lbh_index_load(&p->index, path);
         return rc ? rc : lbh_index_accelerate(&p->index);
     case LBH_MEMBER_VECTORS:
         rc = lbh_store_map(p->store, m->ntotal, data, size);
@@ -230,8 +233,9 @@ static int load_member(lbh_pipeline *p, const lbh_manifest *m, int member, const
     const void *data = NULL;
     size_t size = 0;
     bool keep = false;
-    LBH_TRY(map_member(&data, &size, &m->member[member], path, member != LBH_MEMBER_VECTORS));
-    int rc = take_member(p, m, member, path, data, size, &keep);
+    bool stays = member == LBH_MEMBER_VECTORS || (p->mapped && member == LBH_MEMBER_INDEX);
+    LBH_TRY(map_member(&data, &size, &m->member[member], path, !stays));
+    int rc = lbh_pipeline_take_member(p, m, member, path, data, size, &keep);
     if (!keep)
         munmap((void *)(uintptr_t)data, size);
     return rc ? name_error(rc, path) : LBH_OK;
@@ -265,11 +269,34 @@ static int check_parts(const lbh_pipeline *p, const lbh_manifest *m, const char 
     return LBH_OK;
 }
 
+int lbh_pipeline_from_manifest(lbh_pipeline **p, const lbh_manifest *m, const char *path)
+{
+    int rc = m->d < 1 ? LBH_EFORMAT : lbh_pipeline_start(p, m->d, m->factory, m->metric);
+    if (rc == LBH_ENOMEM)
+        return rc;
+    if (rc)
+        return lbh_error(LBH_EFORMAT, "%s: damaged, or written by a later version: %s", path,
+                         m->d < 1 ? "d is 0" : lbh_last_error());
+    rc = check_members(*p, m, path);
+    if (!rc && (*p)->spec.store)
+        rc = lbh_store_new(&(*p)->store, m->d, (*p)->spec.store);
+    if (rc) {
+        lbh_pipeline_free(*p);
+        *p = NULL;
+    }
+    return rc;
+}
+
+int lbh_pipeline_check_parts(lbh_pipeline *p, const lbh_manifest *m, const char *path)
+{
+    LBH_TRY(check_parts(p, m, path));
+    p->next_id = m->next_id;
+    int rc = lbh_pipeline_set(p, m->parameters);
+    return rc ? name_error(rc == LBH_EINVAL ? LBH_EFORMAT : rc, path) : LBH_OK;
+}
+
 static int load_parts(lbh_pipeline *p, const lbh_manifest *m, const char *path)
 {
-    LBH_TRY(check_members(p, m, path));
-    if (p->spec.store)
-        LBH_TRY(lbh_store_new(&p->store, m->d, p->spec.store));
     for (int i = 0; i < LBH_MEMBERS; i++) {
         if (!m->member[i].present)
             continue;
@@ -279,22 +306,15 @@ static int load_parts(lbh_pipeline *p, const lbh_manifest *m, const char *path)
         if (rc)
             return rc;
     }
-    LBH_TRY(check_parts(p, m, path));
-    p->next_id = m->next_id;
-    int rc = lbh_pipeline_set(p, m->parameters);
-    return rc ? name_error(rc == LBH_EINVAL ? LBH_EFORMAT : rc, path) : LBH_OK;
+    return lbh_pipeline_check_parts(p, m, path);
 }
 
-static int load(lbh_pipeline **out, const lbh_manifest *m, const char *path)
+static int load(lbh_pipeline **out, const lbh_manifest *m, const char *path, bool mapped)
 {
     lbh_pipeline *p = NULL;
-    int rc = m->d < 1 ? LBH_EFORMAT : lbh_pipeline_start(&p, m->d, m->factory, m->metric);
-    if (rc == LBH_ENOMEM)
-        return rc;
-    if (rc)
-        return lbh_error(LBH_EFORMAT, "%s: damaged, or written by a later version: %s", path,
-                         m->d < 1 ? "d is 0" : lbh_last_error());
-    rc = load_parts(p, m, path);
+    LBH_TRY(lbh_pipeline_from_manifest(&p, m, path));
+    p->mapped = mapped;
+    int rc = load_parts(p, m, path);
     if (rc)
         lbh_pipeline_free(p);
     else
@@ -322,12 +342,12 @@ static int verify(const lbh_manifest *m, const char *path)
 
 /* Loads (p not NULL) or verifies. A saver may remove the members between our reading the manifest
  * and opening them: as long as the manifest has changed since, that is no error. */
-static int read_set(lbh_pipeline **p, const char *path)
+static int read_set(lbh_pipeline **p, const char *path, bool mapped)
 {
     lbh_manifest m, again;
     LBH_TRY(lbh_manifest_read(&m, path));
     for (;;) {
-        int rc = p ? load(p, &m, path) : verify(&m, path);
+        int rc = p ? load(p, &m, path, mapped) : verify(&m, path);
         if (!rc)
             return LBH_OK;
         char text[512];
@@ -338,16 +358,26 @@ static int read_set(lbh_pipeline **p, const char *path)
     }
 }
 
-int lbh_pipeline_load(lbh_pipeline **p, const char *path)
+static int load_path(lbh_pipeline **p, const char *path, bool mapped)
 {
     if (!p || !path || !*path)
         return lbh_error(LBH_EINVAL, "pipeline: nowhere to put it, or no file name given");
     char *target = realpath(path, NULL);
     if (!target)
         return no_path(path);
-    int rc = read_set(p, target);
+    int rc = read_set(p, target, mapped);
     free(target);
     return rc;
+}
+
+int lbh_pipeline_load(lbh_pipeline **p, const char *path)
+{
+    return load_path(p, path, false);
+}
+
+int lbh_pipeline_load_mapped(lbh_pipeline **p, const char *path)
+{
+    return load_path(p, path, true);
 }
 
 int lbh_pipeline_verify(const char *path)
@@ -357,7 +387,7 @@ int lbh_pipeline_verify(const char *path)
     char *target = realpath(path, NULL);
     if (!target)
         return no_path(path);
-    int rc = read_set(NULL, target);
+    int rc = read_set(NULL, target, false);
     free(target);
     return rc;
 }

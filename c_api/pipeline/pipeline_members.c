@@ -157,15 +157,21 @@ static bool parse(lbh_manifest *m, char *at)
 
 int lbh_manifest_read(lbh_manifest *m, const char *path)
 {
-    *m = (lbh_manifest){0};
     const void *data = NULL;
     size_t size = 0;
     LBH_TRY(lbh_map_file(&data, &size, path));
+    int rc = lbh_manifest_parse(m, data, size, path);
+    munmap((void *)(uintptr_t)data, size);
+    return rc;
+}
+
+int lbh_manifest_parse(lbh_manifest *m, const void *data, size_t size, const char *path)
+{
+    *m = (lbh_manifest){0};
     char text[LBH_MANIFEST_MAX + 1], expected[32];
     size_t kept = size < LBH_MANIFEST_MAX ? size : LBH_MANIFEST_MAX;
     memcpy(text, data, kept);
     text[kept] = '\0';
-    munmap((void *)(uintptr_t)data, size);
     size_t first = sizeof first_line - 1, last = sizeof "end 0123456789abcdef";
     if (size > LBH_MANIFEST_MAX || strlen(text) != size || size < first + last ||
         memcmp(text, first_line, first) != 0)

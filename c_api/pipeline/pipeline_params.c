@@ -36,12 +36,6 @@ static bool parse_millionths(int64_t *value, const char *text)
            (!text[whole] || text[whole] == '.');
 }
 
-typedef struct settings {
-    int rescore;
-    lbh_shortlist shortlist;
-    char index[512]; /* what is left for lbh_index_set */
-} settings;
-
 static int set_factor(double *factor, int64_t max, const char *name, const char *value)
 {
     int64_t x;
@@ -52,7 +46,7 @@ static int set_factor(double *factor, int64_t max, const char *name, const char 
     return LBH_OK;
 }
 
-static int set_rescore(settings *s, const lbh_pipeline *p, const char *value)
+static int set_rescore(lbh_pipeline_settings *s, const lbh_pipeline *p, const char *value)
 {
     int mode = 0;
     while (mode < MODES && strcmp(modes[mode], value) != 0)
@@ -70,7 +64,7 @@ static int set_rescore(settings *s, const lbh_pipeline *p, const char *value)
 }
 
 /* One "name=value"; what is not the pipeline's is collected for the index. */
-static int set_one(settings *s, const lbh_pipeline *p, char *part)
+static int set_one(lbh_pipeline_settings *s, const lbh_pipeline *p, char *part)
 {
     char *value = strchr(part, '=');
     if (!value)
@@ -97,12 +91,11 @@ static int set_index(lbh_pipeline *p, const char *assignments)
     return lbh_error(rc, "%s; a pipeline has rescore, k_factor and margin_factor too", text);
 }
 
-int lbh_pipeline_set(lbh_pipeline *p, const char *assignments)
+int lbh_pipeline_parse_settings(lbh_pipeline_settings *s, const lbh_pipeline *p,
+                                const char *assignments)
 {
-    if (!p || !assignments)
-        return lbh_error(LBH_EINVAL, "pipeline: no pipeline or no parameters given");
-    settings s = {.rescore = p->rescore, .shortlist = p->shortlist};
-    char text[sizeof s.index];
+    *s = (lbh_pipeline_settings){.rescore = p->rescore, .shortlist = p->shortlist};
+    char text[sizeof s->index];
     size_t size = strlen(assignments);
     if (size >= sizeof text)
         return lbh_error(LBH_EINVAL, "pipeline: the parameters are longer than %zu characters",
@@ -112,8 +105,17 @@ int lbh_pipeline_set(lbh_pipeline *p, const char *assignments)
         next = strchr(part, ',');
         if (next)
             *next++ = '\0';
-        LBH_TRY(set_one(&s, p, part));
+        LBH_TRY(set_one(s, p, part));
     }
+    return LBH_OK;
+}
+
+int lbh_pipeline_set(lbh_pipeline *p, const char *assignments)
+{
+    if (!p || !assignments)
+        return lbh_error(LBH_EINVAL, "pipeline: no pipeline or no parameters given");
+    lbh_pipeline_settings s;
+    LBH_TRY(lbh_pipeline_parse_settings(&s, p, assignments));
     lbh_rescorer *rescorer = NULL;
     bool anew = s.rescore != p->rescore || !p->rescorer;
     if (anew) /* first: the method may lack a decoder */
@@ -129,5 +131,20 @@ int lbh_pipeline_set(lbh_pipeline *p, const char *assignments)
     }
     p->rescore = s.rescore;
     p->shortlist = s.shortlist;
+    return LBH_OK;
+}
+
+int lbh_pipeline_parameters(const lbh_pipeline *p, char *text, size_t size)
+{
+    char own[128];
+    LBH_TRY(lbh_pipeline_check(p, 0, NULL));
+    lbh_pipeline_params(p, own);
+    size_t used = strlen(own);
+    if (!text || size < used + 2)
+        return lbh_error(LBH_EINVAL, "pipeline: no place for its parameters, or %zu bytes, which are "
+                         "too few", text ? size : 0);
+    LBH_TRY(lbh_index_parameters(p->index, text + used + 1, size - used - 1));
+    memcpy(text, own, used);
+    text[used] = text[used + 1] ? ',' : '\0';
     return LBH_OK;
 }

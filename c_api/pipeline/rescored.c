@@ -1,6 +1,7 @@
 /* rescored.c: a shortlist by Hamming distance from any binary index, and the rescorer over it. */
-#include "lbh_pipeline.h"
+#include "pipeline.h"
 
+#include "watch.h"
 #include "faiss_gap_codes.h"
 #include "index_parts.h"
 
@@ -11,7 +12,7 @@
 
 /* Bytes of candidates that are held at a time, about: queries come in blocks. */
 static const int64_t max_block = INT64_C(1) << 26;
-enum { MAX_BLOCK_QUERIES = 4096 };
+enum { MAX_BLOCK_QUERIES = 1024 }; /* and between two looks at whether to stop */
 
 typedef struct buffers {
     uint8_t *queries; /* codes, padded */
@@ -26,6 +27,8 @@ typedef struct rescored {
     size_t code_size;
     int64_t m, keep, k; /* candidates, vectors read, answers of a query */
     bool needs_codes;
+    lbh_filter_fn filter; /* or NULL */
+    const void *ctx;
 } rescored;
 
 /* ceil(k * factor), at most ntotal. */
@@ -63,10 +66,15 @@ static int search_block(const rescored *s, buffers *b, int64_t n, const float *x
 {
     const lbh_encoder *enc = lbh_rescorer_encoder(s->rescorer);
     LBH_TRY(lbh_encode_padded(&b->queries, enc, lbh_encoder_encode_queries, n, x));
-    int rc = s->needs_codes ? lbh_gap_search_codes(s->index, n, b->queries, s->m, b->hamming,
-                                                   b->labels, b->codes)
-                            : lbh_index_search_codes(s->index, s->code_size, n, b->queries, s->m,
-                                                     b->hamming, b->labels);
+    int rc;
+    if (s->filter)
+        rc = lbh_search_allowed(s->index, s->code_size, n, b->queries, s->m, s->filter, s->ctx,
+                                b->hamming, b->labels, s->needs_codes ? b->codes : NULL);
+    else if (s->needs_codes)
+        rc = lbh_gap_search_codes(s->index, n, b->queries, s->m, b->hamming, b->labels, b->codes);
+    else
+        rc = lbh_index_search_codes(s->index, s->code_size, n, b->queries, s->m, b->hamming,
+                                    b->labels);
     free(b->queries);
     b->queries = NULL;
     if (rc)
@@ -86,23 +94,27 @@ static int search_blocks(const rescored *s, int64_t n, const float *x, float *di
     b.hamming = lbh_alloc_rows(block * s->m, sizeof *b.hamming, 0);
     b.labels = lbh_alloc_rows(block * s->m, sizeof *b.labels, 0);
     int rc = b.codes && b.hamming && b.labels ? LBH_OK : LBH_ENOMEM;
-    for (int64_t i = 0; i < n && !rc; i += block)
-        rc = search_block(s, &b, n - i < block ? n - i : block, x + i * d, distances + i * s->k,
-                          labels + i * s->k);
+    for (int64_t i = 0; i < n && !rc; i += block) {
+        rc = lbh_watch_step(i);
+        if (!rc)
+            rc = search_block(s, &b, n - i < block ? n - i : block, x + i * d,
+                              distances + i * s->k, labels + i * s->k);
+    }
     free(b.codes);
     free(b.hamming);
     free(b.labels);
     return rc;
 }
 
-int lbh_index_search_rescored(const FaissIndexBinary *index, const lbh_rescorer *rescorer,
-                              lbh_shortlist shortlist, int64_t n, const float *x, int64_t k,
-                              float *distances, int64_t *labels)
+int lbh_search_rescored_allowed(const FaissIndexBinary *index, const lbh_rescorer *rescorer,
+                                lbh_shortlist shortlist, lbh_filter_fn filter, const void *ctx,
+                                int64_t n, const float *x, int64_t k, float *distances,
+                                int64_t *labels)
 {
     LBH_TRY(check(index, rescorer, shortlist, n, x, k, distances, labels));
     int64_t ntotal = lbh_index_ntotal(index);
     bool vectors = lbh_rescorer_mode(rescorer) == LBH_RESCORE_FLOAT;
-    rescored s = {.index = index, .rescorer = rescorer, .k = k,
+    rescored s = {.index = index, .rescorer = rescorer, .k = k, .filter = filter, .ctx = ctx,
                   .code_size = lbh_index_code_size(index)};
     s.keep = times(k, shortlist.k_factor, ntotal);
     s.m = vectors ? times(s.keep, shortlist.margin_factor, ntotal) : s.keep;
@@ -112,5 +124,14 @@ int lbh_index_search_rescored(const FaissIndexBinary *index, const lbh_rescorer 
     if (ntotal == 0) /* no candidates: missing answers */
         return lbh_rescorer_rank(rescorer, n, x, 0, (const uint8_t *)"", NULL, 0, k, distances,
                                  labels);
-    return search_blocks(&s, n, x, distances, labels);
+    lbh_watch_begin("search", n);
+    return lbh_watch_end(search_blocks(&s, n, x, distances, labels));
+}
+
+int lbh_index_search_rescored(const FaissIndexBinary *index, const lbh_rescorer *rescorer,
+                              lbh_shortlist shortlist, int64_t n, const float *x, int64_t k,
+                              float *distances, int64_t *labels)
+{
+    return lbh_search_rescored_allowed(index, rescorer, shortlist, NULL, NULL, n, x, k, distances,
+                                       labels);
 }

@@ -295,6 +295,19 @@ int lbh_store_remove(lbh_store *s, int64_t n, const int64_t *ids, bool close_gap
     return LBH_OK;
 }
 
+void lbh_store_clear(lbh_store *s)
+{
+    if (s->map)
+        munmap(s->map, s->map_size);
+    free(s->own);
+    free(s->ids);
+    free(s->slot);
+    s->map = NULL;
+    s->mapped = s->own = NULL;
+    s->ids = s->slot = NULL;
+    s->n = s->live = s->nmapped = s->room = s->ids_room = s->slots = 0;
+}
+
 /* ---- Reading ------------------------------------------------------------------------------- */
 
 int lbh_store_get(const lbh_store *s, int64_t id, float *x)

@@ -33,6 +33,9 @@ void lbh_store_undo(lbh_store *s, int64_t n);
  * LBH_ENOMEM: nothing was removed. */
 int lbh_store_remove(lbh_store *s, int64_t n, const int64_t *ids, bool close_gaps);
 
+/* Removes all rows; ids are 0, 1, ... again. */
+void lbh_store_clear(lbh_store *s);
+
 /* Row of an id to x[d]. LBH_EINVAL if it is not there. */
 int lbh_store_get(const lbh_store *s, int64_t id, float *x);
 

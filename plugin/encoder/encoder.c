@@ -3,6 +3,7 @@
 #include "encoder_parts.h"
 #include "linear.h"
 #include "notes.h"
+#include "threads.h"
 
 #include <math.h>
 #include <omp.h>
@@ -199,7 +200,8 @@ int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, 
     int rc = U && c ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;
     size_t code_size = lbh_encoder_code_size(enc);
     if (!rc) {
-#pragma omp parallel for schedule(static) if (n > 64)
+        int threads = lbh_threads_for((double)n * enc->nbits * enc->d);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
         for (int64_t i = 0; i < n; i++) {
             float *row = x + i * enc->d;
             const uint8_t *code = codes + (size_t)i * code_size;

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "encoder_document.h"
 #include "encoder_parts.h"
+#include "durable_file.h"
 #include "notes.h"
 
 #include <stdio.h>
@@ -35,12 +36,31 @@ static lbh_encoder *unconst(const lbh_encoder *enc)
     return u.out;
 }
 
-int lbh_encoder_save(const lbh_encoder *enc, const char *path)
+static int check_save(const lbh_encoder *enc, const void *to)
 {
-    if (!enc || !path)
+    if (!enc || !to)
         return lbh_error(LBH_EINVAL, "lbh_encoder_save: a NULL argument");
     if (!enc->trained)
         return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
+    return LBH_OK;
+}
+
+int lbh_encoder_save_memory(const lbh_encoder *enc, void **data, size_t *size)
+{
+    LBH_TRY(check_save(enc, data && size ? data : NULL));
+    lbh_memory memory;
+    LBH_TRY(lbh_memory_create(&memory));
+    lbh_document doc = {0};
+    int rc = build_model(&doc, unconst(enc));
+    if (!rc)
+        rc = lbh_document_emit(&doc, memory.stream);
+    lbh_document_clear(&doc);
+    return lbh_memory_commit(&memory, rc, data, size);
+}
+
+int lbh_encoder_save(const lbh_encoder *enc, const char *path)
+{
+    LBH_TRY(check_save(enc, path));
     lbh_document doc = {0};
     int rc = build_model(&doc, unconst(enc));
     if (!rc)

@@ -3,6 +3,8 @@
 #include "encoder_parts.h"
 #include "finite.h"
 #include "linear.h"
+#include "threads.h"
+#include "watch.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -71,10 +73,15 @@ static int run_blocks(const job *j, int64_t n)
     int failure = LBH_OK; /* error codes are negative */
     int64_t nblocks = (n + BLOCK - 1) / BLOCK;
     const char *name = j->enc->method->name;
-#pragma omp parallel for schedule(dynamic) if (nblocks > 1) reduction(min : bad_row, failure)
+    bool stop = false;
+    int threads = nblocks > 1 ? lbh_threads_for((double)n * j->enc->d * j->enc->nbits) : 1;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1) \
+    reduction(min : bad_row, failure)
     for (int64_t b = 0; b < nblocks; b++) {
         int64_t first = b * BLOCK, rows = n - first < BLOCK ? n - first : BLOCK, bad = -1;
         int rc = LBH_OK;
+        if (lbh_watch_stopped(&stop))
+            continue;
         if (j->panels)
             fast_block(j, first, rows, &bad);
         else
@@ -87,6 +94,7 @@ static int run_blocks(const job *j, int64_t n)
     if (bad_row != INT64_MAX)
         return lbh_error(LBH_EINVAL, "%s: row %lld holds a NaN or an infinity", name,
                          (long long)bad_row);
+    LBH_TRY(lbh_watch_check());
     if (failure)
         return lbh_error(failure, "%s: encoding failed in a worker thread (error %d)", name,
                          failure);
@@ -106,9 +114,10 @@ static int run(job *j, int64_t n)
         if (!j->scratch)
             return LBH_ENOMEM;
     }
+    lbh_watch_begin("encode", n);
     int rc = run_blocks(j, n);
     free(j->scratch);
-    return rc;
+    return lbh_watch_end(rc);
 }
 
 int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes)

@@ -1,9 +1,10 @@
 /* refine.c: better codes for database items, by search: lbh_encoder_encode_refined for any encoder
  * with a decoder. The equations are in core/map_codes.h, with x^ = m + b V for b in {-1,+1}:
  * V = U / 2, m = c + sum of U / 2. */
+#include "encoder_parts.h"
 #include "linear.h"
 #include "map_codes.h"
-#include "encoder_parts.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,17 +59,36 @@ static int refine_all(const lbh_encoder *enc, const refiner *r, int64_t n, const
 {
     int failure = LBH_OK;
     size_t size = lbh_encoder_code_size(enc);
+    bool stop = false;
 #pragma omp parallel for schedule(dynamic) reduction(min : failure)
     for (int64_t i = 0; i < n; i += BLOCK) {
+        if (lbh_watch_stopped(&stop))
+            continue;
         int64_t rows = n - i < BLOCK ? n - i : BLOCK;
         int rc = refine_block(r, enc->nbits, rows, x + i * enc->d, iterations,
                               codes + (size_t)i * size);
         if (rc < failure)
             failure = rc;
     }
+    LBH_TRY(lbh_watch_check());
     return failure ? lbh_error(failure, "%s: out of memory while searching codes",
                                enc->method->name)
                    : LBH_OK;
+}
+
+static int encode_and_refine(const lbh_encoder *enc, int64_t n, const float *x, int iterations,
+                             uint8_t *codes)
+{
+    LBH_TRY(lbh_encoder_encode(enc, n, x, codes));
+    lbh_arena arena = {0};
+    refiner r = {0};
+    int rc = make_refiner(enc, &arena, &r);
+    lbh_arena_clear(&arena);
+    if (!rc)
+        rc = refine_all(enc, &r, n, x, iterations, codes);
+    lbh_panels_free(r.agree);
+    lbh_quadratic_free(&r.form);
+    return rc;
 }
 
 int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x, int iterations,
@@ -84,14 +104,6 @@ int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x
         enc->method->set_search(&longer, iterations);
         return lbh_encoder_encode(&longer, n, x, codes);
     }
-    LBH_TRY(lbh_encoder_encode(enc, n, x, codes));
-    lbh_arena arena = {0};
-    refiner r = {0};
-    int rc = make_refiner(enc, &arena, &r);
-    lbh_arena_clear(&arena);
-    if (!rc)
-        rc = refine_all(enc, &r, n, x, iterations, codes);
-    lbh_panels_free(r.agree);
-    lbh_quadratic_free(&r.form);
-    return rc;
+    lbh_watch_begin("encode", n);
+    return lbh_watch_end(encode_and_refine(enc, n, x, iterations, codes));
 }

@@ -6,7 +6,7 @@
 extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh, lbh_method_jmlh;
 extern const lbh_method lbh_method_jmlh_vae, lbh_method_itq_cca, lbh_method_sdh, lbh_method_ksh;
 extern const lbh_method lbh_method_sh, lbh_method_sph, lbh_method_kmh, lbh_method_ba;
-extern const lbh_method lbh_method_och, lbh_method_qolsh, lbh_method_sigah;
+extern const lbh_method lbh_method_och, lbh_method_qolsh, lbh_method_sigah, lbh_method_layers;
 
 const lbh_method *const lbh_methods[] = {
     &lbh_method_lsh,
@@ -32,7 +32,8 @@ const lbh_method *lbh_method_find(const char *name)
     for (int i = 0; name && lbh_methods[i]; i++)
         if (strcmp(lbh_methods[i]->name, name) == 0)
             return lbh_methods[i];
-    return NULL;
+    /* Found, but not listed: it cannot be trained. */
+    return name && strcmp(lbh_method_layers.name, name) == 0 ? &lbh_method_layers : NULL;
 }
 
 int lbh_method_count(void)

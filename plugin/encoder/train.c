@@ -4,6 +4,7 @@
 #include "finite.h"
 #include "profile.h"
 #include "training_run.h"
+#include "watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,10 +73,9 @@ static int learn(lbh_encoder *enc, lbh_training *t)
     return lbh_note_damped(enc, &t->run->damped);
 }
 
-int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
-                           const lbh_lists *neighbours)
+static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+                         const lbh_lists *neighbours)
 {
-    LBH_TRY(check_training(enc, rows, labels, neighbours));
     struct lbh_run run = {.view = {.source = rows}, .started = lbh_now()};
     run.saved = run.started;
     lbh_training t = {.enc = enc,
@@ -102,6 +102,14 @@ int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lis
     enc->n_train = rows->n;
     snprintf(enc->library, sizeof enc->library, "%s", LBH_VERSION);
     return LBH_OK;
+}
+
+int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+                           const lbh_lists *neighbours)
+{
+    LBH_TRY(check_training(enc, rows, labels, neighbours));
+    lbh_watch_begin(enc->method->name, 0);
+    return lbh_watch_end(train_checked(enc, rows, labels, neighbours));
 }
 
 int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x)

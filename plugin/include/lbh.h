@@ -23,9 +23,8 @@
  *   - thread-safety: functions that take a `const lbh_encoder *` may run at the same time on the
  *     same encoder. Others need the encoder for themselves. The error text is per thread.
  *   - OMP_NUM_THREADS above 4096 counts as not set, for the thread that loads the library.
- *   - fork: GNU OpenMP's threads do not come along, and a child would wait for them in its first
- *     parallel region. After a fork the child calls omp_set_num_threads(1), or before it the parent
- *     calls omp_pause_resource_all(omp_pause_soft).
+ *   - fork: a forked child may use the library and all it has, with threads of its own. (Who forks from
+ *     within a parallel region of OpenMP has one thread in the child.)
  *   - a NaN or an infinity in any input is refused with LBH_EINVAL.
  *   - a seed gives the same model, bit for bit, and codes do not depend on the number of threads,
  *     on the block size, or on the instruction set that the CPU offers. Training calls BLAS: its
@@ -65,6 +64,30 @@ enum {
 /* The text of the last error of this thread; "" if there was none. Owned by the library, valid
  * until the next failing call of this thread. */
 LBH_API const char *lbh_last_error(void);
+
+/* ---- Long calls ---------------------------------------------------------------------------- */
+
+/* Called now and then. `step` of `steps` are done of what is called `what` ("sgh", "encode", "add",
+ * "search", ...; steps 0: unknown). In training `loss` is what the method minimises, per row; else 0.
+ * Return 0 to go on; anything else ends the call with LBH_ECANCELLED. */
+typedef int (*lbh_progress_fn)(void *ctx, const char *what, int64_t step, int64_t steps,
+                               double loss);
+
+/* Sets what all calls of this thread that take long (training, encoding, adding, searching, in this
+ * library and in lbh_faiss.h) ask about every 50 ms, and once more when they end; NULL: nothing. Calls
+ * that are shorter do not ask. It is called in this thread, between pieces of the work, and may use the
+ * library. A call that was ended has left objects as they were before it, and outputs with nothing of use.
+ * What LAPACK, FAISS or the disk do in one go is not interrupted: decompositions of more than 2,000
+ * dimensions, adding to an HNSW that holds codes already, saving. */
+LBH_API void lbh_on_progress(lbh_progress_fn fn, void *ctx);
+
+/* Threads that calls of this thread use at most (1 to 65536; LBH_EINVAL): OpenMP's number of threads of
+ * the calling thread, at first that of the processors or OMP_NUM_THREADS. Small work takes fewer. */
+LBH_API int lbh_set_num_threads(int threads);
+LBH_API int lbh_num_threads(void);
+
+/* Frees what functions of these headers hand out as bytes; NULL is fine. */
+LBH_API void lbh_free(void *data);
 
 /* Version of the library that is linked (LBH_VERSION is that of the header). */
 LBH_API const char *lbh_version(void);
@@ -124,10 +147,8 @@ LBH_API int lbh_encoder_set(lbh_encoder *enc, const char *assignments);
 LBH_API int lbh_encoder_set_value(lbh_encoder *enc, const char *name, double value);
 LBH_API int lbh_encoder_get_value(const lbh_encoder *enc, const char *name, double *value);
 
-/* Called by training now and then, always at its last step. `loss` is what the method minimises,
- * per row. Return 0 to go on; anything else ends the training with LBH_ECANCELLED. */
-typedef int (*lbh_progress_fn)(void *ctx, const char *method, int64_t step, int64_t steps,
-                               double loss);
+/* Called by the training of this encoder about every 50 ms, always at its last step; `what` is the
+ * method's name. It may be there beside lbh_on_progress(). */
 LBH_API void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx);
 
 /* Keeps the state of training in a file: written every `seconds` (and when the progress callback
@@ -258,6 +279,28 @@ LBH_API int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t 
  * bits, which hash indexes use, differ. LBH_EINVAL. */
 LBH_API int lbh_codes_reverse_bits(int64_t n, size_t code_size, uint8_t *codes);
 
+/* ---- Encoders learned elsewhere ------------------------------------------------------------ */
+
+/* The method of such encoders; not among those of lbh_method_name(), since it cannot be trained. */
+#define LBH_METHOD_LAYERS "layers"
+
+enum { LBH_MAX_LAYERS = 4 };
+
+/* A network: y_0 = x, y_{l+1} = relu(W[l] y_l + b[l]), no relu after the last layer, whose outputs >= 0
+ * are the bits. One layer is a linear map, bits = [W x + b >= 0]. */
+typedef struct lbh_layers {
+    int nlayers;                     /* 1 .. LBH_MAX_LAYERS */
+    int width[LBH_MAX_LAYERS + 1];   /* d, those of the hidden layers (1 .. 8192), nbits */
+    const float *W[LBH_MAX_LAYERS];  /* width[l + 1] x width[l] */
+    const float *b[LBH_MAX_LAYERS];  /* width[l + 1] */
+    const float *U;                  /* a decoder as lbh_encoder_decoder() has it, or NULL */
+    const float *c;                  /* the decoder's other part */
+} lbh_layers;
+
+/* Makes a trained encoder of a copy of these numbers: for codes by FAISS's ITQ, PCA or a network of one's
+ * own. The caller owns it. LBH_EINVAL (sizes, a NaN or an infinity), LBH_ENOMEM. */
+LBH_API int lbh_encoder_from_layers(lbh_encoder **enc, const lbh_layers *layers);
+
 /* ---- Classification ------------------------------------------------------------------------ */
 
 /* Number of classes of the classifier that a supervised method learned with its codes; 0 if the
@@ -326,6 +369,9 @@ LBH_API int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q,
 /* Writes a trained encoder: to a temporary file beside `path`, synced, then renamed, so that `path`
  * always holds a whole model, the old or the new. LBH_ESTATE, LBH_EIO, LBH_ENOMEM. */
 LBH_API int lbh_encoder_save(const lbh_encoder *enc, const char *path);
+
+/* The same into memory: *size bytes, which lbh_free frees. A checkpoint stays. LBH_ESTATE, LBH_ENOMEM. */
+LBH_API int lbh_encoder_save_memory(const lbh_encoder *enc, void **data, size_t *size);
 
 /* Reads a model file. The file need not be trusted: sizes, bounds and checksum are verified.
  * The caller owns the encoder. LBH_EIO, LBH_EFORMAT, LBH_ENOMEM. */

@@ -136,7 +136,7 @@ static void emit_all(FILE *f, XXH3_state_t *hash, const lbh_document *doc,
     fwrite(&sum, sizeof sum, 1, f);
 }
 
-int lbh_document_write(const lbh_document *doc, const char *path)
+int lbh_document_emit(const lbh_document *doc, FILE *stream)
 {
     lbh_document lines = {0};
     uint64_t end = 0;
@@ -144,14 +144,23 @@ int lbh_document_write(const lbh_document *doc, const char *path)
     XXH3_state_t *hash = rc ? NULL : XXH3_createState();
     if (!rc && !hash)
         rc = lbh_error(LBH_ENOMEM, "out of memory for a checksum");
-    lbh_file file;
-    if (!rc && !(rc = lbh_file_create(&file, path))) {
+    if (!rc) {
         XXH3_64bits_reset(hash);
-        emit_all(file.stream, hash, doc, &lines, end);
-        rc = lbh_file_commit(&file);
+        emit_all(stream, hash, doc, &lines, end);
     }
     XXH3_freeState(hash);
     lbh_document_clear(&lines);
+    return rc;
+}
+
+int lbh_document_write(const lbh_document *doc, const char *path)
+{
+    lbh_file file;
+    LBH_TRY(lbh_file_create(&file, path));
+    int rc = lbh_document_emit(doc, file.stream);
+    if (!rc)
+        return lbh_file_commit(&file);
+    lbh_file_discard(&file);
     return rc;
 }
 

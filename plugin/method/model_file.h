@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { LBH_FILE_VERSION = 2, LBH_MAX_TENSORS = 64, LBH_NAME_SIZE = 32 };
 
@@ -36,6 +37,7 @@ int lbh_document_put_number(lbh_document *doc, const char *key, double value);
 int lbh_document_put_tensor(lbh_document *doc, const char *name, int64_t rows, int64_t cols,
                             const float *data);
 int lbh_document_write(const lbh_document *doc, const char *path);
+int lbh_document_emit(const lbh_document *doc, FILE *stream); /* whose errors the caller asks for */
 
 /* Reading: checks magic, version, sizes, checksum and the bounds of every tensor before anything is
  * believed. `what` names the source in messages. */

@@ -2,6 +2,7 @@
 #include "profile.h"
 #include "rng.h"
 #include "training_run.h"
+#include "watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x)
     lbh_time before = lbh_clock(LBH_TIME_DATA);
     int rc = t->rows.read(&t->rows, count, ids, x);
     lbh_clock(before);
-    return rc;
+    return rc ? rc : lbh_watch_check();
 }
 
 int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x)

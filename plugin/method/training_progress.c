@@ -1,5 +1,6 @@
 /* training_progress.c: progress of a training, its time limit, and when checkpoints are due. */
 #include "training_run.h"
+#include "watch.h"
 
 static const double REPORT_SECONDS = 0.05; /* between two calls of the progress callback */
 
@@ -19,10 +20,13 @@ int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss)
     bool can_save = lbh_can_checkpoint(t);
     if (can_save && step < steps && time - run->saved >= enc->checkpoint_seconds)
         LBH_TRY(lbh_save_checkpoint(t, step));
-    if (!enc->progress || (time - run->reported < REPORT_SECONDS && step < steps && !t->stop))
-        return LBH_OK;
-    run->reported = time;
-    if (enc->progress(enc->progress_ctx, enc->method->name, step, steps, loss) == 0)
+    bool due = time - run->reported >= REPORT_SECONDS || step >= steps || t->stop;
+    bool cancel = lbh_watch_report(enc->method->name, step, steps, loss, due && step >= steps);
+    if (enc->progress && due && !cancel)
+        cancel = enc->progress(enc->progress_ctx, enc->method->name, step, steps, loss) != 0;
+    if (due)
+        run->reported = time;
+    if (!cancel)
         return LBH_OK;
     if (can_save && step < steps)
         LBH_TRY(lbh_save_checkpoint(t, step));

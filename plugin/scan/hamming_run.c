@@ -9,7 +9,9 @@
 
 #include "arena.h"
 #include "error.h"
+#include "threads.h"
 #include "topk.h"
+#include "watch.h"
 
 #include <math.h>
 #include <omp.h>
@@ -35,7 +37,8 @@ static int64_t larger(int64_t a, int64_t b)
 static void cut(lbh_hamming_task *r)
 {
     const lbh_hamming *h = r->h;
-    int64_t threads = omp_get_max_threads();
+    r->threads = lbh_threads_for((double)h->nq * (double)h->most * (double)h->code_size);
+    int64_t threads = r->threads;
     r->kept = lbh_smaller(h->k, h->most);
     int64_t times = h->which ? LIST_ROOM : 2;
     r->room = lbh_smaller(larger(r->kept > INT64_MAX / 8 ? r->kept : times * r->kept, r->kept + 64),
@@ -139,7 +142,7 @@ static void worker_clear(lbh_hamming_worker *w)
 
 /* ---- Tasks --------------------------------------------------------------------------------- */
 
-static void run_task(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
+static void run_task(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
 {
     const lbh_hamming *h = r->h;
     int64_t slice = task % r->nslices, first = task / r->nslices * r->block;
@@ -160,9 +163,9 @@ static void run_task(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t t
                             h->labels + (first + i) * h->k, h->k);
 }
 
-static int run_tasks(const lbh_hamming_task *r)
+static int run_tasks(lbh_hamming_task *r)
 {
-    int64_t threads = omp_get_max_threads(), tasks = r->nblocks * r->nslices;
+    int64_t threads = r->threads, tasks = r->nblocks * r->nslices;
     int rc = LBH_OK;
     threads = lbh_smaller(threads, tasks);
     lbh_hamming_worker *workers = lbh_alloc(threads, sizeof *workers);
@@ -173,7 +176,9 @@ static int run_tasks(const lbh_hamming_task *r)
     if (rc == LBH_OK) {
 #pragma omp parallel for schedule(dynamic) num_threads((int)threads) if (threads > 1)
         for (int64_t task = 0; task < tasks; task++)
-            run_task(r, &workers[omp_get_thread_num()], task);
+            if (!lbh_watch_stopped(&r->stop))
+                run_task(r, &workers[omp_get_thread_num()], task);
+        rc = lbh_watch_check();
     }
     for (int64_t t = 0; t < threads; t++)
         worker_clear(&workers[t]);
@@ -237,7 +242,7 @@ static int write_range(const lbh_hamming_task *r)
     return start && result->distances && result->labels ? LBH_OK : LBH_ENOMEM;
 }
 
-int lbh_hamming_run(const lbh_hamming *h)
+static int run(const lbh_hamming *h)
 {
     lbh_hamming_task r = {.h = h,
              .scan = lbh_scan_choose(h->code_size),
@@ -253,4 +258,10 @@ int lbh_hamming_run(const lbh_hamming *h)
         merge_slices(&r);
     free_collectors(&r);
     return rc;
+}
+
+int lbh_hamming_run(const lbh_hamming *h)
+{
+    lbh_watch_begin("search", h->nq);
+    return lbh_watch_end(run(h));
 }

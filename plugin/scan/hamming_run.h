@@ -6,6 +6,8 @@
 
 #include "hamming.h"
 
+#include <stdbool.h>
+
 typedef struct lbh_hamming {
     int64_t nq;
     const uint8_t *queries;
@@ -36,13 +38,14 @@ typedef struct lbh_hamming_task {
     const lbh_hamming *h;
     lbh_scan_fn scan;
     int64_t nbits, words, kept, room; /* kept: answers a query, at most; room: of its collector */
-    int64_t block, nblocks, nslices;
+    int64_t threads, block, nblocks, nslices;
     bool keep_all;                    /* a collector for each (slice, query), else for each (thread,
                                          query of a block) */
     int64_t ncollectors;
     lbh_collector *collector;
     int64_t *histogram; /* k > 0: of all collectors */
     lbh_answer *answer;
+    bool stop; /* the caller wants no more */
 } lbh_hamming_task;
 
 /* One thread's memory. */
@@ -56,9 +59,9 @@ typedef struct lbh_hamming_worker {
 } lbh_hamming_worker;
 
 /* Scans slice `slice` for `count` queries from `first` on, whose collectors were started. */
-void lbh_scan_array(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+void lbh_scan_array(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
                     int64_t slice);
-void lbh_scan_lists(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+void lbh_scan_lists(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
                     int64_t slice);
 
 static inline int64_t lbh_smaller(int64_t a, int64_t b)

@@ -8,6 +8,7 @@
 #include "hamming_run.h"
 
 #include "topk.h"
+#include "watch.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,9 +21,10 @@ enum {
     LIST_MANY = 10,  /* the same for lists, where what is thrown away costs more */
     LIST_SPARSE = 32,
     DONE = -1,       /* an end: not to be scanned with */
+    PIECE = 1 << 26, /* of codes times queries, in bytes, between two looks at whether to stop */
 };
 
-static void load_queries(const lbh_hamming_task *r, int64_t first, int64_t count, uint64_t *query)
+static void load_queries(lbh_hamming_task *r, int64_t first, int64_t count, uint64_t *query)
 {
     memset(query, 0, (size_t)(count * r->words) * sizeof *query);
     for (int64_t i = 0; i < count; i++)
@@ -31,24 +33,26 @@ static void load_queries(const lbh_hamming_task *r, int64_t first, int64_t count
 }
 
 /* Begin of slice `slice` of n codes. */
-static int64_t slice_begin(const lbh_hamming_task *r, int64_t n, int64_t slice)
+static int64_t slice_begin(lbh_hamming_task *r, int64_t n, int64_t slice)
 {
     int64_t size = lbh_divide_up(lbh_divide_up(n, r->nslices), ROUND) * ROUND;
     return lbh_smaller(n, slice * size);
 }
 
 /* Scans codes begin .. end-1 with the queries of w->scan. */
-static void scan_run(const lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end,
+static void scan_run(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end,
                      const uint8_t *codes, const int64_t *ids)
 {
-    s->first = begin;
-    s->ids = ids ? ids + begin : NULL;
-    if (begin < end)
-        r->scan(s, end - begin, codes + (size_t)begin * s->code_size);
+    int64_t piece = PIECE / ((int64_t)s->code_size * (s->nq + 1) * ROUND) * ROUND + ROUND;
+    for (int64_t at = begin; at < end && !lbh_watch_stopped(&r->stop); at += piece) {
+        s->first = at;
+        s->ids = ids ? ids + at : NULL;
+        r->scan(s, lbh_smaller(piece, end - at), codes + (size_t)at * s->code_size);
+    }
 }
 
 /* Pairs (list, query) of a block, lists rising. */
-static int64_t sort_pairs(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first,
+static int64_t sort_pairs(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first,
                           int64_t count)
 {
     const lbh_hamming *h = r->h;
@@ -82,7 +86,7 @@ static int64_t enough(double expected)
 
 /* ---- One array ------------------------------------------------------------------------------ */
 
-static void guess_ends(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
+static void guess_ends(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
                        int64_t begin, int64_t end)
 {
     int64_t k = enough((double)r->kept / SPARSE);
@@ -99,7 +103,7 @@ static void guess_ends(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t
 }
 
 /* Searches again, without a guess, for the queries that found fewer than k below it. */
-static void try_again(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
+static void try_again(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
                       int64_t begin, int64_t end)
 {
     lbh_scan *s = &w->scan;
@@ -118,7 +122,7 @@ static void try_again(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t 
         scan_run(r, s, begin, end, r->h->codes, NULL);
 }
 
-void lbh_scan_array(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+void lbh_scan_array(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
                     int64_t slice)
 {
     int64_t begin = slice_begin(r, r->h->n, slice), end = slice_begin(r, r->h->n, slice + 1);
@@ -146,7 +150,7 @@ static int64_t query_of(uint64_t pair)
 
 /* Makes the queries of the pairs from p on that name one list, and are not done, those of w->scan;
  * returns the pair after them. */
-static int64_t gather_queries(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t npairs,
+static int64_t gather_queries(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t npairs,
                               int64_t p)
 {
     lbh_scan *s = &w->scan;
@@ -167,7 +171,7 @@ static int64_t gather_queries(const lbh_hamming_task *r, lbh_hamming_worker *w, 
 }
 
 /* The first 64 of every 2,048 codes. */
-static void scan_sample(const lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end,
+static void scan_sample(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end,
                         const lbh_code_list *l)
 {
     for (int64_t at = begin; at + ROUND <= end; at += ROUND * LIST_SPARSE)
@@ -180,7 +184,7 @@ static int64_t sample_size(int64_t n)
     return (n / whole + (n % whole >= ROUND)) * ROUND;
 }
 
-static void scan_pairs(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t npairs,
+static void scan_pairs(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t npairs,
                        int64_t slice, bool sample)
 {
     lbh_scan *s = &w->scan;
@@ -198,13 +202,13 @@ static void scan_pairs(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t
     }
 }
 
-static void start_again(const lbh_hamming_task *r, lbh_collector *c, int64_t k, int64_t end)
+static void start_again(lbh_hamming_task *r, lbh_collector *c, int64_t k, int64_t end)
 {
     lbh_collector_start(c, k, false, r->nbits, (int32_t)end);
 }
 
 /* Sets w->end, and starts the collectors below it. Among lists, codes at the end count as well. */
-static void guess_list_ends(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
+static void guess_list_ends(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
                             int64_t npairs, int64_t slice)
 {
     memset(w->met, 0, (size_t)count * sizeof *w->met);
@@ -232,7 +236,7 @@ static void guess_list_ends(const lbh_hamming_task *r, lbh_hamming_worker *w, in
 }
 
 /* Leaves to be scanned those queries alone that found fewer than k; returns whether there are. */
-static bool keep_failures(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count)
+static bool keep_failures(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count)
 {
     bool any = false;
     for (int64_t i = 0; i < count; i++) {
@@ -245,7 +249,7 @@ static bool keep_failures(const lbh_hamming_task *r, lbh_hamming_worker *w, int6
     return any;
 }
 
-void lbh_scan_lists(const lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
+void lbh_scan_lists(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
                     int64_t slice)
 {
     bool guess = r->kept >= LIST_MANY;

@@ -5,6 +5,7 @@
 #include "mih_probe.h"
 
 #include "error.h"
+#include "watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,13 +86,14 @@ static int probe_all(const job *j, lbh_mih_stats *stats)
 {
     char text[512] = "";
     int failed = LBH_OK;
+    bool stop = false;
 #pragma omp parallel if (j->nq > 1)
     {
         lbh_probe *probe = NULL;
         int rc = lbh_probe_new(&probe, j->mih, j->k);
 #pragma omp for schedule(dynamic, 4)
         for (int64_t q = 0; q < j->nq; q++)
-            if (rc == LBH_OK)
+            if (rc == LBH_OK && !lbh_watch_stopped(&stop))
                 rc = probe_one(j, probe, q);
 #pragma omp critical
         {
@@ -104,6 +106,7 @@ static int probe_all(const job *j, lbh_mih_stats *stats)
         }
         lbh_probe_free(probe);
     }
+    LBH_TRY(lbh_watch_check());
     return failed ? lbh_error(failed, "%s", text) : LBH_OK;
 }
 
@@ -186,7 +189,7 @@ static int scan_rest(const job *j, lbh_mih_stats *stats)
     return rc;
 }
 
-static int run(job *j, lbh_mih_stats *stats)
+static int probe_and_scan(job *j, lbh_mih_stats *stats)
 {
     lbh_mih_stats done = {.queries = j->nq};
     double bytes = (double)j->mih->n * (double)j->mih->code_size;
@@ -208,6 +211,12 @@ static int run(job *j, lbh_mih_stats *stats)
         add_stats(stats, &done);
     }
     return rc;
+}
+
+static int run(job *j, lbh_mih_stats *stats)
+{
+    lbh_watch_begin("search", j->nq);
+    return lbh_watch_end(probe_and_scan(j, stats));
 }
 
 /* ---- Entry points -------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 #include "decoder_score.h"
 #include "topk.h"
+#include "watch.h"
 
 #include <float.h>
 #include <math.h>
@@ -152,13 +153,13 @@ static void finish_query(const decoded *s, worker *w, lbh_topk *best, int64_t q,
     }
 }
 
-static void search_task(const decoded *s, worker *w, int64_t task)
+static void search_task(const decoded *s, worker *w, int64_t task, bool *stop)
 {
     int64_t first = task / s->nslices * s->block, slice = task % s->nslices;
     int64_t count = s->nq - first < s->block ? s->nq - first : s->block;
     int64_t begin = slice * s->slice, end = begin + s->slice < s->n ? begin + s->slice : s->n;
     make_tables(s, w, first, count);
-    for (int64_t i = begin; i < end; i += LBH_DECODED_BLOCK) {
+    for (int64_t i = begin; i < end && !lbh_watch_stopped(stop); i += LBH_DECODED_BLOCK) {
         int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
         const float *norm = s->l2 ? s->norm + i : s->norm;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
@@ -188,6 +189,7 @@ static void merge_slices(const decoded *s, worker *w, int64_t q)
 static int search(decoded *s)
 {
     int threads = omp_get_max_threads(), rc = LBH_OK;
+    bool stop = false;
     worker *w = calloc((size_t)threads, sizeof *w);
     if (!w)
         return lbh_error(LBH_ENOMEM, "out of memory for a search");
@@ -199,7 +201,7 @@ static int search(decoded *s)
             worker *mine = &w[omp_get_thread_num()];
 #pragma omp for schedule(dynamic, 1)
             for (int64_t task = 0; task < s->nblocks * s->nslices; task++)
-                search_task(s, mine, task);
+                search_task(s, mine, task, &stop);
             if (s->nslices > 1) {
 #pragma omp for schedule(dynamic, 1)
                 for (int64_t q = 0; q < s->nq; q++)
@@ -208,7 +210,7 @@ static int search(decoded *s)
         }
     }
     workers_free(w, threads);
-    return rc;
+    return rc ? rc : lbh_watch_check();
 }
 
 static int check_call(const lbh_encoder *enc, int metric, int64_t n, const void *codes, int64_t nq,
@@ -242,6 +244,7 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
     decoded s = {.l2 = metric == LBH_METRIC_L2, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
                  .nbytes = (int)lbh_encoder_code_size(enc), .codes = codes, .q = q,
                  .distances = distances, .labels = labels};
+    lbh_watch_begin("search", nq);
     int rc = prepare(&s, enc, metric);
     if (!rc)
         rc = lbh_decoder_score_check(&s.decoder, enc->method->name, nq, q);
@@ -252,6 +255,7 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
         rc = plan(&s);
     if (!rc && n > 0 && nq > 0)
         rc = search(&s);
+    rc = lbh_watch_end(rc);
     lbh_decoder_score_clear(&s.decoder);
     free(s.norm);
     free(s.part);

@@ -15,6 +15,7 @@
 #include "decoder_score.h"
 #include "finite.h"
 #include "topk.h"
+#include "watch.h"
 
 #include <float.h>
 #include <math.h>
@@ -355,8 +356,11 @@ static int rank_part(shortlist *s, worker *w, int threads)
     LBH_TRY(prepare_part(s));
     char text[512] = "";
     int failure = LBH_OK;
+    bool stop = false;
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads) if (s->nq > 1)
     for (int64_t i = 0; i < s->nq; i++) {
+        if (lbh_watch_stopped(&stop))
+            continue;
         int rc = rank_query(s, &w[omp_get_thread_num()], i);
         if (rc) {
 #pragma omp critical
@@ -367,6 +371,7 @@ static int rank_part(shortlist *s, worker *w, int threads)
             }
         }
     }
+    LBH_TRY(lbh_watch_check());
     return failure ? lbh_error(failure, "%s", text) : LBH_OK;
 }
 

@@ -183,3 +183,32 @@ void lbh_file_discard(lbh_file *file)
     free(file->target);
     *file = (lbh_file){0};
 }
+
+/* ---- In memory ----------------------------------------------------------------------------- */
+
+int lbh_memory_create(lbh_memory *memory)
+{
+    *memory = (lbh_memory){0};
+    memory->stream = open_memstream(&memory->data, &memory->size);
+    return memory->stream ? LBH_OK : lbh_error(LBH_ENOMEM, "out of memory for a file in memory");
+}
+
+int lbh_memory_commit(lbh_memory *memory, int rc, void **data, size_t *size)
+{
+    int bad = ferror(memory->stream);
+    bad |= fclose(memory->stream);
+    if (!rc && bad)
+        rc = lbh_error(LBH_ENOMEM, "out of memory for a file in memory");
+    if (rc) {
+        free(memory->data);
+        return rc;
+    }
+    *data = memory->data;
+    *size = memory->size;
+    return LBH_OK;
+}
+
+void lbh_free(void *data)
+{
+    free(data);
+}

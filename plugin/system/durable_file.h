@@ -28,4 +28,17 @@ LBH_API int lbh_file_commit(lbh_file *file);
 /* Gives up: closes and removes the temporary file. Fine after a failed create or commit. */
 LBH_API void lbh_file_discard(lbh_file *file);
 
+/* The same without a file: what is written to `stream` becomes bytes that the caller frees (lbh_free). */
+typedef struct lbh_memory {
+    FILE *stream;
+    char *data;
+    size_t size;
+} lbh_memory;
+
+LBH_API int lbh_memory_create(lbh_memory *memory);
+
+/* Hands out the bytes, unless rc, the error so far, is one, or a write failed (LBH_ENOMEM): then they are
+ * freed. Returns the error. */
+LBH_API int lbh_memory_commit(lbh_memory *memory, int rc, void **data, size_t *size);
+
 #endif

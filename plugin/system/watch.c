@@ -1,0 +1,117 @@
+/* watch.c: see watch.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "watch.h"
+
+#include "error.h"
+
+#include <time.h>
+
+static const double SECONDS = 0.05; /* between two questions */
+
+static _Thread_local struct watch {
+    lbh_progress_fn fn;
+    void *ctx;
+    int depth; /* calls within calls */
+    bool asked, stop;
+    const char *what;
+    int64_t step, steps;
+    double loss, time; /* of the last question, or of the beginning */
+} watch;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void lbh_on_progress(lbh_progress_fn fn, void *ctx)
+{
+    watch.fn = fn;
+    watch.ctx = ctx;
+}
+
+/* The callback may call this library, with a callback of its own: that is another watch. */
+static void ask(double time)
+{
+    struct watch saved = watch;
+    watch = (struct watch){0};
+    saved.stop = saved.fn(saved.ctx, saved.what, saved.step, saved.steps, saved.loss) != 0;
+    saved.time = time;
+    saved.asked = true;
+    watch = saved;
+}
+
+void lbh_watch_begin(const char *what, int64_t steps)
+{
+    if (watch.depth++ || !watch.fn)
+        return;
+    watch.what = what;
+    watch.step = 0;
+    watch.steps = steps;
+    watch.loss = 0;
+    watch.asked = watch.stop = false;
+    watch.time = now();
+}
+
+int lbh_watch_end(int rc)
+{
+    if (--watch.depth)
+        return rc;
+    if (rc == LBH_OK && watch.fn && watch.asked && watch.step < watch.steps) {
+        watch.step = watch.steps;
+        ask(0); /* too late to stop */
+    }
+    watch.stop = false;
+    return rc;
+}
+
+bool lbh_watch_poll(void)
+{
+    if (!watch.fn || !watch.depth || watch.stop)
+        return watch.stop;
+    double time = now();
+    if (time - watch.time >= SECONDS)
+        ask(time);
+    return watch.stop;
+}
+
+bool lbh_watch_stopped(bool *stop)
+{
+    bool is;
+#pragma omp atomic read
+    is = *stop;
+    if (is || !lbh_watch_poll())
+        return is;
+#pragma omp atomic write
+    *stop = true;
+    return true;
+}
+
+int lbh_watch_check(void)
+{
+    if (!lbh_watch_poll())
+        return LBH_OK;
+    return lbh_error(LBH_ECANCELLED, "%s: cancelled at %lld of %lld", watch.what,
+                     (long long)watch.step, (long long)watch.steps);
+}
+
+int lbh_watch_step(int64_t step)
+{
+    if (watch.depth == 1)
+        watch.step = step;
+    return lbh_watch_check();
+}
+
+bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss, bool at_once)
+{
+    if (!watch.fn || !watch.depth)
+        return false;
+    watch.what = what;
+    watch.step = step;
+    watch.steps = steps;
+    watch.loss = loss;
+    if (at_once && !watch.stop)
+        ask(now());
+    return lbh_watch_poll();
+}

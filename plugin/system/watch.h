@@ -1,0 +1,32 @@
+/* watch.h: how a long call lets its caller see how far it is, and end it. Per thread: the callback of
+ * lbh_on_progress() (lbh.h), asked at most every 50 ms, and not at all by calls that are shorter. */
+#ifndef LBH_CORE_WATCH_H
+#define LBH_CORE_WATCH_H
+
+#include "lbh.h"
+
+#include <stdbool.h>
+
+/* A call begins: `what` it does, in so many steps. What is begun within another call leaves that one's
+ * name and steps alone. Ends with lbh_watch_end(rc), which returns rc. The two are exported for c_api/
+ * only, as is the next one. */
+LBH_API void lbh_watch_begin(const char *what, int64_t steps);
+LBH_API int lbh_watch_end(int rc);
+
+/* `step` steps are done. LBH_ECANCELLED, with the error set, if the caller wants to stop. */
+LBH_API int lbh_watch_step(int64_t step);
+
+/* The same between two steps. */
+LBH_API int lbh_watch_check(void);
+
+/* The same inside a parallel region, for each piece of the work: whether to leave it undone. The caller's
+ * thread asks, and tells the others by *stop, which they share. lbh_watch_check() afterwards makes an
+ * error of it. */
+bool lbh_watch_stopped(bool *stop);
+LBH_API bool lbh_watch_poll(void);
+
+/* method/training_progress.c: what the polls until the next one tell, and whether the callback asks to stop. now: ask
+ * even if 50 ms are not over. */
+bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss, bool now);
+
+#endif

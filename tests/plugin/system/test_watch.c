@@ -1,0 +1,291 @@
+/* test_watch.c: calls that take long can be watched and ended, and leave all as it was; small work takes
+ * one thread; a forked child works with threads of its own. */
+#define _GNU_SOURCE
+#include "support.h"
+
+#include "threads.h"
+#include "watch.h"
+#include "lbh_mih.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OK(call) cr_assert_eq((call), LBH_OK, "%s", lbh_last_error())
+
+enum { N = 20000, D = 32, BITS = 64, BYTES = BITS / 8 };
+
+/* What the callback was told, and what it answers: `go_on` times 0, then 1. */
+typedef struct told {
+    int calls, go_on;
+    int64_t step, steps;
+    char what[32];
+} told;
+
+static int callback(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    told *t = ctx;
+    (void)loss;
+    snprintf(t->what, sizeof t->what, "%s", what);
+    t->step = step;
+    t->steps = steps;
+    return t->calls++ >= t->go_on;
+}
+
+/* Passes the time that must lie between two questions. */
+static void wait_a_while(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
+}
+
+/* Rows whose reading takes longer than that. */
+static int read_slowly(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
+{
+    const float *base = self->ctx;
+    wait_a_while();
+    for (int64_t i = 0; i < count; i++)
+        memcpy(x + i * self->d, base + ids[i] * self->d, sizeof *x * (size_t)self->d);
+    return LBH_OK;
+}
+
+static lbh_encoder *trained(const char *method, int64_t n, const float *x)
+{
+    lbh_encoder *enc = NULL;
+    OK(lbh_encoder_new(&enc, method, D, BITS));
+    OK(lbh_encoder_train(enc, n, x));
+    return enc;
+}
+
+/* ---- The watch alone ----------------------------------------------------------------------- */
+
+Test(watch, asks_after_a_while_and_at_the_end)
+{
+    told t = {.go_on = 100};
+    lbh_on_progress(callback, &t);
+    lbh_watch_begin("work", 10);
+    OK(lbh_watch_step(1));
+    cr_assert_eq(t.calls, 0, "too early to ask");
+    wait_a_while();
+    OK(lbh_watch_step(2));
+    cr_assert_eq(t.calls, 1);
+    cr_assert_str_eq(t.what, "work");
+    cr_assert_eq(t.step, 2);
+    lbh_watch_begin("part", 5); /* of the work: the outer name counts */
+    wait_a_while();
+    OK(lbh_watch_step(3));
+    cr_assert_eq(lbh_watch_end(LBH_OK), LBH_OK);
+    cr_assert_eq(t.calls, 2);
+    cr_assert_str_eq(t.what, "work");
+    cr_assert_eq(t.step, 2);
+    cr_assert_eq(lbh_watch_end(LBH_OK), LBH_OK);
+    cr_assert_eq(t.step, 10, "the end was not told");
+}
+
+Test(watch, says_nothing_of_short_calls)
+{
+    told t = {.go_on = 100};
+    lbh_on_progress(callback, &t);
+    lbh_watch_begin("work", 10);
+    OK(lbh_watch_step(1));
+    cr_assert_eq(lbh_watch_end(LBH_OK), LBH_OK);
+    cr_assert_eq(t.calls, 0);
+}
+
+Test(watch, stops_until_the_outermost_call_ends)
+{
+    told t = {0};
+    lbh_on_progress(callback, &t);
+    lbh_watch_begin("work", 10);
+    lbh_watch_begin("part", 10);
+    wait_a_while();
+    cr_assert_eq(lbh_watch_step(1), LBH_ECANCELLED);
+    cr_assert_eq(lbh_watch_end(LBH_ECANCELLED), LBH_ECANCELLED);
+    cr_assert(lbh_watch_poll());
+    cr_assert_eq(lbh_watch_end(LBH_ECANCELLED), LBH_ECANCELLED);
+    cr_assert_not(lbh_watch_poll());
+    cr_assert_eq(t.calls, 1, "it said no once");
+}
+
+/* A callback that calls the library, which has a callback of its own there. */
+static int outer(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    told inner = {.go_on = 0};
+    (void)loss, (void)what, (void)step, (void)steps;
+    lbh_on_progress(callback, &inner);
+    lbh_watch_begin("inner", 3);
+    wait_a_while();
+    cr_expect_eq(lbh_watch_step(1), LBH_ECANCELLED);
+    cr_expect_eq(lbh_watch_end(LBH_ECANCELLED), LBH_ECANCELLED);
+    cr_expect_eq(inner.calls, 1);
+    ++*(int *)ctx;
+    return 0;
+}
+
+Test(watch, callbacks_may_use_the_library)
+{
+    int calls = 0;
+    lbh_on_progress(outer, &calls);
+    lbh_watch_begin("work", 0);
+    for (int i = 0; i < 2; i++) {
+        wait_a_while();
+        OK(lbh_watch_check());
+    }
+    cr_assert_eq(lbh_watch_end(LBH_OK), LBH_OK);
+    cr_assert_eq(calls, 2);
+}
+
+/* ---- Calls --------------------------------------------------------------------------------- */
+
+/* With this around it a call asks at its first look: the callback's clock has run before. */
+static void begin_late(told *t)
+{
+    lbh_on_progress(callback, t);
+    lbh_watch_begin("test", 0);
+    wait_a_while();
+}
+
+#define CANCELS(call)                                                                              \
+    do {                                                                                           \
+        told t_ = {0};                                                                             \
+        begin_late(&t_);                                                                           \
+        int rc_ = lbh_watch_end(call);                                                             \
+        lbh_on_progress(NULL, NULL);                                                               \
+        cr_expect_eq(rc_, LBH_ECANCELLED, "%s: %d after %d calls", #call, rc_, t_.calls);          \
+    } while (0)
+
+Test(watch, ends_encoding_and_searching)
+{
+    float *x = test_mixture(N, D, 1, NULL), *y = malloc(sizeof *y * N * BITS), scores[4 * 10];
+    lbh_encoder *enc = trained("itq", N, x);
+    uint8_t *codes = malloc(N * BYTES);
+    int32_t distances[4 * 10];
+    int64_t labels[4 * 10];
+    lbh_mih *mih = NULL;
+    lbh_range_result *found = NULL;
+    lbh_rescorer *r = NULL;
+    OK(lbh_encoder_encode(enc, N, x, codes));
+    OK(lbh_mih_build(&mih, BYTES, N, codes, NULL, 0));
+    OK(lbh_rescorer_new(&r, enc, LBH_RESCORE_MARGIN, LBH_METRIC_L2, NULL));
+    for (int i = 0; i < 4 * 10; i++)
+        labels[i] = i;
+    CANCELS(lbh_encoder_encode(enc, N, x, codes));
+    CANCELS(lbh_encoder_encode_queries(enc, N, x, codes));
+    CANCELS(lbh_encoder_encode_refined(enc, N, x, 4, codes));
+    CANCELS(lbh_encoder_project(enc, N, x, y));
+    CANCELS(lbh_hamming_search(4, codes, N, codes, BYTES, 10, distances, labels));
+    CANCELS(lbh_hamming_range(&found, 4, codes, N, codes, BYTES, 5));
+    CANCELS(lbh_mih_search(mih, 4, codes, 10, distances, labels, NULL));
+    CANCELS(lbh_mih_range(&found, mih, 4, codes, 5, NULL));
+    CANCELS(lbh_encoder_search_decoded(enc, LBH_METRIC_L2, N, codes, 4, x, 10, scores, labels));
+    CANCELS(lbh_rescorer_rank(r, 4, x, 10, codes, labels, 10, 10, scores, labels));
+    OK(lbh_hamming_search(4, codes, N, codes, BYTES, 10, distances, labels));
+    lbh_rescorer_free(r);
+    lbh_mih_free(mih);
+    lbh_encoder_free(enc);
+    free(x), free(y), free(codes);
+}
+
+Test(watch, ends_the_training_of_every_method)
+{
+    enum { ROWS = 400 };
+    float *x = test_mixture(ROWS, D, 2, NULL);
+    int64_t start[ROWS + 1], label[ROWS];
+    for (int i = 0; i <= ROWS; i++)
+        start[i] = i;
+    for (int i = 0; i < ROWS; i++)
+        label[i] = i % 3;
+    lbh_lists labels = {ROWS, 3, start, label};
+    lbh_rows slow = {ROWS, D, read_slowly, x};
+    for (int i = 0; i < lbh_method_count(); i++) {
+        lbh_encoder *enc = NULL;
+        told t = {0};
+        OK(lbh_encoder_new(&enc, lbh_method_name(i), D, 16));
+        lbh_on_progress(callback, &t);
+        cr_expect_eq(lbh_encoder_train_rows(enc, &slow, &labels, NULL), LBH_ECANCELLED, "%s",
+                     lbh_method_name(i));
+        lbh_on_progress(NULL, NULL);
+        cr_expect_str_eq(t.what, lbh_method_name(i));
+        cr_expect_not(lbh_encoder_is_trained(enc));
+        lbh_encoder_free(enc);
+    }
+    free(x);
+}
+
+/* Training tells its steps and its loss here too. */
+Test(watch, tells_of_training)
+{
+    float *x = test_mixture(500, D, 3, NULL);
+    lbh_encoder *enc = NULL;
+    told t = {.go_on = 1000};
+    OK(lbh_encoder_new(&enc, "sgh", D, 16));
+    OK(lbh_encoder_set(enc, "steps=50"));
+    lbh_on_progress(callback, &t);
+    OK(lbh_encoder_train(enc, 500, x));
+    lbh_on_progress(NULL, NULL);
+    cr_assert_gt(t.calls, 0);
+    cr_assert_eq(t.step, 50);
+    cr_assert_eq(t.steps, 50);
+    lbh_encoder_free(enc);
+    free(x);
+}
+
+/* ---- Threads, forks ------------------------------------------------------------------------ */
+
+Test(watch, small_work_takes_one_thread)
+{
+    cr_assert_eq(lbh_set_num_threads(0), LBH_EINVAL);
+    OK(lbh_set_num_threads(8));
+    cr_assert_eq(lbh_num_threads(), 8);
+    cr_assert_eq(lbh_threads_for(1000), 1);
+    cr_assert_eq(lbh_threads_for(0x3p20), 4);
+    cr_assert_eq(lbh_threads_for(1e18), 8);
+}
+
+Test(watch, a_forked_child_works_with_threads)
+{
+    lbh_set_num_threads(3);
+    float *x = test_mixture(N, D, 4, NULL);
+    lbh_encoder *enc = trained("itq", N, x);
+    uint8_t *codes = malloc(N * BYTES), *again = malloc(N * BYTES);
+    OK(lbh_encoder_encode(enc, N, x, codes));
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        int threads = 0;
+        int bad = lbh_encoder_encode(enc, N, x, again) || memcmp(codes, again, N * BYTES) != 0;
+        lbh_encoder_free(trained("itq", N, x));
+#pragma omp parallel
+#pragma omp atomic
+        threads++;
+        _exit(bad ? 1 : threads == 3 ? 0 : 2);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    cr_assert(WIFEXITED(status), "the child was ended by signal %d", WTERMSIG(status));
+    cr_assert_eq(WEXITSTATUS(status), 0);
+    OK(lbh_encoder_encode(enc, N, x, again)); /* the parent goes on */
+    lbh_encoder_free(enc);
+    free(x), free(codes), free(again);
+}
+
+/* Where the threads cannot be given back, the child has one. */
+Test(watch, a_fork_within_a_parallel_region)
+{
+    int status = -1;
+#pragma omp parallel num_threads(3)
+#pragma omp master
+    {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            _exit(lbh_num_threads());
+        }
+        waitpid(child, &status, 0);
+    }
+    cr_assert(WIFEXITED(status));
+    cr_assert_eq(WEXITSTATUS(status), 1);
+}
