@@ -5,6 +5,7 @@
 #include "durable_file.h"
 #include "notes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,25 @@ static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *w
     return LBH_OK;
 }
 
+/* What training settled otherwise than the options say. Files of 0.1.0 have it in the options. */
+static int read_settled(lbh_encoder *enc, const lbh_document *doc, const char *what)
+{
+    const lbh_param *p = enc->method->params;
+    memcpy(enc->settled, enc->value, sizeof enc->settled);
+    for (int i = 0; p && p[i].name; i++) {
+        char key[64], text[64];
+        double value;
+        snprintf(key, sizeof key, "settled.%s", p[i].name);
+        if (!lbh_document_get(doc, key, text, sizeof text))
+            continue;
+        if (!lbh_document_get_number(doc, key, &value) || !(value >= p[i].min && value <= p[i].max) ||
+            (p[i].integer && value != floor(value)))
+            return lbh_error(LBH_EFORMAT, "%s: %s is out of bounds: %s", what, key, text);
+        enc->settled[i] = value;
+    }
+    return LBH_OK;
+}
+
 static int new_from(lbh_encoder **enc, const lbh_document *doc, const char *what)
 {
     char method[64], order[16];
@@ -147,6 +167,7 @@ static int fill_encoder(lbh_encoder *enc, const lbh_document *doc, const char *w
     double n_train = 0;
     int count = 0;
     LBH_TRY(read_options(enc, doc, what));
+    LBH_TRY(read_settled(enc, doc, what));
     if (enc->method->check && enc->method->check(enc))
         return lbh_error(LBH_EFORMAT, "%s: %s", what, lbh_last_error());
     LBH_TRY(lbh_read_table_columns(enc, doc, what));

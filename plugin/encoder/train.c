@@ -84,8 +84,7 @@ static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists
                       .labels = labels,
                       .neighbours = neighbours,
                       .run = &run};
-    double value[LBH_MAX_PARAMS]; /* training records some in the options */
-    memcpy(value, enc->value, sizeof value);
+    memcpy(enc->settled, enc->value, sizeof enc->settled);
     lbh_clock_reset();
     int rc = learn(enc, &t);
     if (!rc)
@@ -96,7 +95,6 @@ static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists
     lbh_arena_clear(&run.arena);
     if (rc) {
         lbh_encoder_reset(enc);
-        memcpy(enc->value, value, sizeof value);
         return rc;
     }
     enc->n_train = rows->n;

@@ -22,6 +22,12 @@ int lbh_put_encoder(lbh_document *doc, const lbh_encoder *enc)
         LBH_TRY(lbh_encoder_get_value(enc, p->name, &value));
         LBH_TRY(lbh_document_put_number(doc, key, value));
     }
+    for (int i = 0; enc->method->params && enc->method->params[i].name; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "settled.%s", enc->method->params[i].name);
+        if (enc->settled[i] != enc->value[i])
+            LBH_TRY(lbh_document_put_number(doc, key, enc->settled[i]));
+    }
     return LBH_OK;
 }
 

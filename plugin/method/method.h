@@ -33,6 +33,9 @@ struct lbh_encoder {
     int d, nbits;
     double common[LBH_OPT_COMMON];
     double value[LBH_MAX_PARAMS]; /* the method's options, in the order of method->params */
+    /* The same as training has settled them: what the data decide where an option leaves it to
+     * them, or a number that the rows allow. Shapes of tensors may depend on these. */
+    double settled[LBH_MAX_PARAMS];
     void *state;                  /* method->state_size bytes, zero when new */
     bool trained;
     int64_t n_train;
@@ -127,7 +130,8 @@ struct lbh_method {
     /* Learns. The tensors that visit() names are allocated (zero) already. */
     int (*train)(lbh_encoder *self, lbh_training *t);
 
-    /* Names all learned tensors; the shapes may depend on d, nbits and options only. */
+    /* Names all learned tensors; the shapes may depend on d, nbits and settled
+     * options only. */
     int (*visit)(lbh_encoder *self, lbh_visitor *v);
 
     /* EITHER linear: copies out A[nbits*d], b[nbits] with bits = [A x + b >= 0] for that role;

@@ -26,7 +26,7 @@ enum { MAX_ANCHORS = 8192, MAX_PAIRED = 20000 };
 
 static const lbh_param params[] = {
     [OPT_ANCHORS] = {"anchors", 300, 1, MAX_ANCHORS, 1, NULL,
-                     "kernel centres (training records a smaller number if there are fewer rows)"},
+                     "kernel centres (fewer if there are fewer rows)"},
     [OPT_WIDTH] = {"width", 1, 1e-3, 1e3, 0, NULL,
                    "kernel exp(-(dist / width)^2), dist in units of the root mean square distance"},
     [OPT_PAIRED] = {"paired", 2000, 2, MAX_PAIRED, 1, NULL,
@@ -46,10 +46,16 @@ static int choice(const lbh_encoder *self, int option)
     return (int)self->value[option];
 }
 
+/* Kernel centres there are. */
+static int anchors(const lbh_encoder *self)
+{
+    return (int)self->settled[OPT_ANCHORS];
+}
+
 static int visit(lbh_encoder *self, lbh_visitor *v)
 {
     ksh *s = self->state;
-    return lbh_rbf_visit(&s->rbf, self, choice(self, OPT_ANCHORS), v);
+    return lbh_rbf_visit(&s->rbf, self, anchors(self), v);
 }
 
 /* One training. */
@@ -297,7 +303,7 @@ static int greedy(const lbh_encoder *self, lbh_training *t, run *r)
     return LBH_OK;
 }
 
-static int learn(lbh_encoder *self, lbh_training *t)
+static int train(lbh_encoder *self, lbh_training *t)
 {
     ksh *s = self->state;
     lbh_labelled all;
@@ -308,7 +314,7 @@ static int learn(lbh_encoder *self, lbh_training *t)
     LBH_TRY(lbh_sample_labelled(t, &all, (int64_t)self->value[OPT_PAIRED], &m, &ids, &X));
     r.l = (int)m;
     r.n = choice(self, OPT_ANCHORS) < r.l ? choice(self, OPT_ANCHORS) : r.l;
-    self->value[OPT_ANCHORS] = r.n;
+    self->settled[OPT_ANCHORS] = r.n;
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the size is known now */
     LBH_TRY(take(t, &r));
     float *Y = lbh_scratch_f(t, r.l, all.nclasses);
@@ -324,26 +330,17 @@ static int learn(lbh_encoder *self, lbh_training *t)
     return greedy(self, t, &r);
 }
 
-static int train(lbh_encoder *self, lbh_training *t)
-{
-    double anchors = self->value[OPT_ANCHORS];
-    int rc = learn(self, t);
-    if (rc)
-        self->value[OPT_ANCHORS] = anchors; /* as if nothing had happened */
-    return rc;
-}
-
 static int project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
 {
     (void)role;
     const ksh *s = self->state;
-    return lbh_rbf_project(&s->rbf, self, choice(self, OPT_ANCHORS), n, x, z);
+    return lbh_rbf_project(&s->rbf, self, anchors(self), n, x, z);
 }
 
 static int prepare(lbh_encoder *self)
 {
     ksh *s = self->state;
-    return lbh_rbf_prepare(&s->rbf, self, choice(self, OPT_ANCHORS));
+    return lbh_rbf_prepare(&s->rbf, self, anchors(self));
 }
 
 static void release(lbh_encoder *self)

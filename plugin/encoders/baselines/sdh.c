@@ -34,7 +34,7 @@ enum { MAX_ANCHORS = 16384, CHUNK = 4096, STREAM_CODES = 1 };
 
 static const lbh_param params[] = {
     [OPT_ANCHORS] = {"anchors", 1000, 1, MAX_ANCHORS, 1, NULL,
-                     "kernel centres (training records a smaller number if there are fewer rows)"},
+                     "kernel centres (fewer if there are fewer rows)"},
     [OPT_WIDTH] = {"width", 0.6, 1e-3, 1e3, 0, NULL,
                    "kernel exp(-(dist / width)^2), dist in units of the root mean square distance"},
     [OPT_LAMBDA] = {"lambda", 1, 0, 1e9, 0, NULL, "weight of ||W||^2"},
@@ -44,7 +44,7 @@ static const lbh_param params[] = {
     [OPT_RIDGE] = {"ridge", 1e-5, 1e-12, 1e3, 0, NULL,
                    "ridge of phi^T phi, as a share of its mean diagonal"},
     [OPT_CLASSES] = {"classes", 0, 0, LBH_MAX_CLASSES, 1, NULL,
-                     "number of classes; 0: from the labels (training records it)"},
+                     "number of classes; 0: from the labels"},
     [OPT_MAX_TRAIN] = {"max_train", 60000, 1, 1e9, 1, NULL, "rows to learn from, at most"},
     {0},
 };
@@ -60,12 +60,18 @@ static int choice(const lbh_encoder *self, int option)
     return (int)self->value[option];
 }
 
+/* Kernel centres there are. */
+static int anchors(const lbh_encoder *self)
+{
+    return (int)self->settled[OPT_ANCHORS];
+}
+
 static int visit(lbh_encoder *self, lbh_visitor *v)
 {
     sdh *s = self->state;
-    LBH_TRY(lbh_rbf_visit(&s->rbf, self, choice(self, OPT_ANCHORS), v));
-    LBH_TRY(v->tensor(v, "V", &s->V, choice(self, OPT_CLASSES), self->nbits));
-    LBH_TRY(v->tensor(v, "v", &s->v, 1, choice(self, OPT_CLASSES)));
+    LBH_TRY(lbh_rbf_visit(&s->rbf, self, anchors(self), v));
+    LBH_TRY(v->tensor(v, "V", &s->V, (int)self->settled[OPT_CLASSES], self->nbits));
+    LBH_TRY(v->tensor(v, "v", &s->v, 1, (int)self->settled[OPT_CLASSES]));
     return v->tensor(v, "multi", &s->multi, 1, 1);
 }
 
@@ -225,7 +231,7 @@ static void hand_over(const lbh_encoder *self, const run *r, bool multi)
     s->multi[0] = multi;
 }
 
-static int learn(lbh_encoder *self, lbh_training *t)
+static int train(lbh_encoder *self, lbh_training *t)
 {
     sdh *s = self->state;
     lbh_labelled all;
@@ -236,8 +242,8 @@ static int learn(lbh_encoder *self, lbh_training *t)
     LBH_TRY(lbh_sample_labelled(t, &all, (int64_t)self->value[OPT_MAX_TRAIN], &r.m, &ids, &X));
     r.n = r.m < r.n ? (int)r.m : r.n;
     r.K = all.nclasses;
-    self->value[OPT_ANCHORS] = r.n;
-    self->value[OPT_CLASSES] = r.K;
+    self->settled[OPT_ANCHORS] = r.n;
+    self->settled[OPT_CLASSES] = r.K;
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the sizes are known now */
     LBH_TRY(take(t, &r));
     LBH_TRY(lbh_rbf_start(&s->rbf, r.m, self->d, X, r.n, self->value[OPT_WIDTH],
@@ -250,28 +256,17 @@ static int learn(lbh_encoder *self, lbh_training *t)
     return LBH_OK;
 }
 
-static int train(lbh_encoder *self, lbh_training *t)
-{
-    double anchors = self->value[OPT_ANCHORS], classes = self->value[OPT_CLASSES];
-    int rc = learn(self, t);
-    if (rc) { /* as if nothing had happened */
-        self->value[OPT_ANCHORS] = anchors;
-        self->value[OPT_CLASSES] = classes;
-    }
-    return rc;
-}
-
 static int project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
 {
     (void)role;
     const sdh *s = self->state;
-    return lbh_rbf_project(&s->rbf, self, choice(self, OPT_ANCHORS), n, x, z);
+    return lbh_rbf_project(&s->rbf, self, anchors(self), n, x, z);
 }
 
 static int prepare(lbh_encoder *self)
 {
     sdh *s = self->state;
-    return lbh_rbf_prepare(&s->rbf, self, choice(self, OPT_ANCHORS));
+    return lbh_rbf_prepare(&s->rbf, self, anchors(self));
 }
 
 static void release(lbh_encoder *self)
@@ -283,7 +278,7 @@ static void release(lbh_encoder *self)
 static lbh_classifier classifier(const lbh_encoder *self)
 {
     const sdh *s = self->state;
-    return (lbh_classifier){s->V, s->v, choice(self, OPT_CLASSES), s->multi[0] > 0};
+    return (lbh_classifier){s->V, s->v, (int)self->settled[OPT_CLASSES], s->multi[0] > 0};
 }
 
 const lbh_method lbh_method_sdh = {

@@ -58,9 +58,9 @@ static const lbh_param params[] = {
                         "cont: train on probabilities instead of bits"},
     [OPT_PENALTY] = {"qr", 0, 0, 1e6, 0, NULL, "weight of the quantisation penalty (p - h)^2"},
     [OPT_HEAD] = {"head", HEAD_AUTO, 0, 2, 1, "auto|softmax|sigmoid",
-                  "one label or several a row; auto: as the labels are (training records which)"},
+                  "one label or several a row; auto: as the labels are"},
     [OPT_CLASSES] = {"classes", 0, 0, LBH_MAX_CLASSES, 1, NULL,
-                     "number of classes; 0: from the labels (training records it)"},
+                     "number of classes; 0: from the labels"},
     [OPT_DECAY] = {"decay", 1.5, 0, 1e6, 0, NULL,
                    "decoupled weight decay of hidden layers, for 10000 rows: others get it times "
                    "sqrt(10000 / rows), at most 2"},
@@ -94,11 +94,22 @@ static int choice(const lbh_encoder *self, int option)
     return (int)self->value[option];
 }
 
+/* Options that the labels may have decided. */
+static int classes(const lbh_encoder *self)
+{
+    return (int)self->settled[OPT_CLASSES];
+}
+
+static bool several_labels(const lbh_encoder *self)
+{
+    return (int)self->settled[OPT_HEAD] == HEAD_SIGMOID;
+}
+
 static lbh_mlp head_of(const lbh_encoder *self)
 {
     const jmlh *s = self->state;
     return (lbh_mlp){.nlayers = 1,
-                     .size = {self->nbits, choice(self, OPT_CLASSES)},
+                     .size = {self->nbits, classes(self)},
                      .W = {s->V},
                      .b = {s->v}};
 }
@@ -107,8 +118,8 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
 {
     jmlh *s = self->state;
     LBH_TRY(jmlh_visit(self, v));
-    LBH_TRY(v->tensor(v, "V", &s->V, choice(self, OPT_CLASSES), self->nbits));
-    return v->tensor(v, "v", &s->v, 1, choice(self, OPT_CLASSES));
+    LBH_TRY(v->tensor(v, "V", &s->V, classes(self), self->nbits));
+    return v->tensor(v, "v", &s->v, 1, classes(self));
 }
 
 /* ---- Training ------------------------------------------------------------------------------ */
@@ -117,9 +128,9 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
 static int look_at_labels(lbh_encoder *self, lbh_training *t, lbh_labelled *all)
 {
     LBH_TRY(lbh_find_labelled(t, choice(self, OPT_CLASSES), all));
-    self->value[OPT_CLASSES] = all->nclasses;
+    self->settled[OPT_CLASSES] = all->nclasses;
     if (choice(self, OPT_HEAD) == HEAD_AUTO)
-        self->value[OPT_HEAD] = all->several ? HEAD_SIGMOID : HEAD_SOFTMAX;
+        self->settled[OPT_HEAD] = all->several ? HEAD_SIGMOID : HEAD_SOFTMAX;
     return LBH_OK;
 }
 
@@ -156,7 +167,7 @@ static void set_rates(const lbh_encoder *self, jmlh_setup *setup)
     setup->head_rate = lr > 0 ? lr : self->value[OPT_HEAD_LR] * slower;
 }
 
-static int learn(lbh_encoder *self, lbh_training *t)
+static int train(lbh_encoder *self, lbh_training *t)
 {
     const double *o = self->value;
     lbh_labelled all;
@@ -175,7 +186,7 @@ static int learn(lbh_encoder *self, lbh_training *t)
     setup.steps = choose_steps(self, all.n);
     setup.decay = o[OPT_DECAY] * fmin(2, sqrt(1e4 / (double)all.n));
     LBH_TRY(lbh_visit_allocate(self)); /* anew: the classifier's size is known now */
-    setup.cfg.loss = choice(self, OPT_HEAD) == HEAD_SIGMOID ? JMLH_SIGMOID : JMLH_SOFTMAX;
+    setup.cfg.loss = several_labels(self) ? JMLH_SIGMOID : JMLH_SOFTMAX;
     setup.encoder = jmlh_encoder(self);
     setup.head = head_of(self);
     setup.cfg.lambda = choose_lambda(self, all.n);
@@ -189,24 +200,12 @@ static int learn(lbh_encoder *self, lbh_training *t)
     return LBH_OK;
 }
 
-static int train(lbh_encoder *self, lbh_training *t)
-{
-    double classes = self->value[OPT_CLASSES], head = self->value[OPT_HEAD];
-    int rc = learn(self, t);
-    if (rc) { /* as if nothing had happened */
-        self->value[OPT_CLASSES] = classes;
-        self->value[OPT_HEAD] = head;
-    }
-    return rc;
-}
-
 /* ---- The rest of the contract -------------------------------------------------------------- */
 
 static lbh_classifier classifier(const lbh_encoder *self)
 {
     const jmlh *s = self->state;
-    return (lbh_classifier){s->V, s->v, choice(self, OPT_CLASSES),
-                            choice(self, OPT_HEAD) == HEAD_SIGMOID};
+    return (lbh_classifier){s->V, s->v, classes(self), several_labels(self)};
 }
 
 const lbh_method lbh_method_jmlh = {

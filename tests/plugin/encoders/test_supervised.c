@@ -260,6 +260,36 @@ Test(supervised, rows_without_labels_are_left_out)
     clear(&some), clear(&all);
 }
 
+/* What the labels and the number of rows decide is no option's value, and comes back from a file. */
+Test(supervised, options_stay_what_was_asked_for)
+{
+    data s = make_classes(200, 11);
+    const struct {
+        const char *method, *option;
+        double value;
+    } asked[] = {{"jmlh", "classes", 0}, {"jmlh", "head", 0}, {"sdh", "classes", 0},
+                 {"sdh", "anchors", 1000}, {"ksh", "anchors", 300}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        lbh_encoder *enc = fresh(asked[i].method, strcmp(asked[i].method, "jmlh") ? "" : "steps=20"),
+                    *again = NULL;
+        double value;
+        uint8_t codes[2][BITS / 8 * 200];
+        OK(train(enc, &s));
+        OK(lbh_encoder_save(enc, test_tmp("settled.lbh")));
+        OK(lbh_encoder_load(&again, test_tmp("settled.lbh")));
+        for (int j = 0; j < 2; j++) {
+            lbh_encoder *e = j ? again : enc;
+            OK(lbh_encoder_get_value(e, asked[i].option, &value));
+            cr_assert_eq(value, asked[i].value, "%s: %s", asked[i].method, asked[i].option);
+            cr_assert_eq(lbh_encoder_nclasses(e, NULL), strcmp(asked[i].method, "ksh") ? CLASSES : 0);
+            OK(lbh_encoder_encode(e, s.n, s.x, codes[j]));
+        }
+        cr_assert_arr_eq(codes[0], codes[1], sizeof codes[0]);
+        lbh_encoder_free(enc), lbh_encoder_free(again);
+    }
+    clear(&s);
+}
+
 Test(supervised, wrong_labels_and_calls_are_refused)
 {
     data s = make_classes(N, 41);
