@@ -28,7 +28,7 @@ extern "C" {
 /* The instruction set of the kernels, chosen once for the process: "avx512", "avx2", "neon" or
  * "scalar" (plain C). It is the best that the CPU has, unless LBH_ISA in the environment names a
  * lesser one; a name that the CPU lacks stands for the best that it has, and so does a name that
- * is none. Without VPOPCNTDQ (before Ice Lake and Zen 4), "avx512" searches codes by the
+ * is none. Without VPOPCNTDQ and VBMI (before Ice Lake and Zen 4), "avx512" searches codes by the
  * kernels of "avx2". Static text. */
 LBH_API const char *lbh_isa(void);
 

@@ -116,6 +116,9 @@ void lbh_scan_report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, const in
  * whole words. */
 void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes);
 
+/* A kernel for codes of more than 128 bytes. The CPU must have what lbh_cpu_has_vpopcnt() says. */
+void lbh_scan_long_avx512(lbh_scan *s, int64_t n, const uint8_t *codes);
+
 static inline bool lbh_scan_better_by_words(const lbh_scan *s)
 {
     return s->nq < 4 && s->code_size % sizeof(uint64_t) == 0;

@@ -1,9 +1,11 @@
 /* hamming_avx512.c: Hamming kernels with AVX-512 VPOPCNTDQ; see hamming.h.
  *
- * Vector v of word w holds that word of 8 codes. Codes are transposed into registers once, then
- * meet one query after the other: per word and 8 codes a query costs one xor, one count and one
- * addition or minimum. 16 registers hold up to 32 codes of 1, 2 and 4 words, 16 of 8, 8 of 16.
- * Codes of 4 bytes are 16 to a vector. Other sizes are transposed through memory. */
+ * A code lies in a SLOT of 4, 8, 16, 32, 64 or 128 bytes, the least that it fits, with zeros behind
+ * it: one vector is read, and its bytes go to their slots by one permutation (none if codes fill
+ * their slots). Slots are transposed in registers: vector v of word w holds that word of 8 codes
+ * (slots of 4 bytes: 16 codes). Then they meet one query after the other: per word and 8 codes a
+ * query costs one xor, one count and one addition or minimum. 16 registers hold up to 32 codes of
+ * 1, 2 and 4 words, 16 of 8, 8 of 16. Longer codes are the business of hamming_long.c. */
 #include "hamming.h"
 
 #include <string.h>
@@ -11,33 +13,67 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512vpopcntdq")))
-#define AVX512_NOINLINE __attribute__((target("avx512f,avx512vpopcntdq"), noinline))
-#define AVX512_INLINE __attribute__((target("avx512f,avx512vpopcntdq"), always_inline)) inline
+#define ISA target("avx512f,avx512bw,avx512vbmi,avx512vpopcntdq")
+#define AVX512 __attribute__((ISA))
+#define AVX512_NOINLINE __attribute__((ISA, noinline))
+#define AVX512_INLINE __attribute__((ISA, always_inline)) inline
 
-enum { MAX_VECTORS = 4 };
+enum { MAX_VECTORS = 4, LINE = 64 };
+
+/* ---- Slots --------------------------------------------------------------------------------- */
+
+/* How codes of `size` bytes come into slots. */
+typedef struct layout {
+    size_t size;
+    __m512i place;  /* byte b of a vector is byte place[b] of what was read */
+    __mmask64 mask; /* which bytes of a vector (slots of 128: of the second one) are a code's */
+} layout;
+
+AVX512_NOINLINE static layout lay_out(size_t size, size_t slot)
+{
+    uint8_t place[LINE] = {0};
+    uint64_t mask = 0;
+    for (size_t b = 0; b < LINE; b++) {
+        size_t at = slot > LINE ? LINE + b : b % slot;
+        mask |= (uint64_t)(at < size) << b;
+        place[b] = (uint8_t)(b / slot * size + b % slot);
+    }
+    return (layout){size, _mm512_loadu_si512(place), mask};
+}
+
+/* Vector v of the slots. */
+static AVX512_INLINE __m512i load_slots(const layout *l, const uint8_t *codes, size_t v,
+                                        size_t slot, bool exact)
+{
+    if (exact)
+        return _mm512_loadu_si512(codes + LINE * v);
+    if (slot < LINE)
+        return _mm512_maskz_permutexvar_epi8(
+            l->mask, l->place, _mm512_loadu_si512(codes + v * (LINE / slot) * l->size));
+    if (slot == LINE)
+        return _mm512_maskz_loadu_epi8(l->mask, codes + v * l->size);
+    const uint8_t *code = codes + v / 2 * l->size;
+    return v % 2 ? _mm512_maskz_loadu_epi8(l->mask, code + LINE) : _mm512_loadu_si512(code);
+}
 
 /* ---- Transposing --------------------------------------------------------------------------- */
 
-static AVX512_INLINE void transpose2(const uint8_t *codes, __m512i *word)
+static AVX512_INLINE void transpose2(const __m512i *raw, __m512i *word)
 {
     const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
     const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
-    __m512i a = _mm512_loadu_si512(codes), b = _mm512_loadu_si512(codes + 64);
-    word[0] = _mm512_permutex2var_epi64(a, even, b);
-    word[1] = _mm512_permutex2var_epi64(a, odd, b);
+    word[0] = _mm512_permutex2var_epi64(raw[0], even, raw[1]);
+    word[1] = _mm512_permutex2var_epi64(raw[0], odd, raw[1]);
 }
 
-static AVX512_INLINE void transpose4(const uint8_t *codes, __m512i *word)
+static AVX512_INLINE void transpose4(const __m512i *raw, __m512i *word)
 {
     const __m512i low = _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
     const __m512i high = _mm512_setr_epi64(2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i a = _mm512_loadu_si512(codes), b = _mm512_loadu_si512(codes + 64);
-    __m512i c = _mm512_loadu_si512(codes + 128), d = _mm512_loadu_si512(codes + 192);
-    __m512i ab01 = _mm512_permutex2var_epi64(a, low, b);
-    __m512i ab23 = _mm512_permutex2var_epi64(a, high, b);
-    __m512i cd01 = _mm512_permutex2var_epi64(c, low, d);
-    __m512i cd23 = _mm512_permutex2var_epi64(c, high, d);
+    __m512i ab01 = _mm512_permutex2var_epi64(raw[0], low, raw[1]);
+    __m512i ab23 = _mm512_permutex2var_epi64(raw[0], high, raw[1]);
+    __m512i cd01 = _mm512_permutex2var_epi64(raw[2], low, raw[3]);
+    __m512i cd23 = _mm512_permutex2var_epi64(raw[2], high, raw[3]);
     word[0] = _mm512_shuffle_i64x2(ab01, cd01, 0x44);
     word[1] = _mm512_shuffle_i64x2(ab01, cd01, 0xee);
     word[2] = _mm512_shuffle_i64x2(ab23, cd23, 0x44);
@@ -57,13 +93,13 @@ static AVX512_INLINE void transpose_half(const __m512i *pair, __m512i *word)
     word[6] = _mm512_shuffle_i64x2(a26, b26, 0xdd);
 }
 
-static AVX512_INLINE void transpose8(const uint8_t *codes, size_t size, __m512i *word)
+/* 8 vectors of raw, `stride` apart. */
+static AVX512_INLINE void transpose8(const __m512i *raw, int stride, __m512i *word)
 {
     __m512i even[4], odd[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        __m512i a = _mm512_loadu_si512(codes + 2 * (size_t)i * size);
-        __m512i b = _mm512_loadu_si512(codes + (2 * (size_t)i + 1) * size);
+        __m512i a = raw[2 * i * stride], b = raw[(2 * i + 1) * stride];
         even[i] = _mm512_unpacklo_epi64(a, b);
         odd[i] = _mm512_unpackhi_epi64(a, b);
     }
@@ -71,32 +107,34 @@ static AVX512_INLINE void transpose8(const uint8_t *codes, size_t size, __m512i 
     transpose_half(odd, word + 1);
 }
 
-/* word[w]: word w of 8 codes of `words` words. */
-static AVX512_INLINE void transpose(const uint8_t *codes, int words, __m512i *word)
+/* word[w]: word w of 8 codes whose slots are raw[words]. */
+static AVX512_INLINE void transpose(const __m512i *raw, int words, __m512i *word)
 {
     if (words == 1)
-        word[0] = _mm512_loadu_si512(codes);
+        word[0] = raw[0];
     else if (words == 2)
-        transpose2(codes, word);
+        transpose2(raw, word);
     else if (words == 4)
-        transpose4(codes, word);
+        transpose4(raw, word);
     else if (words == 8)
-        transpose8(codes, 64, word);
+        transpose8(raw, 1, word);
     else {
-        transpose8(codes, 128, word);
-        transpose8(codes + 64, 128, word + 8);
+        transpose8(raw, 2, word);
+        transpose8(raw + 1, 2, word + 8);
     }
 }
 
 /* ---- Distances ----------------------------------------------------------------------------- */
 
-/* d[v]: distances of a query from the codes of vector v, whose word w is code[v * words + w]. Lanes
- * are 8 of 64 bits or, for codes of 4 bytes, 16 of 32. */
+/* d[v]: distances of a query of `used` words, more than half of `words`, from codes of vector v,
+ * whose word w is code[v * words + w]. Lanes are 8 of 64 bits or, for slots of 4 bytes, 16 of 32. */
 static AVX512_INLINE void distances(const __m512i *code, const uint64_t *query, int words,
-                                    int nvectors, int lanes, __m512i *d)
+                                    int64_t used, int nvectors, int lanes, __m512i *d)
 {
 #pragma GCC unroll 16
     for (int w = 0; w < words; w++) {
+        if (w > words / 2 && w >= used)
+            break;
         __m512i x = lanes == 8 ? _mm512_set1_epi64((long long)query[w])
                                : _mm512_set1_epi32((int)query[w]);
 #pragma GCC unroll 4
@@ -109,19 +147,14 @@ static AVX512_INLINE void distances(const __m512i *code, const uint64_t *query, 
     }
 }
 
-static AVX512_INLINE __m512i smaller(__m512i a, __m512i b, int lanes)
-{
-    return lanes == 8 ? _mm512_min_epu64(a, b) : _mm512_min_epu32(a, b);
-}
-
 /* Whether (which lanes) the least of the vectors is below the bar. */
 static AVX512_INLINE unsigned any_below(const __m512i *d, int64_t bar, int nvectors, int lanes)
 {
-    __m512i least = d[0];
+    __m512i least = d[0]; /* distances are below 2^32: upper halves of lanes of 64 bits are zeros */
     if (nvectors == 2)
-        least = smaller(d[0], d[1], lanes);
+        least = _mm512_min_epu32(d[0], d[1]);
     if (nvectors == 4)
-        least = smaller(smaller(d[0], d[1], lanes), smaller(d[2], d[3], lanes), lanes);
+        least = _mm512_min_epu32(_mm512_min_epu32(d[0], d[1]), _mm512_min_epu32(d[2], d[3]));
     return lanes == 8 ? _mm512_cmplt_epu64_mask(least, _mm512_set1_epi64(bar))
                       : _mm512_cmplt_epu32_mask(least, _mm512_set1_epi32((int)bar));
 }
@@ -166,7 +199,7 @@ AVX512 static int64_t list_hits(lbh_scan *s)
 
 /* Codes of up to 4 vectors: word w of vector v is code[v * words + w], lanes of 8 or 4 bytes. */
 static AVX512_INLINE void report(lbh_scan *s, int64_t at, int64_t valid, const __m512i *code,
-                                 int words, int nvectors, int lanes)
+                                 int words, int64_t used, int nvectors, int lanes)
 {
     enum { BATCH = 16 }; /* distances before calls: they run side by side */
     int32_t distance[BATCH][64];
@@ -177,7 +210,7 @@ static AVX512_INLINE void report(lbh_scan *s, int64_t at, int64_t valid, const _
         for (int64_t h = 0; h < count; h++) {
             int64_t q = s->hit[first + h];
             __m512i d[MAX_VECTORS];
-            distances(code, s->query + q * words, words, nvectors, lanes, d);
+            distances(code, s->query + q * used, words, used, nvectors, lanes, d);
             mask[h] = store_below(d, s->bar[q], nvectors, lanes, distance[h]);
         }
         for (int64_t h = 0; h < count; h++)
@@ -186,40 +219,47 @@ static AVX512_INLINE void report(lbh_scan *s, int64_t at, int64_t valid, const _
     }
 }
 
-/* ---- Sizes that registers hold ------------------------------------------------------------- */
+/* ---- Kernels ------------------------------------------------------------------------------- */
 
-static AVX512_INLINE void load_group(const uint8_t *codes, int words, int nvectors, __m512i *code)
+static AVX512_INLINE void load_group(const layout *l, const uint8_t *codes, size_t slot, bool exact,
+                                     int words, int nvectors, __m512i *code)
 {
 #pragma GCC unroll 4
-    for (int v = 0; v < nvectors; v++)
-        transpose(codes + (size_t)v * 64 * (size_t)words, words, code + v * words);
+    for (int v = 0; v < nvectors; v++) {
+        __m512i raw[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < words; i++)
+            raw[i] = load_slots(l, codes, (size_t)(v * words + i), slot, exact);
+        transpose(raw, words, code + v * words);
+    }
 }
 
 /* Asks for codes ahead, behind the end of this run for those of the next: the hardware's own
- * reading ahead stops at the end of each page. */
+ * reading ahead stops at the end of each page, and does not look so far. */
 static AVX512_INLINE void prefetch_group(const lbh_scan *s, const uint8_t *codes,
-                                         const uint8_t *end, int lines)
+                                         const uint8_t *end, size_t bytes)
 {
-    enum { AHEAD = 6144 };
+    enum { AHEAD = 12 << 10 }; /* a quarter of the first cache: measured, from 1 to 128 kB */
     uintptr_t from = (uintptr_t)codes + AHEAD;
-    if (from >= (uintptr_t)end)
+    if (from >= (uintptr_t)end) {
+        if (!s->next)
+            return;
         from += (uintptr_t)s->next - (uintptr_t)end;
+    }
 #pragma GCC unroll 16
-    for (int i = 0; i < lines; i++)
-        _mm_prefetch((const char *)(from + 64 * (uintptr_t)i), _MM_HINT_T0);
+    for (size_t i = 0; i < bytes; i += LINE)
+        _mm_prefetch((const char *)(from + i), _MM_HINT_T0);
 }
 
-/* One group of codes with all queries; returns whether any passed. */
-static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, const uint8_t *end,
-                                     int words, int nvectors, int lanes)
+/* One group of codes, transposed, with all queries; returns whether any passed. */
+static AVX512_INLINE bool scan_group(lbh_scan *s, const __m512i *code, int words, int64_t used,
+                                     int nvectors, int lanes)
 {
-    __m512i code[MAX_VECTORS * 16], d[MAX_VECTORS];
+    __m512i d[MAX_VECTORS];
     const uint64_t *query = s->query;
     unsigned any = 0;
-    load_group(codes, words, nvectors, code);
-    prefetch_group(s, codes, end, words * nvectors);
-    for (int64_t q = 0; q < s->nq; q++, query += words) {
-        distances(code, query, words, nvectors, lanes, d);
+    for (int64_t q = 0; q < s->nq; q++, query += used) {
+        distances(code, query, words, used, nvectors, lanes, d);
         unsigned passed = any_below(d, s->bar[q], nvectors, lanes);
         s->passed[q] = (uint8_t)(passed | passed >> 8);
         any |= passed;
@@ -227,86 +267,86 @@ static AVX512_INLINE bool scan_group(lbh_scan *s, const uint8_t *codes, const ui
     return __builtin_expect(any, 0);
 }
 
-/* A kernel for codes of 8 * words bytes (or of 4, in 16 lanes), and what it does with hits. */
-#define KERNEL(name, size, words, nvectors, lanes)                                                 \
-    AVX512_NOINLINE static void name##_report(lbh_scan *s, int64_t at, int64_t valid,              \
-                                              const uint8_t *codes)                                \
+/* A kernel for codes in slots of `width` words (or of 4, in 16 lanes), and what it does with
+ * hits. The last codes are copied, as more than they are is read. */
+#define KERNEL(name, slot, exact, width, nvectors, lanes)                                          \
+    AVX512_NOINLINE static void name##_report(lbh_scan *s, const layout *l, int64_t at,            \
+                                              int64_t valid, const uint8_t *codes)                 \
     {                                                                                              \
         __m512i code[MAX_VECTORS * 16];                                                            \
-        load_group(codes, words, nvectors, code);                                                  \
-        report(s, at, valid, code, words, nvectors, lanes);                                        \
+        load_group(l, codes, slot, exact, width, nvectors, code);                                  \
+        report(s, at, valid, code, width, exact ? width : s->words, nvectors, lanes);              \
     }                                                                                              \
     AVX512 static void name(lbh_scan *s, int64_t n, const uint8_t *codes)                          \
     {                                                                                              \
-        const int64_t step = lanes * nvectors;                                                     \
+        const int64_t step = lanes * nvectors, used = exact ? width : s->words;                    \
+        const size_t size = exact ? slot : s->code_size, bytes = (size_t)step * size;              \
+        const uint8_t *end = codes + (size_t)n * size;                                             \
+        const layout l = exact ? (layout){.size = slot} : lay_out(size, slot);                     \
+        __m512i code[MAX_VECTORS * 16];                                                            \
         int64_t at = 0;                                                                            \
-        for (; at + step <= n; at += step)                                                         \
-            if (scan_group(s, codes + at * size, codes + n * size, words, nvectors, lanes))        \
-                name##_report(s, at, step, codes + at * size);                                     \
-        if (at < n) {                                                                              \
-            uint8_t rest[lanes * nvectors * size] = {0};                                           \
-            memcpy(rest, codes + at * size, (size_t)(n - at) * size);                              \
-            if (scan_group(s, rest, rest + sizeof rest, words, nvectors, lanes))                   \
-                name##_report(s, at, n - at, rest);                                                \
+        for (; (size_t)(end - codes) >= bytes + (exact ? 0 : LINE); at += step, codes += bytes) {  \
+            load_group(&l, codes, slot, exact, width, nvectors, code);                             \
+            prefetch_group(s, codes, end, bytes);                                                  \
+            if (scan_group(s, code, width, used, nvectors, lanes))                                 \
+                name##_report(s, &l, at, step, codes);                                             \
+        }                                                                                          \
+        for (; at < n; at += step, codes += bytes) {                                               \
+            uint8_t rest[lanes * nvectors * slot + LINE] = {0};                                    \
+            memcpy(rest, codes, at + step <= n ? bytes : (size_t)(end - codes));                   \
+            load_group(&l, rest, slot, exact, width, nvectors, code);                              \
+            if (scan_group(s, code, width, used, nvectors, lanes))                                 \
+                name##_report(s, &l, at, at + step <= n ? step : n - at, rest);                    \
         }                                                                                          \
     }
 
-KERNEL(scan4, 4, 1, 4, 16)
-KERNEL(scan8, 8, 1, 4, 8)
-KERNEL(scan16, 16, 2, 4, 8)
-KERNEL(scan32, 32, 4, 4, 8)
-KERNEL(scan64, 64, 8, 2, 8)
-KERNEL(scan128, 128, 16, 1, 8)
+/* Few queries wait for memory, which comes sooner if it is asked for in small steps. */
+KERNEL(scan4, 4, true, 1, 4, 16)
+KERNEL(scan8, 8, true, 1, 4, 8)
+KERNEL(few16, 16, true, 2, 2, 8)
+KERNEL(few32, 32, true, 4, 2, 8)
+KERNEL(few64, 64, true, 8, 1, 8)
+KERNEL(many16, 16, true, 2, 4, 8)
+KERNEL(many32, 32, true, 4, 4, 8)
+KERNEL(many64, 64, true, 8, 2, 8)
+KERNEL(scan128, 128, true, 16, 1, 8)
+KERNEL(up_to4, 4, false, 1, 4, 16)
+KERNEL(up_to8, 8, false, 1, 4, 8)
+KERNEL(up_to16, 16, false, 2, 2, 8)
+KERNEL(up_to32, 32, false, 4, 2, 8)
+KERNEL(up_to64, 64, false, 8, 1, 8)
+KERNEL(up_to128, 128, false, 16, 1, 8)
 
-/* ---- Any size ------------------------------------------------------------------------------ */
-
-/* Distances of 32 codes in the tile, from `code` on. */
-static AVX512_INLINE void tile_distances(const lbh_scan *s, const uint64_t *code, int64_t q,
-                                         __m512i *d)
+static bool few(const lbh_scan *s)
 {
-    const uint64_t *query = s->query + q * s->words;
-    d[0] = d[1] = d[2] = d[3] = _mm512_setzero_si512();
-    for (int64_t w = 0; w < s->words; w++) {
-        __m512i x = _mm512_set1_epi64((long long)query[w]);
-#pragma GCC unroll 4
-        for (int v = 0; v < MAX_VECTORS; v++) {
-            __m512i c = _mm512_loadu_si512(code + w * s->tile_codes + 8 * v);
-            d[v] = _mm512_add_epi64(d[v], _mm512_popcnt_epi64(_mm512_xor_si512(c, x)));
-        }
-    }
+    return s->nq < 4;
 }
 
-AVX512 static void scan_tile(lbh_scan *s, int64_t at, int64_t valid, const uint64_t *code)
+static void scan16(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    __m512i d[MAX_VECTORS];
-    unsigned any = 0;
-    for (int64_t q = 0; q < s->nq; q++) {
-        tile_distances(s, code, q, d);
-        unsigned passed = any_below(d, s->bar[q], MAX_VECTORS, 8);
-        s->passed[q] = (uint8_t)passed;
-        any |= passed;
-    }
-    int64_t hits = any ? list_hits(s) : 0;
-    for (int64_t h = 0; h < hits; h++) {
-        int32_t distance[8 * MAX_VECTORS];
-        tile_distances(s, code, s->hit[h], d);
-        uint64_t mask = store_below(d, s->bar[s->hit[h]], MAX_VECTORS, 8, distance);
-        lbh_scan_report(s, s->hit[h], at, mask & lbh_scan_lowest(valid), distance);
-    }
+    (few(s) ? few16 : many16)(s, n, codes);
+}
+
+static void scan32(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    (few(s) ? few32 : many32)(s, n, codes);
+}
+
+static void scan64(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    (few(s) ? few64 : many64)(s, n, codes);
 }
 
 AVX512 static void scan_any(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    if (lbh_scan_better_by_words(s)) {
-        lbh_scan_by_words(s, n, codes);
-        return;
-    }
-    for (int64_t at = 0; at < n; at += s->tile_codes) {
-        int64_t count = n - at < s->tile_codes ? n - at : s->tile_codes;
-        lbh_scan_fill_tile(s, count, codes + (size_t)at * s->code_size);
-        for (int64_t i = 0; i < count; i += LBH_SCAN_TILE_STEP)
-            scan_tile(s, at + i, count - i, s->tile + i);
-    }
+    static const lbh_scan_fn up_to[] = {up_to4, up_to8, up_to16, up_to32, up_to64, up_to128};
+    static const size_t slots[] = {4, 8, 16, 32, 64, 128};
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+        if (s->code_size < slots[i]) {
+            up_to[i](s, n, codes);
+            return;
+        }
+    lbh_scan_long_avx512(s, n, codes);
 }
 
 const lbh_scan_kernels *lbh_scan_kernels_avx512(void)

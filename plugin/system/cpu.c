@@ -70,7 +70,8 @@ lbh_isa_level lbh_cpu_isa(void)
 bool lbh_cpu_has_vpopcnt(void)
 {
 #if defined(__x86_64__)
-    return lbh_cpu_isa() == LBH_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq");
+    return lbh_cpu_isa() == LBH_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq") &&
+           __builtin_cpu_supports("avx512vbmi");
 #else
     return false;
 #endif

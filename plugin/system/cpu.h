@@ -12,7 +12,8 @@ typedef enum { LBH_ISA_SCALAR, LBH_ISA_NEON, LBH_ISA_AVX2, LBH_ISA_AVX512 } lbh_
  * names (see lbh_isa() in lbh_scan.h). */
 lbh_isa_level lbh_cpu_isa(void);
 
-/* Whether the level is AVX512 and the CPU counts bits in vectors (AVX512_VPOPCNTDQ). */
+/* Whether the level is AVX512, and the CPU counts bits in vectors (AVX512_VPOPCNTDQ)
+ * and moves bytes at will in them (AVX512_VBMI, which every such CPU has but Xeon Phi). */
 bool lbh_cpu_has_vpopcnt(void);
 
 /* Forgets the choice: the next call reads LBH_ISA again. For tests, while nothing else runs. */

@@ -20,8 +20,10 @@ enum { NSIZES = sizeof sizes / sizeof sizes[0] };
 
 KERNEL_TEST(every_size_of_a_code)
 {
-    for (size_t size = 1; size <= 129; size++)
+    for (size_t size = 1; size <= 193; size++) {
         check_random(3, 291, size, 10);
+        check_random(9, 150, size, 10);
+    }
 }
 
 KERNEL_TEST(sizes_around_blocks)
