@@ -1,5 +1,6 @@
 /* array_out.c: writes codes, ids and distances in the formats that vectors.c reads. See outfile.h.
  */
+#include "npy.h"
 #include "outfile.h"
 
 #include <math.h>

@@ -4,10 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bits that were not packed: a byte each. No code of a byte or more a bit has such bytes only. */
+static bool are_loose_bits(const vectors *v)
+{
+    bool any = false;
+    for (int64_t i = 0; i < v->n && v->d >= 8; i++) {
+        const uint8_t *row = vectors_mapped_bytes(v, i);
+        for (int j = 0; j < v->d; j++) {
+            if (row[j] > 1)
+                return false;
+            any |= row[j] == 1;
+        }
+    }
+    return any;
+}
+
 int codes_check(const vectors *v, size_t code_size)
 {
+    if (v->type == VEC_I8)
+        return fail("'%s' holds int8, which may be bytes or, from sentence-transformers, bytes less 128; "
+                    "save x.view(numpy.uint8) of the former, (x.astype(int) + 128).astype(numpy.uint8) of "
+                    "the latter", v->name);
     if (!vectors_mapped_bytes(v, 0))
-        return fail("'%s' holds no codes: they are bytes, in .bvecs, .u8bin or .npy", v->name);
+        return fail("'%s' holds no codes: they are unsigned bytes, in .bvecs, .u8bin or .npy", v->name);
+    if (are_loose_bits(v))
+        return fail("'%s' holds the bytes 0 and 1 only, bits that were not packed; pack them: "
+                    "numpy.packbits(x, axis=1, bitorder='little'), or FILE:SET:codes of an HDF5 file",
+                    v->name);
     if (code_size && (size_t)v->d != code_size)
         return fail("'%s' has codes of %d bytes, the model makes codes of %zu", v->name, v->d,
                     code_size);

@@ -93,7 +93,7 @@ int labels_alloc(labels *l, int64_t n, int64_t room)
 static int open_numbers(labels *l, const char *spec)
 {
     vectors v;
-    int rc = vectors_open(&v, spec);
+    int rc = numbers_open(&v, spec);
     if (rc)
         return rc;
     if (!v.made && !vectors_is_int(&v))
@@ -166,7 +166,7 @@ int neighbours_open(labels *l, const char *spec, const vectors *rows)
 {
     *l = (labels){0};
     vectors v;
-    int rc = vectors_open(&v, spec);
+    int rc = numbers_open(&v, spec);
     if (rc)
         return rc;
     if (v.made || !vectors_is_int(&v))
@@ -186,7 +186,7 @@ int read_row_ids(const char *spec, int64_t count, int64_t limit, int64_t **ids)
 {
     vectors v;
     *ids = NULL;
-    int rc = vectors_open(&v, spec);
+    int rc = numbers_open(&v, spec);
     if (rc)
         return rc;
     if (!vectors_is_int(&v) || v.d != 1)

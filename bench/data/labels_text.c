@@ -2,6 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "labels_text.h"
 
+#include "map_file.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -185,7 +187,7 @@ int labels_open_text(labels *l, const char *spec)
     char *path = strdup(spec), *range = path ? split_range(path) : NULL;
     void *map = NULL;
     size_t size = 0;
-    int rc = path ? map_file(path, &map, &size) : fail_memory();
+    int rc = path ? map_file(path, true, &map, &size) : fail_memory();
     cells c = {.path = path};
     const char *data = map;
     size_t bom = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;

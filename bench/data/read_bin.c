@@ -1,5 +1,5 @@
 /* read_bin.c: files called .bin: ground truth of big-ann-benchmarks, CIFAR-10 and CIFAR-100
- * batches, word2vec's binary vectors; and .i8bin. Which one a .bin is shows in its bytes:
+ * batches, word2vec's binary vectors. Which one a .bin is shows in its bytes:
  *   ground truth  uint32 n, uint32 k, n * k int32 ids, n * k float32 distances, and nothing more
  *   word2vec      text "n d\n", then n times a word, a blank, d float32, and mostly a newline
  *   CIFAR-10      rows of a label below 10 and 3072 pixels, without a header
@@ -91,7 +91,7 @@ static int open_cifar(vectors *v, size_t prefix, const char *part)
 
 /* ---- word2vec ------------------------------------------------------------------------------ */
 
-/* Reads "n d\n"; the bytes that it takes, or 0 if the file begins otherwise. */
+/* Reads "n d" and the end of the line; the bytes that it takes, or 0 if the file begins otherwise. */
 static size_t parse_counts(const vectors *v, int64_t *n, int64_t *d)
 {
     const unsigned char *p = v->map;
@@ -101,48 +101,16 @@ static size_t parse_counts(const vectors *v, int64_t *n, int64_t *d)
         size_t start = at;
         for (; at < v->map_size && at - start < 12 && isdigit(p[at]); at++)
             count[i] = 10 * count[i] + (p[at] - '0');
-        if (at == start || at == v->map_size || p[at] != (i ? '\n' : ' '))
+        if (at == start || at == v->map_size || (i == 0 && p[at++] != ' '))
             return 0;
-        at++;
     }
+    while (at < v->map_size && (p[at] == ' ' || p[at] == '\r'))
+        at++;
+    if (at == v->map_size || p[at++] != '\n')
+        return 0;
     *n = count[0];
     *d = count[1];
     return at;
-}
-
-static int open_words(vectors *v, size_t at, int64_t d, const char *part)
-{
-    if (part)
-        return fail_usage("'%s': word vectors have no parts", v->name);
-    int rc = reader_check_d(v->name, d);
-    size_t row = 4 * (size_t)d;
-    const unsigned char *p = v->map;
-    if (rc)
-        return rc;
-    /* Each row has a blank at least: more than these cannot be there. */
-    if (v->n < 1 || (uint64_t)v->n > (v->map_size - at) / (row + 1))
-        return fail("'%s' is cut off or damaged: its first line says %lld words of %lld numbers, "
-                    "and %zu bytes follow", v->name, (long long)v->n, (long long)d,
-                    v->map_size - at);
-    v->d = (int)d;
-    v->type = VEC_F32;
-    v->offset = cli_alloc(v->n, sizeof *v->offset);
-    if (!v->offset)
-        return EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n; i++) {
-        const unsigned char *blank = memchr(p + at, ' ', v->map_size - at);
-        size_t begin = blank ? (size_t)(blank - p) + 1 : v->map_size;
-        if (v->map_size - begin < row)
-            return fail("'%s' is cut off: word %lld of %lld is not whole", v->name,
-                        (long long)i + 1, (long long)v->n);
-        v->offset[i] = begin;
-        at = begin + row;
-        at += at < v->map_size && p[at] == '\n';
-    }
-    if (at < v->map_size)
-        return fail("'%s' is longer than its first line says (%lld words of %d numbers)", v->name,
-                    (long long)v->n, v->d);
-    return EXIT_OK;
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -151,16 +119,16 @@ int read_bin(vectors *v, const char *path, const char *part)
 {
     static const int cifar10[] = {10}, cifar100[] = {20, 100};
     int64_t n = 0, d = 0;
-    int rc = map_file(path, &v->map, &v->map_size);
+    int rc = reader_map(v, path, false);
     if (rc)
         return rc;
     if (is_truth(v, &n, &d))
         return open_truth(v, n, d, part);
     size_t at = parse_counts(v, &n, &d);
-    if (at) {
-        v->n = n;
-        return open_words(v, at, d, part);
-    }
+    if (at && part)
+        return fail_usage("'%s': word vectors have no parts", v->name);
+    if (at)
+        return read_words(v, at, n, d);
     if (is_cifar(v, 1, cifar10))
         return open_cifar(v, 1, part);
     if (is_cifar(v, 2, cifar100))
@@ -172,27 +140,4 @@ int read_bin(vectors *v, const char *path, const char *part)
                 "understood: word2vec, CIFAR-10 and CIFAR-100 batches, ground truth of "
                 "big-ann-benchmarks",
                 v->name, v->map_size);
-}
-
-int read_i8bin(vectors *v, const char *path, const char *part)
-{
-    if (part)
-        return fail_usage("'%s': an .i8bin file has no parts", v->name);
-    int rc = map_file(path, &v->map, &v->map_size);
-    if (rc)
-        return rc;
-    const unsigned char *p = v->map;
-    if (v->map_size < 8)
-        return fail("'%s' is cut off: the header has 8 bytes, the file %zu", v->name, v->map_size);
-    v->n = load_u32(p);
-    rc = reader_check_d(v->name, load_u32(p + 4));
-    v->d = rc ? 0 : (int)load_u32(p + 4);
-    size_t bytes;
-    if (rc == EXIT_OK && (!reader_bytes(v->n, v->d, 1, &bytes) || bytes != v->map_size - 8))
-        rc = fail("'%s' is cut off or damaged: its header says %lld rows of %d numbers, and %zu "
-                  "bytes follow", v->name, (long long)v->n, v->d, v->map_size - 8);
-    v->type = VEC_I8;
-    v->stride = (size_t)v->d;
-    v->data = p + 8;
-    return rc;
 }

@@ -1,11 +1,15 @@
 /* read_hdf5.c: data sets of HDF5 files, those of ann-benchmarks above all: FILE:train and FILE:test
  * (vectors), FILE:neighbors and FILE:distances (ground truth), or any other matrix or column by its
- * name. The root attribute `distance` says what the vectors are for:
- *   euclidean  rows are taken as they are
- *   angular    rows are brought to length 1, after which Euclidean neighbours are the angular ones:
- *              |x - y|^2 = 2 (1 - cos)
- *   hamming    rows of booleans, a byte a bit; FILE:train:codes packs them, least bit first
- *   jaccard    lists of items, refused, as is type = sparse
+ * name. The attribute `distance` of the root, or of the set, says what vectors are for (train, test, and
+ * other sets of floats but `distances`):
+ *   euclidean, l2    rows are taken as they are
+ *   angular, cosine  rows, also of whole numbers, are brought to length 1, after which Euclidean
+ *                    neighbours are the angular ones: |x - y|^2 = 2 (1 - cos)
+ *   ip, dot          inner products: rows are taken as they are, and refused where neighbours are to be
+ *                    Euclidean
+ *   hamming          rows of booleans, a byte a bit; FILE:train:codes packs them, least bit first
+ *   jaccard          lists of items, refused, as is type = sparse
+ * Any other one is refused. FILE:train:rows takes the rows as they are, whatever the attribute says.
  * What lies in the file in one piece, in a type of ours, is mapped; the rest is read to memory. */
 #define _XOPEN_SOURCE 700
 #include "readers.h"
@@ -27,6 +31,7 @@ int read_hdf5(vectors *v, const char *path, const char *part)
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,8 +41,8 @@ enum { RATIO = 1032 };
 
 typedef struct source {
     hid_t file, set, space, type, plan;
-    hid_t memory;         /* type in which it is read */
-    const char *as_codes; /* ":codes", or NULL */
+    hid_t memory;           /* type in which it is read */
+    bool as_codes, as_rows; /* ":codes", ":rows" */
     char name[256];       /* of the set */
 } source;
 
@@ -89,21 +94,85 @@ static bool holds_vectors(const source *s)
     return strcmp(s->name, "train") == 0 || strcmp(s->name, "test") == 0;
 }
 
+/* Other people call their sets otherwise; `distances` are floats too, but no vectors. */
+static bool may_hold_vectors(const source *s)
+{
+    return holds_vectors(s) || (H5Tget_class(s->type) == H5T_FLOAT && strcmp(s->name, "distances") != 0);
+}
+
+typedef enum { ROWS_AS_THEY_ARE, UNIT_ROWS, PRODUCTS, BITS, LISTS, NOT_KNOWN } purpose;
+
+static purpose purpose_of(const char *distance)
+{
+    static const struct {
+        const char *name;
+        purpose is;
+    } known[] = {
+        {"euclidean", ROWS_AS_THEY_ARE}, {"l2", ROWS_AS_THEY_ARE}, {"sqeuclidean", ROWS_AS_THEY_ARE},
+        {"angular", UNIT_ROWS},          {"cosine", UNIT_ROWS},    {"ip", PRODUCTS},
+        {"dot", PRODUCTS},               {"inner_product", PRODUCTS}, {"innerproduct", PRODUCTS},
+        {"dot_product", PRODUCTS},       {"mips", PRODUCTS},       {"hamming", BITS},
+        {"bit", BITS},                   {"jaccard", LISTS}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(distance, known[i].name) == 0)
+            return known[i].is;
+    return NOT_KNOWN;
+}
+
+/* The text of an attribute of the root, or else of the set; false if neither has it. An attribute that
+ * is no text gives "?". */
+static bool text_of(const source *s, const char *name, char *text, size_t size)
+{
+    const hid_t places[] = {s->file, s->set};
+    for (int i = 0; i < 2; i++) {
+        if (hdf5_text(places[i], name, text, size))
+            return true;
+        if (H5Aexists(places[i], name) > 0) {
+            strcpy(text, "?");
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_distance(vectors *v, const source *s)
 {
     char text[64];
-    if (!holds_vectors(s))
+    if (!may_hold_vectors(s) || s->as_rows)
         return EXIT_OK;
-    if (hdf5_text(s->file, "type", text, sizeof text) && strcmp(text, "dense") != 0)
+    if (text_of(s, "type", text, sizeof text) && strcasecmp(text, "dense") != 0)
         return fail("'%s' is a set of type %s: lists of items; dense vectors are wanted", v->name,
                     text);
-    if (!hdf5_text(s->file, "distance", text, sizeof text))
+    if (!text_of(s, "distance", text, sizeof text))
         return EXIT_OK;
-    if (strcmp(text, "jaccard") == 0)
+    purpose is = purpose_of(text);
+    if (is == LISTS)
         return fail("'%s' holds lists of items for the distance jaccard; dense vectors are wanted",
                     v->name);
-    v->unit = strcmp(text, "angular") == 0;
-    v->bits = strcmp(text, "hamming") == 0 && !s->as_codes;
+    if (is == NOT_KNOWN)
+        return fail("'%s': the file's distance '%s' is none of euclidean, angular (cosine), ip (dot) and "
+                    "hamming; FILE:%s:rows takes the rows as they are", v->name, text, s->name);
+    v->unit = is == UNIT_ROWS;
+    v->products = is == PRODUCTS;
+    v->bits = is == BITS && !s->as_codes;
+    return EXIT_OK;
+}
+
+/* h5py's lzf, Blosc, Zstandard, ...: plugins that may not be there. */
+static int check_filters(const vectors *v, const source *s)
+{
+    int count = H5Pget_nfilters(s->plan);
+    for (int i = 0; i < count; i++) {
+        char name[64] = "";
+        size_t values = 0;
+        unsigned flags;
+        H5Z_filter_t filter =
+            H5Pget_filter2(s->plan, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        if (filter >= 0 && H5Zfilter_avail(filter) <= 0)
+            return fail("'%s' is compressed by the filter %s%snumber %d, which this libhdf5 does not have; "
+                        "install its plugin, or write the set with compression='gzip'", v->name, name,
+                        *name ? ", " : "", (int)filter);
+    }
     return EXIT_OK;
 }
 
@@ -122,6 +191,7 @@ static int check_shape(vectors *v, const source *s)
                     (unsigned long long)shape[0], (unsigned long long)shape[1]);
     v->n = (int64_t)shape[0];
     v->d = (int)shape[1];
+    v->column = axes == 1;
     return v->n ? reader_check_d(v->name, v->d) : EXIT_OK;
 }
 
@@ -148,7 +218,7 @@ static bool choose_type(vectors *v, source *s)
                             : use_type(v, s, VEC_U8, H5T_STD_U8LE);
         if (size < 4 || (size == 4 && negative))
             return use_type(v, s, VEC_I32, H5T_STD_I32LE);
-        return size <= 8 && use_type(v, s, VEC_I64, H5T_STD_I64LE);
+        return size <= 8 && use_type(v, s, VEC_I64, negative || size < 8 ? H5T_STD_I64LE : H5T_STD_U64LE);
     default:
         return false;
     }
@@ -166,7 +236,8 @@ static int check_set(vectors *v, source *s)
         rc = fail("'%s' lies in other files; a set in one file is wanted", v->name);
     if (rc == EXIT_OK && s->as_codes && v->type != VEC_U8)
         rc = fail("'%s': codes are made of booleans (point_type bit)", v->name);
-    v->unit = v->unit && (v->type == VEC_F32 || v->type == VEC_F64);
+    if (rc == EXIT_OK)
+        rc = check_filters(v, s);
     v->bits = v->bits && v->type == VEC_U8;
     v->stride = (size_t)v->d * vec_type_size(v->type);
     return rc;
@@ -230,12 +301,30 @@ static int load(vectors *v, const source *s)
     if (H5Dread(s->set, s->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, v->owned) < 0)
         return fail("'%s' cannot be read; the file is damaged or cut off", v->name);
     v->data = v->owned;
+    if (s->memory == H5T_STD_U64LE)
+        for (int64_t i = 0; i < v->n * v->d; i++)
+            if (((const int64_t *)v->owned)[i] < 0)
+                return fail("'%s': row %lld holds a number above 2^63 - 1", v->name,
+                            (long long)(i / v->d));
     return s->as_codes ? pack(v) : EXIT_OK;
+}
+
+/* The file, or the bytes that came by a pipe or were unpacked. */
+static hid_t open_image(const vectors *v, const char *path)
+{
+    if (lies_there(path))
+        return H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, 1 << 16, 0);
+    H5Pset_file_image(access, v->map, v->map_size);
+    hid_t file = H5Fopen(v->name, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    return file;
 }
 
 static int open_set(vectors *v, source *s, const char *path)
 {
-    s->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    s->file = open_image(v, path);
     if (s->file < 0)
         return fail("'%s' is no HDF5 file, or is damaged or cut off", v->name);
     if (H5Lexists(s->file, s->name, H5P_DEFAULT) <= 0 ||
@@ -252,12 +341,14 @@ static int open_set(vectors *v, source *s, const char *path)
 
 static int set_name(vectors *v, source *s, const char *part)
 {
-    s->as_codes = part ? strchr(part, ':') : NULL;
-    size_t length = s->as_codes ? (size_t)(s->as_codes - part) : part ? strlen(part) : 0;
-    if (!length || length >= sizeof s->name || (s->as_codes && strcmp(s->as_codes, ":codes") != 0))
+    const char *how = part ? strchr(part, ':') : NULL;
+    size_t length = how ? (size_t)(how - part) : part ? strlen(part) : 0;
+    s->as_codes = how && strcmp(how, ":codes") == 0;
+    s->as_rows = how && strcmp(how, ":rows") == 0;
+    if (!length || length >= sizeof s->name || (how && !s->as_codes && !s->as_rows))
         return fail_usage("'%s': name a data set of the file: FILE:train, FILE:test, "
                           "FILE:neighbors, FILE:distances; or FILE:train:codes, bits packed as "
-                          "codes", v->name);
+                          "codes, or FILE:train:rows, whatever the file's distance is", v->name);
     memcpy(s->name, part, length);
     return EXIT_OK;
 }
@@ -314,10 +405,10 @@ static int try_apart(vectors *v, source s, const char *path)
 
 int read_hdf5(vectors *v, const char *path, const char *part)
 {
-    source s = {-1, -1, -1, -1, -1, -1, NULL, ""};
+    source s = {-1, -1, -1, -1, -1, -1, false, false, ""};
     int rc = set_name(v, &s, part);
     if (rc == EXIT_OK)
-        rc = map_file(path, &v->map, &v->map_size);
+        rc = reader_map(v, path, true);
     if (rc == EXIT_OK)
         rc = try_apart(v, s, path);
     return rc ? rc : read_set(v, s, path);

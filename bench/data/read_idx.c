@@ -1,18 +1,12 @@
-/* read_idx.c: the idx files of MNIST and its relatives, plain or gzipped. Big-endian:
+/* read_idx.c: the idx files of MNIST and its relatives. Big-endian:
  *   0, 0, type, axes, then a uint32 length for each axis, then the numbers, last axis fastest.
  * Rows are the first axis; the others together are the dimension. Bytes are used where they lie in
  * the mapped file; other types are turned round into memory. */
-#define _POSIX_C_SOURCE 200809L
 #include "readers.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { MAX_AXES = 8, MAX_HEADER = 4 + 4 * MAX_AXES };
-
-/* deflate makes at most 1032 bytes of one. */
-enum { DEFLATE_RATIO = 1032 };
 
 static uint32_t big_u32(const unsigned char *p)
 {
@@ -52,6 +46,7 @@ static int parse_header(vectors *v, const unsigned char *p, size_t size, size_t 
         d *= big_u32(p + 4 + 4 * i);
     rc = reader_check_d(v->name, d);
     v->d = (int)d;
+    v->column = axes == 1;
     v->stride = (size_t)d * vec_type_size(v->type);
     if (rc == EXIT_OK && !reader_bytes(v->n, d, vec_type_size(v->type), bytes))
         rc = fail("'%s': its header says %lld rows of %d numbers, which no memory can hold",
@@ -72,7 +67,7 @@ static void turn_round(unsigned char *p, size_t bytes, size_t size)
 static int use_mapped(vectors *v)
 {
     const unsigned char *p = v->map;
-    size_t offset, bytes;
+    size_t offset = 0, bytes = 0;
     int rc = parse_header(v, p, v->map_size, &offset, &bytes);
     if (rc)
         return rc;
@@ -92,73 +87,10 @@ static int use_mapped(vectors *v)
     return EXIT_OK;
 }
 
-/* Up to `size` bytes; *got says how many there were. */
-static int inflate_to(const vectors *v, gzFile file, unsigned char *p, size_t size, size_t *got)
-{
-    *got = 0;
-    while (*got < size) {
-        size_t want = size - *got < 1 << 24 ? size - *got : 1 << 24;
-        int n = gzread(file, p + *got, (unsigned)want);
-        int code = Z_OK;
-        const char *text = n < (int)want ? gzerror(file, &code) : "";
-        if (n < 0 || (code != Z_OK && code != Z_STREAM_END))
-            return fail("'%s': the compressed data are damaged or cut off (%s)", v->name, text);
-        if (n == 0)
-            break;
-        *got += (size_t)n;
-    }
-    return EXIT_OK;
-}
-
-static int inflate_all(vectors *v, gzFile file)
-{
-    unsigned char header[MAX_HEADER], more;
-    size_t got, offset, bytes, head;
-    int rc = inflate_to(v, file, header, sizeof header, &head);
-    if (rc == EXIT_OK)
-        rc = parse_header(v, header, head, &offset, &bytes);
-    if (rc)
-        return rc;
-    if (bytes / DEFLATE_RATIO > v->map_size)
-        return fail("'%s': its header says %lld rows of %d numbers, more than %zu compressed bytes "
-                    "can be", v->name, (long long)v->n, v->d, v->map_size);
-    head -= offset;
-    v->owned = cli_alloc((int64_t)bytes + 1, 1);
-    if (!v->owned)
-        return EXIT_RUNTIME;
-    if (head <= bytes) {
-        memcpy(v->owned, header + offset, head);
-        rc = inflate_to(v, file, (unsigned char *)v->owned + head, bytes - head, &got);
-        got += head;
-    } else
-        got = head;
-    if (rc == EXIT_OK && got < bytes)
-        return fail("'%s' is cut off: its header says %lld rows of %d numbers, and %zu bytes "
-                    "follow", v->name, (long long)v->n, v->d, got);
-    if (rc == EXIT_OK && got == bytes)
-        rc = inflate_to(v, file, &more, 1, &head); /* checks the checksum too */
-    if (rc == EXIT_OK && (got > bytes || head))
-        rc = fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
-                  (long long)v->n, v->d);
-    turn_round(v->owned, bytes, vec_type_size(v->type));
-    v->data = v->owned;
-    return rc;
-}
-
 int read_idx(vectors *v, const char *path, const char *part)
 {
     if (part)
         return fail_usage("'%s': an idx file has no parts", v->name);
-    int rc = map_file(path, &v->map, &v->map_size);
-    if (rc)
-        return rc;
-    const unsigned char *p = v->map;
-    if (v->map_size < 2 || p[0] != 0x1f || p[1] != 0x8b)
-        return use_mapped(v);
-    gzFile file = gzopen(path, "rb");
-    if (!file)
-        return fail_errno("open", path);
-    rc = inflate_all(v, file);
-    gzclose(file);
-    return rc;
+    int rc = reader_map(v, path, true);
+    return rc ? rc : use_mapped(v);
 }

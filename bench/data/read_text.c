@@ -1,6 +1,10 @@
-/* read_text.c: word vectors as text: word2vec's and fastText's, whose first line is "n d", and
- * GloVe's, which has no first line. A line is a word and d numbers, with blanks or tabs between
- * them. The word may have blanks in it (GloVe has such): the numbers are the last d cells. */
+/* read_text.c: rows as text, with blanks or tabs between the cells, in one of two forms:
+ *   word vectors   a word and d numbers a line, of word2vec and fastText, whose first line is "n d", and
+ *                  of GloVe, which has no first line. The word may have blanks in it: the numbers are the
+ *                  last d cells, and d is what the first line says, or what most lines have.
+ *   a matrix       d numbers a line and no word, as numpy.savetxt writes it: where there is no first line
+ *                  "n d" and every line is as long as the first and begins with a number.
+ * Whatever may be both is refused. A byte order mark and empty lines at the end are passed over. */
 #define _POSIX_C_SOURCE 200809L
 #include "readers.h"
 
@@ -11,21 +15,22 @@ typedef struct line {
     const char *begin, *end;
 } line;
 
+typedef struct text {
+    vectors *v;
+    const char *limit;
+    int64_t n;     /* lines that are rows */
+    line *row;     /* n */
+    int64_t *cells; /* n */
+    bool header, words;
+    int64_t said; /* by the header */
+} text;
+
 static bool blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The line from p on, without blanks at its end. */
-static line line_at(const char *p, const char *limit, const char **next)
-{
-    const char *end = memchr(p, '\n', (size_t)(limit - p));
-    *next = end ? end + 1 : limit;
-    end = end ? end : limit;
-    while (end > p && blank(end[-1]))
-        end--;
-    return (line){p, end};
-}
+/* ---- Cells ---------------------------------------------------------------------------------- */
 
 static int64_t cells_of(line l)
 {
@@ -40,6 +45,18 @@ static int64_t cells_of(line l)
     return count;
 }
 
+/* The first cell of *l, which is then cut off. */
+static line first_cell(line *l)
+{
+    while (l->begin < l->end && blank(*l->begin))
+        l->begin++;
+    line cell = {l->begin, l->begin};
+    while (cell.end < l->end && !blank(*cell.end))
+        cell.end++;
+    l->begin = cell.end;
+    return cell;
+}
+
 /* The last cell of *l, which is then cut off; false if there is none. */
 static bool last_cell(line *l, line *cell)
 {
@@ -52,114 +69,249 @@ static bool last_cell(line *l, line *cell)
     return cell->begin < cell->end;
 }
 
+/* Decimal numbers, NaN and infinity; not what else strtof takes. */
 static bool number_of(line cell, float *x)
 {
-    char text[64], *end;
+    char copy[64], *end;
     size_t length = (size_t)(cell.end - cell.begin);
-    if (length >= sizeof text)
+    if (length == 0 || length >= sizeof copy || memchr(cell.begin, 'x', length) ||
+        memchr(cell.begin, 'X', length))
         return false;
-    memcpy(text, cell.begin, length);
-    text[length] = '\0';
-    *x = strtof(text, &end);
+    memcpy(copy, cell.begin, length);
+    copy[length] = '\0';
+    *x = strtof(copy, &end);
     return *end == '\0';
+}
+
+/* Digits alone may be a number that stands for a word. */
+static bool is_digits(line cell)
+{
+    const char *p = cell.begin;
+    while (p < cell.end && *p >= '0' && *p <= '9')
+        p++;
+    return p == cell.end && p > cell.begin;
+}
+
+/* A number, and no word: "nan" and "inf" are words too. */
+static bool is_number(line cell)
+{
+    float x;
+    const char *p = cell.begin;
+    while (p < cell.end && strchr("+-.0123456789eE", *p))
+        p++;
+    return p == cell.end && number_of(cell, &x);
+}
+
+/* ---- Lines ---------------------------------------------------------------------------------- */
+
+/* The line from p on, without blanks at its end. */
+static line line_at(const char *p, const char *limit, const char **next)
+{
+    const char *end = memchr(p, '\n', (size_t)(limit - p));
+    *next = end ? end + 1 : limit;
+    end = end ? end : limit;
+    while (end > p && blank(end[-1]))
+        end--;
+    return (line){p, end};
 }
 
 /* "n d" of word2vec. */
 static bool is_header(line l, int64_t *n, int64_t *d)
 {
-    line cell, rest = l;
-    int64_t *to[2] = {d, n};
+    int64_t *to[2] = {n, d};
     for (int i = 0; i < 2; i++) {
-        if (!last_cell(&rest, &cell) || cell.end - cell.begin > 12)
+        line cell = first_cell(&l);
+        if (!is_digits(cell) || cell.end - cell.begin > 12)
             return false;
         *to[i] = 0;
-        for (const char *p = cell.begin; p < cell.end; p++) {
-            if (*p < '0' || *p > '9')
-                return false;
+        for (const char *p = cell.begin; p < cell.end; p++)
             *to[i] = 10 * *to[i] + (*p - '0');
-        }
     }
-    return rest.begin == rest.end;
+    return cells_of(l) == 0;
 }
 
-/* Numbers of one line; false if it has not a word and d numbers. */
+static int find_lines(text *t, const char *p)
+{
+    int64_t count = 0;
+    const char *next, *at = p;
+    for (; at < t->limit; count++)
+        line_at(at, t->limit, &at);
+    t->row = cli_alloc(count, sizeof *t->row);
+    t->cells = cli_alloc(count, sizeof *t->cells);
+    if (!t->row || !t->cells)
+        return EXIT_RUNTIME;
+    for (at = p; at < t->limit; at = next)
+        t->row[t->n++] = line_at(at, t->limit, &next);
+    while (t->n > 0 && t->row[t->n - 1].begin == t->row[t->n - 1].end)
+        t->n--;
+    int64_t bad = INT64_MAX;
+#pragma omp parallel for schedule(static) reduction(min : bad)
+    for (int64_t i = 0; i < t->n; i++) {
+        t->cells[i] = cells_of(t->row[i]);
+        if (memchr(t->row[i].begin, '\r', (size_t)(t->row[i].end - t->row[i].begin)) && i < bad)
+            bad = i;
+    }
+    return bad == INT64_MAX ? EXIT_OK
+                            : fail("'%s': line %lld has a carriage return in it; lines end with a "
+                                   "newline", t->v->name, (long long)bad + 1);
+}
+
+/* ---- What the file is ------------------------------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The number of cells that most rows have, the larger of two; 0 without memory. */
+static int64_t usual_cells(const text *t)
+{
+    int64_t *sorted = cli_alloc(t->n, sizeof *sorted), best = 0, most = 0;
+    if (!sorted)
+        return 0;
+    memcpy(sorted, t->cells, (size_t)t->n * sizeof *sorted);
+    qsort(sorted, (size_t)t->n, sizeof *sorted, compare);
+    for (int64_t i = 0, run = 0; i < t->n; i++) {
+        run = i && sorted[i] == sorted[i - 1] ? run + 1 : 1;
+        if (run >= most) {
+            most = run;
+            best = sorted[i];
+        }
+    }
+    free(sorted);
+    return best;
+}
+
+typedef struct columns {
+    bool numbers;      /* every row begins with a number, and has as many cells as the first */
+    bool first_digits; /* all first cells are digits alone; */
+    bool all_digits;   /* all cells are */
+    bool rising;       /* the first cells are 0, 1, 2 ... from wherever on */
+} columns;
+
+static columns look_at_columns(const text *t)
+{
+    columns c = {true, true, true, true};
+    int64_t before = -1;
+    for (int64_t i = 0; i < t->n && c.numbers; i++) {
+        line l = t->row[i], cell = first_cell(&l);
+        c.numbers = t->cells[i] == t->cells[0] && is_number(cell);
+        bool digits = is_digits(cell) && cell.end - cell.begin < 18;
+        int64_t value = digits ? strtoll(cell.begin, NULL, 10) : -1;
+        c.first_digits &= digits;
+        c.rising &= digits && (i == 0 || value == before + 1);
+        before = value;
+        while (c.all_digits && cells_of(l) > 0)
+            c.all_digits = is_digits(first_cell(&l));
+    }
+    return c;
+}
+
+/* Words or none, and the dimension. */
+static int settle(text *t, int64_t *d)
+{
+    t->words = true;
+    if (t->header && t->n != t->said)
+        return fail("'%s' is cut off or damaged: its first line says %lld words, and %lld lines "
+                    "follow", t->v->name, (long long)t->said, (long long)t->n);
+    if (t->header)
+        return EXIT_OK;
+    columns c = look_at_columns(t);
+    if (c.numbers && t->cells[0] > 1 && c.first_digits && (!c.all_digits || (c.rising && t->n > 1)))
+        return fail("'%s': lines begin with whole numbers, which may be words or the first column; say "
+                    "which by a first line \"%lld %lld\", for words, or save a matrix as .npy",
+                    t->v->name, (long long)t->n, (long long)t->cells[0] - 1);
+    t->words = !c.numbers;
+    int64_t usual = t->words ? usual_cells(t) : t->cells[0];
+    *d = usual - t->words;
+    return usual ? EXIT_OK : EXIT_RUNTIME;
+}
+
+/* Refuses a row that is too short, or that is longer by numbers: then not the word has blanks. */
+static int check_row(const text *t, int64_t i, int64_t d)
+{
+    int64_t extra = t->cells[i] - t->words - d;
+    line l = t->row[i];
+    bool named = extra == 0 || !t->words;
+    if (extra < 0)
+        return fail("'%s': row %lld is not a word and %lld numbers", t->v->name, (long long)i,
+                    (long long)d);
+    if (t->words)
+        first_cell(&l);
+    for (int64_t j = 0; j < extra && !named; j++)
+        named = !is_number(first_cell(&l));
+    return named ? EXIT_OK
+                 : fail("'%s': row %lld has %lld numbers, %s", t->v->name, (long long)i,
+                        (long long)(d + extra), t->header ? "not as many as the first line says"
+                                                          : "others have fewer");
+}
+
+/* ---- Rows ----------------------------------------------------------------------------------- */
+
+/* Numbers of one line, from behind; false if one is none. */
 static bool read_line(line l, int d, float *x)
 {
     line cell;
     for (int j = d - 1; j >= 0; j--)
-        if (!last_cell(&l, &cell) || cell.begin == l.begin || !number_of(cell, x + j))
+        if (!last_cell(&l, &cell) || !number_of(cell, x + j))
             return false;
     return true;
 }
 
-static int read_lines(vectors *v, const char *first, const char *limit)
+static int read_lines(const text *t)
 {
-    size_t *start = cli_alloc(v->n, sizeof *start);
-    if (!start)
+    vectors *v = t->v;
+    v->owned = cli_alloc(v->n, v->stride);
+    v->data = v->owned;
+    if (!v->owned)
         return EXIT_RUNTIME;
-    const char *p = first;
-    for (int64_t i = 0; i < v->n; i++) {
-        start[i] = (size_t)(p - first);
-        line_at(p, limit, &p);
-    }
     float *x = v->owned;
     int64_t bad = INT64_MAX, d = v->d;
 #pragma omp parallel for schedule(static) reduction(min : bad)
-    for (int64_t i = 0; i < v->n; i++) {
-        const char *next;
-        line l = line_at(first + start[i], limit, &next);
-        if (!read_line(l, v->d, x + i * d) && i < bad)
+    for (int64_t i = 0; i < v->n; i++)
+        if (!read_line(t->row[i], v->d, x + i * d) && i < bad)
             bad = i;
-    }
-    free(start);
-    if (bad == INT64_MAX)
-        return EXIT_OK;
-    return fail("'%s': row %lld is not a word and %d numbers", v->name, (long long)bad, v->d);
+    return bad == INT64_MAX ? EXIT_OK
+                            : fail("'%s': row %lld is not a word and %d numbers, with blanks between "
+                                   "them", v->name, (long long)bad, v->d);
 }
 
-/* Rows and dimension; *first is where the rows begin. */
-static int survey(vectors *v, const char **first, const char *limit)
+static int read_text(text *t)
 {
-    const char *p = *first, *next;
-    int64_t said = 0, d = 0, lines = 0;
-    line l = line_at(p, limit, &next);
-    bool header = is_header(l, &said, &d);
-    if (header)
-        *first = next;
-    else
-        d = cells_of(l) - 1;
-    int rc = reader_check_d(v->name, d);
-    if (rc)
+    const char *p = t->v->map, *next;
+    int64_t d = 0;
+    t->limit = p + t->v->map_size;
+    if (t->v->map_size >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0)
+        p += 3;
+    if (memchr(p, '\0', (size_t)(t->limit - p)))
+        return fail("'%s' is no text: it holds a byte 0", t->v->name);
+    line head = p < t->limit ? line_at(p, t->limit, &next) : (line){p, p};
+    t->header = p < t->limit && is_header(head, &t->said, &d);
+    int rc = find_lines(t, t->header ? next : p);
+    if (rc == EXIT_OK && (t->n || t->header))
+        rc = settle(t, &d);
+    if (rc || t->n == 0)
         return rc;
-    for (p = *first; p < limit; lines++) {
-        l = line_at(p, limit, &p);
-        /* A number takes two bytes at least: lines that cannot hold d of them end here. */
-        if (l.end - l.begin < 2 * d)
-            return fail("'%s': row %lld is not a word and %lld numbers", v->name, (long long)lines,
-                        (long long)d);
-    }
-    if (header && lines != said)
-        return fail("'%s' is cut off or damaged: its first line says %lld words, and %lld lines "
-                    "follow", v->name, (long long)said, (long long)lines);
-    v->n = lines;
-    v->d = (int)d;
-    return EXIT_OK;
+    rc = reader_check_d(t->v->name, d);
+    for (int64_t i = 0; i < t->n && rc == EXIT_OK; i++)
+        rc = check_row(t, i, d);
+    t->v->n = t->n;
+    t->v->d = (int)d;
+    t->v->type = VEC_F32;
+    t->v->stride = (size_t)d * sizeof(float);
+    return rc ? rc : read_lines(t);
 }
 
 int read_text_vectors(vectors *v, const char *path, const char *part)
 {
     if (part)
         return fail_usage("'%s': word vectors have no parts", v->name);
-    int rc = map_file(path, &v->map, &v->map_size);
-    if (rc)
-        return rc;
-    const char *first = v->map, *limit = first + v->map_size;
-    rc = survey(v, &first, limit);
-    if (rc || v->n == 0)
-        return rc;
-    v->type = VEC_F32;
-    v->stride = (size_t)v->d * sizeof(float);
-    v->owned = cli_alloc(v->n, v->stride);
-    v->data = v->owned;
-    return v->owned ? read_lines(v, first, limit) : EXIT_RUNTIME;
+    int rc = reader_map(v, path, true);
+    text t = {.v = v};
+    if (rc == EXIT_OK)
+        rc = read_text(&t);
+    free(t.row);
+    free(t.cells);
+    return rc;
 }

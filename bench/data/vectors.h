@@ -1,19 +1,21 @@
 /* vectors.h: rows of numbers from files (mapped, read-only) or from the built-in data set.
  *
  * A specification is  FILE  or  FILE@FROM:TO  (rows FROM .. TO-1; either may be left out), or
- * synthetic:n=..,d=..,... (see synthetic.h). The extension of FILE says what it is:
+ * synthetic:n=..,d=..,... (see synthetic.h). The extension of FILE, in upper or lower case, says what
+ * it is, or KIND:FILE does, as "fvecs:/dev/fd/63"; any may be gzipped (NAME.gz), and FILE may be a
+ * pipe, or "-" for standard input (.npy, .idx and HDF5 show in their first bytes).
  *   .fvecs .bvecs .ivecs   a row = int32 dimension, then float32 / uint8 / int32
- *   .fbin .u8bin .ibin     uint32 rows, uint32 dimension, then float32 / uint8 / int32. An .ibin
- *                          may be followed by float32 distances of the same shape (ground truth).
- *   .npy                   float32, float64, uint8, int8, bool, int32, int64; C order; 1-d or 2-d
- * all little-endian; and in other people's formats:
- *   .i8bin                 as .u8bin, of int8
- *   -ubyte -int .idx       MNIST and relatives (idx), also gzipped (.gz)
+ *   .fbin .u8bin .i8bin .ibin  uint32 rows, uint32 dimension, then float32 / uint8 / int8 / int32. An
+ *                          .ibin may be followed by float32 distances of the same shape (ground truth).
+ *   .npy                   numbers of 16 to 64 bits, bytes and booleans, in any order (npy.h)
+ * all but .npy little-endian; and in other people's formats:
+ *   -ubyte -int .idx       MNIST and relatives (idx)
  *   .bin                   told apart by their bytes: CIFAR-10 and CIFAR-100 batches (FILE or
  *                          FILE:images, FILE:labels, FILE:coarse; batches may be joined with cat);
  *                          word2vec's binary vectors; ground truth of big-ann-benchmarks (FILE or
  *                          FILE:ids, FILE:distances)
- *   .txt .vec              word vectors as text, of word2vec, fastText or GloVe
+ *   .txt .vec              word vectors as text, of word2vec, fastText or GloVe, and numpy.savetxt's
+ *                          matrices: read_text.c
  *   .hdf5 .h5              FILE:NAME, a data set by name; those of ann-benchmarks: read_hdf5.c
  * Sizes are checked against the length of the file when it is opened; the
  * dimension in front of each row, and NaN or infinity, when the row is read.
@@ -43,6 +45,8 @@ typedef struct vectors {
     bool prefixed;             /* an int32 dimension stands before each row */
     size_t *offset;            /* or NULL: where each row of the file begins in it */
     bool unit;                 /* rows are brought to length 1 when they are read */
+    bool products;             /* a set of ann-benchmarks whose neighbours are by inner product */
+    bool column;               /* the file has one axis: d = 1 */
     bool bits;                 /* a Hamming set of ann-benchmarks: numbers are 0 and 1 */
     void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
@@ -53,8 +57,11 @@ typedef struct vectors {
     int64_t *pick;
 } vectors;
 
-/* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed. */
+/* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed.
+ * vectors_open refuses a file of one axis, which may be a row or a column; numbers_open, for labels and
+ * ids, takes it as a column. */
 int vectors_open(vectors *v, const char *spec);
+int numbers_open(vectors *v, const char *spec);
 void vectors_close(vectors *v);
 
 /* Makes a view of `count` rows of `first`, with those of `second` (or NULL) behind them, that
@@ -103,18 +110,10 @@ int64_t vectors_int(const vectors *v, int64_t row, int column);
 bool vectors_is_int(const vectors *v);
 int vectors_check_row(const vectors *v, int64_t row);
 
-/* For readers of other kinds of files. Maps a regular, non-empty file, read-only. */
-int map_file(const char *path, void **map, size_t *size);
 /* Splits "FILE@FROM:TO": cuts spec at the '@' and returns what follows it, or NULL. A '@' that is
  * not followed by digits and a colon is part of the name. */
 char *split_range(char *spec);
 /* Rows *from .. *to - 1 that "FROM:TO" (it is cut up) stands for, of n. */
 int parse_range(char *range, const char *name, int64_t n, int64_t *from, int64_t *to);
-
-/* npy.c: the header of an .npy file. Fills type, n, d and the offset of the data. */
-int npy_parse(const unsigned char *data, size_t size, const char *name, vec_type *type, int64_t *n,
-              int64_t *d, size_t *offset);
-/* Writes such a header (a multiple of 64 bytes) to `header`; returns its length. */
-size_t npy_header(char header[128], vec_type type, int64_t n, int64_t d);
 
 #endif

@@ -165,7 +165,7 @@ const float *vectors_mapped_floats(const vectors *v, int64_t row)
 
 const uint8_t *vectors_mapped_bytes(const vectors *v, int64_t row)
 {
-    return v->data && v->type == VEC_U8 ? v->data + (size_t)row * v->stride : NULL;
+    return v->data && !v->unit && v->type == VEC_U8 ? v->data + (size_t)row * v->stride : NULL;
 }
 
 int vectors_check_rows(const vectors *v, int64_t first, int64_t count)
@@ -206,7 +206,7 @@ lbh_rows vectors_rows(const vectors *v)
 
 bool vectors_is_int(const vectors *v)
 {
-    return !v->made && v->type != VEC_F32 && v->type != VEC_F64;
+    return !v->made && !v->unit && v->type != VEC_F32 && v->type != VEC_F64;
 }
 
 int64_t vectors_int(const vectors *v, int64_t row, int column)

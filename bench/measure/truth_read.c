@@ -44,7 +44,7 @@ int truth_read(truth *t, const char *spec, const vectors *base, const vectors *q
 {
     vectors v;
     *t = (truth){0};
-    int rc = vectors_open(&v, spec);
+    int rc = numbers_open(&v, spec);
     if (rc)
         return rc;
     int64_t have = v.d - (own ? 1 : 0);

@@ -177,7 +177,7 @@ Test(foreign_readers, hostile_idx)
     test_spit(test_tmp("a-ubyte"), b.data, b.size);
     refuse(test_tmp("a-ubyte"), "cut off or damaged");
     spit_gz("a-ubyte.gz", &b);
-    refuse(test_tmp("a-ubyte.gz"), "longer than its header");
+    refuse(test_tmp("a-ubyte.gz"), "cut off or damaged");
     make_idx(&b, 0x0b);
     test_spit(test_tmp("a-ubyte"), b.data, b.size);
     refuse(test_tmp("a-ubyte"), "data type 0x0b");
@@ -192,7 +192,7 @@ Test(foreign_readers, hostile_idx)
     make_idx(&b, 0x0e);
     memset(b.data + 4, 0xff, 4); /* 2^32 rows: no memory is asked for */
     spit_gz("a-ubyte.gz", &b);
-    refuse(test_tmp("a-ubyte.gz"), "compressed bytes");
+    refuse(test_tmp("a-ubyte.gz"), "cut off or damaged");
 }
 
 /* A gzip file cut off at every byte, and one with a wrong checksum. */
@@ -382,7 +382,8 @@ Test(foreign_readers, damaged_text)
         {"a 1 2\n1 2\n", "row 1 is not a word and 2"},
         {"word\n", "dimension 0"},
         {"1 99999999999\na 1\n", "dimension"},
-        {"99999999 16777216\na 1\n", "row 0 is not"},
+        {"99999999 16777216\na 1\n", "says 99999999 words"},
+        {"1 16777216\na 1\n", "row 0 is not"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         test_spit(test_tmp("w.txt"), bad[i][0], strlen(bad[i][0]));
@@ -446,7 +447,7 @@ Test(foreign_readers, i8bin)
     refuse_beginnings("cut.i8bin", &b);
     memset(b.data, 0xff, 4);
     test_spit(test_tmp("x.i8bin"), b.data, b.size);
-    refuse(test_tmp("x.i8bin"), "cut off or damaged");
+    refuse(test_tmp("x.i8bin"), "cut off");
 }
 
 Test(foreign_readers, unknown_kinds)
