@@ -194,7 +194,7 @@ int npy_convert(vectors *v, const npy_array *a)
         return EXIT_RUNTIME;
     const unsigned char *from = v->data;
     int64_t bad = INT64_MAX;
-#pragma omp parallel for schedule(static) reduction(min : bad)
+#pragma omp parallel for schedule(static) reduction(min : bad) if (a->n > 256)
     for (int64_t i = 0; i < a->n; i++)
         for (int64_t j = 0; j < a->d; j++) {
             size_t at = (size_t)(a->by_columns ? j * a->n + i : i * a->d + j);

@@ -145,7 +145,7 @@ static int find_lines(text *t, const char *p)
     while (t->n > 0 && t->row[t->n - 1].begin == t->row[t->n - 1].end)
         t->n--;
     int64_t bad = INT64_MAX;
-#pragma omp parallel for schedule(static) reduction(min : bad)
+#pragma omp parallel for schedule(static) reduction(min : bad) if (t->n > 256)
     for (int64_t i = 0; i < t->n; i++) {
         t->cells[i] = cells_of(t->row[i]);
         if (memchr(t->row[i].begin, '\r', (size_t)(t->row[i].end - t->row[i].begin)) && i < bad)
@@ -268,7 +268,7 @@ static int read_lines(const text *t)
         return EXIT_RUNTIME;
     float *x = v->owned;
     int64_t bad = INT64_MAX, d = v->d;
-#pragma omp parallel for schedule(static) reduction(min : bad)
+#pragma omp parallel for schedule(static) reduction(min : bad) if (t->n > 256)
     for (int64_t i = 0; i < v->n; i++)
         if (!read_line(t->row[i], v->d, x + i * d) && i < bad)
             bad = i;

@@ -143,6 +143,7 @@ unsigned char *test_slurp(const char *path, size_t *size)
 
 void test_spit(const char *path, const void *data, size_t size)
 {
+    remove(path); /* ext4 sends to the disk what overwrites a file that was emptied, a new one not */
     FILE *f = fopen(path, "wb");
     if (!f || (size && fwrite(data, 1, size, f) != size) || fclose(f))
         abort();

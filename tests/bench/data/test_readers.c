@@ -333,12 +333,18 @@ Test(readers, npy_refusals_say_what_to_do)
 {
     static const struct {
         const char *from, *to, *says;
-    } cases[] = {{"'<f4'", "'>f4'", "astype"},
-                 {"'<f4'", "'<c8'", "float32"},
-                 {"False", "True ", "ascontiguousarray"},
+    } cases[] = {{"'<f4'", "'<c8'", "complex"},
+                 {"'<f4'", "'<U4'", "text"},
+                 {"'<f4'", "'|O' ", "objects"},
+                 {"'<f4'", "'<f9'", "float64"},
+                 {"'<f4'", "[('a", "structured"},
                  {"(5, 3)", "(5,2,1", "axes"},
+                 {"(5, 3)", "()    ", "scalar"},
+                 {"(5, 3)", "(5, x)", "damaged"},
+                 {"(5, 3)", "(15,) ", "reshape"},
+                 {"False", "Fals ", "damaged"},
                  {"'shape'", "'shapo'", "damaged"}};
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bytes b;
         vectors v;
         make(&b, ".npy", "f4");
