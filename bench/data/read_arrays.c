@@ -3,18 +3,6 @@
 
 #include <string.h>
 
-int reader_check_size(const vectors *v, size_t offset, size_t item)
-{
-    size_t bytes, have = v->map_size - offset;
-    if (!reader_bytes(v->n, v->d, item, &bytes) || bytes > have)
-        return fail("'%s' is cut off: its header says %lld rows of %d numbers, but %zu bytes "
-                    "follow", v->name, (long long)v->n, v->d, have);
-    if (bytes < have)
-        return fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
-                    (long long)v->n, v->d);
-    return EXIT_OK;
-}
-
 static int map_whole(vectors *v, const char *path, const char *part)
 {
     return part ? fail_usage("'%s': such a file has no parts", v->name)

@@ -104,11 +104,6 @@ static int open_stream(vectors *v, const char *path, const char *part)
                            "fvecs:%s (.npy, HDF5 and idx show in their first bytes)", v->name, path);
 }
 
-int reader_map(vectors *v, const char *path, bool packed_shows)
-{
-    return v->map ? EXIT_OK : map_file(path, packed_shows, &v->map, &v->map_size);
-}
-
 int reader_open(vectors *v, char *path)
 {
     const reader *r = find_prefix(&path);
@@ -120,18 +115,4 @@ int reader_open(vectors *v, char *path)
         return r->open(v, path, part);
     part = split_part(path, is_stream);
     return is_stream(path) ? open_stream(v, path, part) : unknown(v);
-}
-
-int reader_check_d(const char *name, int64_t d)
-{
-    if (d < 1 || d > VEC_MAX_D)
-        return fail("'%s': dimension %lld is not between 1 and %d; is it really a file of this "
-                    "kind?", name, (long long)d, VEC_MAX_D);
-    return EXIT_OK;
-}
-
-bool reader_bytes(int64_t n, int64_t d, size_t size, size_t *bytes)
-{
-    return !__builtin_mul_overflow((size_t)n, (size_t)d, bytes) &&
-           !__builtin_mul_overflow(*bytes, size, bytes);
 }

@@ -12,24 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-size_t vec_type_size(vec_type type)
-{
-    static const size_t size[] = {4, 8, 1, 1, 4, 8};
-    return size[type];
-}
-
-bool vec_format_of(const char *path, vec_format *format)
-{
-    static const char *const extension[] = {".fvecs", ".bvecs", ".ivecs", ".fbin",
-                                            ".u8bin", ".ibin",  ".npy"};
-    for (int i = 0; i < 7; i++)
-        if (ends_in(path, extension[i], false)) {
-            *format = (vec_format)i;
-            return true;
-        }
-    return false;
-}
-
 static int open_file(vectors *v, char *path)
 {
     int rc = reader_open(v, path);

@@ -1,0 +1,51 @@
+/* reader_parts.c: what the readers of files of vectors share. See readers.h. */
+#include "readers.h"
+
+size_t vec_type_size(vec_type type)
+{
+    static const size_t size[] = {4, 8, 1, 1, 4, 8};
+    return size[type];
+}
+
+bool vec_format_of(const char *path, vec_format *format)
+{
+    static const char *const extension[] = {".fvecs", ".bvecs", ".ivecs", ".fbin",
+                                            ".u8bin", ".ibin",  ".npy"};
+    for (int i = 0; i < 7; i++)
+        if (ends_in(path, extension[i], false)) {
+            *format = (vec_format)i;
+            return true;
+        }
+    return false;
+}
+
+int reader_map(vectors *v, const char *path, bool packed_shows)
+{
+    return v->map ? EXIT_OK : map_file(path, packed_shows, &v->map, &v->map_size);
+}
+
+int reader_check_d(const char *name, int64_t d)
+{
+    if (d < 1 || d > VEC_MAX_D)
+        return fail("'%s': dimension %lld is not between 1 and %d; is it really a file of this "
+                    "kind?", name, (long long)d, VEC_MAX_D);
+    return EXIT_OK;
+}
+
+bool reader_bytes(int64_t n, int64_t d, size_t size, size_t *bytes)
+{
+    return !__builtin_mul_overflow((size_t)n, (size_t)d, bytes) &&
+           !__builtin_mul_overflow(*bytes, size, bytes);
+}
+
+int reader_check_size(const vectors *v, size_t offset, size_t item)
+{
+    size_t bytes, have = v->map_size - offset;
+    if (!reader_bytes(v->n, v->d, item, &bytes) || bytes > have)
+        return fail("'%s' is cut off: its header says %lld rows of %d numbers, but %zu bytes "
+                    "follow", v->name, (long long)v->n, v->d, have);
+    if (bytes < have)
+        return fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
+                    (long long)v->n, v->d);
+    return EXIT_OK;
+}
