@@ -164,7 +164,7 @@ static int search_index(const void *ctx, int64_t n, const float *x, int64_t k, f
 
 static int run_faiss_floats(contest *c, FaissIndex *index, result *out)
 {
-    ranker r = {.search = search_index, .ctx = index, .falling = c->metric == METRIC_IP,
+    ranker r = {.search = search_index, .ctx = index,
                 .query = &c->query, .n = c->base.n, .own = c->own};
     double began = cli_now();
     int rc = faiss_add_rows(index, &c->base);

@@ -1,7 +1,7 @@
 /* bench_engine.c: see bench_engine.h. */
 #include "bench_engine.h"
 
-#include "truth.h"
+#include "lbh_exact.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,65 +87,16 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
     return code ? fail_library(code) : EXIT_OK;
 }
 
-typedef struct scored {
-    double distance;
-    int64_t id;
-} scored;
-
-static int compare_scored(const void *a, const void *b)
-{
-    const scored *x = a, *y = b;
-    if (x->distance != y->distance)
-        return x->distance < y->distance ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* Ranks list[depth] of one query by its vectors, which go to `rows`. */
-static int rank_vectors(const bench_engine *e, const float *x, int64_t depth, const int64_t *list,
-                        float *rows, scored *order)
-{
-    int64_t count = 0;
-    int d = e->base->d;
-    for (int64_t i = 0; i < depth; i++)
-        if (list[i] >= 0)
-            order[count++].id = list[i];
-    for (int64_t i = 0; i < count; i++) {
-        if (vectors_gather(e->base, 1, &order[i].id, rows))
-            return -1;
-        order[i].distance = truth_distance(e->metric, d, x, rows);
-    }
-    qsort(order, (size_t)count, sizeof *order, compare_scored);
-    return (int)count;
-}
-
 /* FAISS's answers, ranked again by their vectors, as its RFlat does it. */
 static int by_vectors(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                       int64_t *ids)
 {
+    lbh_rows rows = vectors_rows(e->base);
     int64_t *list = cli_alloc(n * depth, sizeof *list);
-    int rc = list ? first_ranking(e, n, x, depth, list) : EXIT_RUNTIME, failed = 0;
-    int d = e->base->d;
-#pragma omp parallel if (rc == EXIT_OK)
-    {
-        float *row = malloc((size_t)d * sizeof *row);
-        scored *order = malloc((size_t)depth * sizeof *order);
-#pragma omp for schedule(dynamic, 16)
-        for (int64_t q = 0; q < (rc ? 0 : n); q++) {
-            int count = row && order
-                            ? rank_vectors(e, x + q * d, depth, list + q * depth, row, order)
-                            : -1;
-            for (int64_t i = 0; i < k; i++)
-                ids[q * k + i] = i < count ? order[i].id : -1;
-            if (count < 0) {
-#pragma omp atomic write
-                failed = 1;
-            }
-        }
-        free(row);
-        free(order);
-    }
+    int rc = list ? first_ranking(e, n, x, depth, list) : EXIT_RUNTIME;
+    int code = rc ? LBH_OK : lbh_exact_rank(&rows, e->metric, n, x, depth, list, k, NULL, ids);
     free(list);
-    return rc == EXIT_OK && failed ? fail_memory() : rc;
+    return code ? fail_library(code) : rc;
 }
 
 /* More answers than candidates were asked for: the rest is missing. */

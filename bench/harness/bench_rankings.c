@@ -102,7 +102,7 @@ int measure_floats(cJSON *o, const bench_data *d, const bench_spec *s, const ben
 {
     bool by_label = d->spec->metric == BENCH_LABEL;
     const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
-    ranker r = {.search = answer, .ctx = e, .falling = e->metric == LBH_METRIC_IP,
+    ranker r = {.search = answer, .ctx = e,
                 .query = &d->sample, .n = d->base.n, .own = d->sample_own};
     map_scores m;
     if (!rel->nq)

@@ -10,40 +10,14 @@
  * spaced queries only; beyond this many rows for none. */
 static const double RANKED_PAIRS = 1e9, RANKED_ROWS = 1e7;
 
-typedef struct answer {
-    float key; /* rising = nearer first */
-    int64_t id;
-} answer;
-
-static int compare_answers(const void *a, const void *b)
-{
-    const answer *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* Drops the missing answers and the own row of one query, and puts the others in the order of
- * (distance, id). Answers come best first, so that only runs of equal ones are left to sort: a full
- * sort would take as long as the search. */
-static int64_t tidy(const ranker *r, int64_t q, int64_t k, const float *distances,
-                    const int64_t *ids, answer *out)
+/* The ids of one query's answers that are there, without its own row. They are in the order of
+ * (distance, id) as they come. */
+static int64_t tidy(const ranker *r, int64_t q, int64_t k, const int64_t *ids, int64_t *out)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < k; i++)
         if (ids[i] >= 0 && !(r->own && r->own[q] == ids[i]))
-            out[count++] = (answer){r->falling ? -distances[i] : distances[i], ids[i]};
-    for (int64_t start = 0, i = 1; i <= count; i++) {
-        if (i < count && out[i].key < out[i - 1].key) { /* not as promised */
-            qsort(out, (size_t)count, sizeof *out, compare_answers);
-            return count;
-        }
-        if (i < count && out[i].key == out[start].key)
-            continue;
-        if (i - start > 1)
-            qsort(out + start, (size_t)(i - start), sizeof *out, compare_answers);
-        start = i;
-    }
+            out[count++] = ids[i];
     return count;
 }
 
@@ -51,8 +25,7 @@ static int64_t tidy(const ranker *r, int64_t q, int64_t k, const float *distance
 typedef struct scratch {
     int64_t block, k;
     float *x, *distances;
-    int64_t *ids;
-    answer *sorted;
+    int64_t *ids, *sorted;
 } scratch;
 
 static int scratch_new(scratch *f, const ranker *r, int64_t block, int64_t k)
@@ -102,9 +75,9 @@ int ranker_answers(const ranker *r, int64_t k, int64_t **ids, double *seconds)
             rc = search_rows(r, count, queries, &f);
         *seconds += cli_now() - began;
         for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
-            int64_t found = tidy(r, q0 + i, f.k, f.distances + i * f.k, f.ids + i * f.k, f.sorted);
+            int64_t found = tidy(r, q0 + i, f.k, f.ids + i * f.k, f.sorted);
             for (int64_t j = 0; j < k; j++)
-                (*ids)[(q0 + i) * k + j] = j < found ? f.sorted[j].id : -1;
+                (*ids)[(q0 + i) * k + j] = j < found ? f.sorted[j] : -1;
         }
     }
     progress_clear();
@@ -125,14 +98,14 @@ typedef struct worker {
 } worker;
 
 /* Scores one query from its full ranking. */
-static void score_query(const relevance *rel, int64_t q, int64_t count, const answer *sorted,
+static void score_query(const relevance *rel, int64_t q, int64_t count, const int64_t *sorted,
                         int64_t r_cut, worker *w, ap_sums *out)
 {
     int64_t relevant = relevance_of(rel, q, w->items, w->mark), hits = 0;
     for (int64_t i = 0; i < relevant; i++)
         w->mark[w->items[i]] = 1;
     for (int64_t i = 0; i < count; i++)
-        if (w->mark[sorted[i].id]) {
+        if (w->mark[sorted[i]]) {
             w->rank[hits] = i + 1;
             w->hit[hits] = hits + 1;
             hits++;
@@ -159,9 +132,8 @@ static int score_block(const ranker *r, const relevance *rel, int64_t count, con
                 failed = 1;
                 continue;
             }
-            answer *sorted = f->sorted + i * f->k;
-            int64_t found =
-                tidy(r, queries[i], f->k, f->distances + i * f->k, f->ids + i * f->k, sorted);
+            int64_t *sorted = f->sorted + i * f->k;
+            int64_t found = tidy(r, queries[i], f->k, f->ids + i * f->k, sorted);
             score_query(rel, queries[i], found, sorted, r_cut, &w, &sums[i]);
         }
         free(w.items);
@@ -217,7 +189,6 @@ ranker decoded_ranker(const decoded_codes *codes, const vectors *query, const in
 {
     return (ranker){.search = search_decoded,
                     .ctx = codes,
-                    .falling = codes->metric == LBH_METRIC_IP,
                     .query = query,
                     .n = codes->n,
                     .own = own};

@@ -6,11 +6,10 @@
 #include "metrics.h"
 
 typedef struct ranker {
-    /* Finds k answers for each of n queries, best first; a library code. */
+    /* Finds k answers for each of n queries, best first, equal scores by rising id; a library code. */
     int (*search)(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
                   int64_t *ids);
     const void *ctx;
-    bool falling; /* the best score is the largest one */
     const vectors *query;
     int64_t n;          /* rows that are searched */
     const int64_t *own; /* row to leave out for each query, or NULL */

@@ -12,15 +12,10 @@ typedef struct truth {
 /* The k nearest rows of base (metric LBH_METRIC_L2 or LBH_METRIC_IP) of each query, without row
  * own[q] (own may be NULL). k is lowered to the number of rows that there are.
  *
- * FAISS's flat search finds the candidates; distances of these are then computed again in double
- * precision and sorted by (distance, id), because FAISS's |x|^2 - 2xy + |y|^2 in single precision
- * orders near neighbours by rounding errors. The base is visited in chunks: it need not fit in
- * memory. */
+ * They are those of lbh_exact.h: right for any numbers. The base is visited in chunks: it need not fit
+ * in memory. */
 int truth_compute(truth *t, const vectors *base, const vectors *query, const int64_t *own,
                   int64_t k, int metric);
-
-/* What it sorts by: the squared distance, or minus the inner product, of a[d] and b[d]. */
-double truth_distance(int metric, int d, const float *a, const float *b);
 
 /* Reads true neighbours instead: integers, one row of ids a query, nearest first, which are used as
  * they are: an .ivecs, .ibin or .npy file, the `neighbors` of ann-benchmarks (FILE.hdf5:neighbors).

@@ -226,7 +226,8 @@ LBH_API int lbh_export_faiss(const lbh_encoder *enc, const char *format, const c
 LBH_API int lbh_float_index_new(FaissIndex **index, int d, const char *factory, int metric);
 LBH_API int lbh_float_index_train(FaissIndex *index, int64_t n, const float *x);
 LBH_API int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x);
-/* distances[n * k]: squared L2 rising, or inner products falling; labels[n * k], -1 = missing. */
+/* distances[n * k]: squared L2 rising, or inner products falling; labels[n * k], -1 = missing. The
+ * vectors of "Flat" are searched by lbh_exact_search() (lbh_exact.h), the others by FAISS. */
 LBH_API int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
                                    float *distances, int64_t *labels);
 /* Bytes that the index stores for a vector (0 if FAISS cannot tell). */

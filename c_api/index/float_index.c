@@ -2,10 +2,15 @@
  * "ITQ64,LSH"). */
 #include "index_parts.h"
 
+#include "lbh_exact.h"
+
+#include <faiss/c_api/IndexFlat_c.h>
+
 #include <ctype.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int check_float(const FaissIndex *index, int64_t n, const float *x, bool trained)
@@ -73,6 +78,28 @@ int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x)
     return n ? lbh_gap_float_add(index, n, x) : LBH_OK;
 }
 
+/* FAISS's flat index finds neighbours by |x|^2 + |y|^2 - 2xy in single precision, which loses them in
+ * data that lies far from 0 and among very large or small numbers. The vectors are there: the answers
+ * are those of lbh_exact_search(). */
+static int search_flat(FaissIndexFlat *flat, int64_t n, const float *x, int64_t k, float *distances,
+                       int64_t *labels)
+{
+    float *stored;
+    size_t size;
+    faiss_IndexFlat_xb(flat, &stored, &size);
+    lbh_rows rows = lbh_rows_from_matrix(faiss_Index_ntotal(flat), faiss_Index_d(flat), stored);
+    double *exact = lbh_alloc_rows(n, sizeof *exact * (size_t)k, 0);
+    if (!exact)
+        return LBH_ENOMEM;
+    bool falling = faiss_Index_metric_type(flat) == METRIC_INNER_PRODUCT;
+    int rc = lbh_exact_search(&rows, falling ? LBH_METRIC_IP : LBH_METRIC_L2, n, x, NULL, k, exact,
+                              labels, NULL, NULL);
+    for (int64_t i = 0; i < n * k && !rc; i++)
+        distances[i] = labels[i] >= 0 ? (float)exact[i] : falling ? -FLT_MAX : FLT_MAX;
+    free(exact);
+    return rc;
+}
+
 int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
                            float *distances, int64_t *labels)
 {
@@ -91,6 +118,9 @@ int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, i
         }
         return LBH_OK;
     }
+    FaissIndexFlat *flat = faiss_IndexFlat_cast((FaissIndex *)index);
+    if (flat)
+        return search_flat(flat, n, x, k, distances, labels);
     LBH_TRY(lbh_gap_float_search(index, n, x, k, distances, labels));
     return lbh_sort_float(n, k, distances, labels, falling);
 }

@@ -16,19 +16,6 @@ static const int64_t SAMPLE_FLOATS = 1 << 22, ALL_FLOATS = 1 << 26, PART_FLOATS 
 
 /* ---- Reading ------------------------------------------------------------------------------- */
 
-static int read_matrix(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
-{
-    const float *base = self->ctx;
-    for (int64_t i = 0; i < count; i++)
-        memcpy(x + i * self->d, base + ids[i] * self->d, (size_t)self->d * sizeof *x);
-    return LBH_OK;
-}
-
-lbh_rows lbh_rows_from_matrix(int64_t n, int d, const float *x)
-{
-    return (lbh_rows){n, d, read_matrix, x};
-}
-
 LBH_CLONES
 static double distance(int d, const float *restrict x, const float *restrict y)
 {

@@ -10,9 +10,9 @@
  * The first two are sums of one weight a bit, by the tables of decoded.h. Scores are smaller-is-
  * better until they are written; a query's answers depend on its candidates alone, not on their
  * order, the threads, the other queries or the instruction set. */
-#include "cpu.h"
 #include "decoded.h"
 #include "decoder_score.h"
+#include "exact_rank.h"
 #include "finite.h"
 #include "topk.h"
 #include "watch.h"
@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ = 32, LANES = 16 }; /* rows that are read at a time; sums side by side */
+enum { READ = 32 }; /* rows that are read at a time */
 static const int64_t MAX_PART = 1 << 20; /* candidates at a time, about */
 
 struct lbh_rescorer {
@@ -52,6 +52,7 @@ typedef struct shortlist {
 /* One thread's memory. */
 typedef struct worker {
     float *room, *row; /* room: what making tables needs; a row of vectors */
+    lbh_near *near;    /* by vectors: the candidates that are read */
     lbh_score_table table;
     lbh_code_block block;
     float *norm, *score; /* of a block */
@@ -142,6 +143,7 @@ static int worker_new(worker *w, const shortlist *s)
         room = lbh_decoder_score_room(&r->decoder);
     w->room = lbh_alloc(room, sizeof *w->room);
     w->row = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? READ * d : 0, sizeof *w->row);
+    w->near = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? s->m : 0, sizeof *w->near);
     int rc = lbh_score_table_new(&w->table, r->nbytes, r->nibble_tables, r->byte_tables);
     w->block = (lbh_code_block){.nbytes = r->nbytes, .stride = LBH_DECODED_BLOCK};
     w->block.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->block.word);
@@ -149,7 +151,8 @@ static int worker_new(worker *w, const shortlist *s)
     w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
     w->key = lbh_alloc(s->m, sizeof *w->key);
     w->sorted = lbh_alloc(s->m, sizeof *w->sorted);
-    bool ok = w->room && w->row && w->block.word && w->norm && w->score && w->key && w->sorted;
+    bool ok = w->room && w->row && w->near && w->block.word && w->norm && w->score && w->key &&
+              w->sorted;
     return ok ? rc : LBH_ENOMEM;
 }
 
@@ -158,6 +161,7 @@ static void workers_free(worker *w, int count)
     for (int t = 0; w && t < count; t++) {
         free(w[t].room);
         free(w[t].row);
+        free(w[t].near);
         free(w[t].table.nibble);
         free(w[t].table.byte);
         free(w[t].block.word);
@@ -257,40 +261,14 @@ static int64_t all_candidates(const shortlist *s, worker *w, int64_t i)
 
 /* ---- Scores of vectors --------------------------------------------------------------------- */
 
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-/* score[n] of rows x[n * d]: the squared distance to q, or minus the inner product. One order of
- * additions everywhere. */
-LBH_CLONES
-static void score_rows(int metric, int d, const float *q, int64_t n, const float *x, float *score)
-{
-    for (int64_t i = 0; i < n; i++, x += d) {
-        lanes sum = {0}, a, b;
-        float rest = 0, total = 0;
-        int j = 0;
-        for (; j + LANES <= d; j += LANES) {
-            memcpy(&a, q + j, sizeof a);
-            memcpy(&b, x + j, sizeof b);
-            lanes t = metric == LBH_METRIC_L2 ? a - b : a;
-            sum += metric == LBH_METRIC_L2 ? t * t : t * b;
-        }
-        for (; j < d; j++)
-            rest += metric == LBH_METRIC_L2 ? (q[j] - x[j]) * (q[j] - x[j]) : q[j] * x[j];
-        for (int l = 0; l < LANES; l++)
-            total += sum[l];
-        total += rest;
-        score[i] = metric == LBH_METRIC_L2 ? total : -total;
-    }
-}
-
-/* Replaces the scores in key[count] by those of the vectors. */
-static int read_and_score(const shortlist *s, worker *w, int64_t i, int64_t count)
+/* Measures the candidates in key[count] by their vectors, into w->near, in order. */
+static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
 {
     const lbh_rescorer *r = s->r;
     const float *q = s->q + i * r->enc->d;
+    lbh_near_rows where = {.rows = &r->rows};
     for (int64_t first = 0; first < count; first += READ) {
         int64_t n = count - first < READ ? count - first : READ, row[READ];
-        float score[READ];
         for (int64_t j = 0; j < n; j++) {
             row[j] = s->ids[i * s->m + (uint32_t)w->key[first + j]];
             if (row[j] >= r->rows.n)
@@ -299,13 +277,15 @@ static int read_and_score(const shortlist *s, worker *w, int64_t i, int64_t coun
                                  (long long)r->rows.n);
         }
         LBH_TRY(r->rows.read(&r->rows, n, row, w->row));
-        score_rows(r->metric, r->enc->d, q, n, w->row, score);
-        for (int64_t j = 0; j < n; j++) { /* a NaN comes last */
-            float known = score[j] == score[j] ? score[j] : INFINITY;
-            w->key[first + j] = lbh_topk_key(known, (uint32_t)w->key[first + j]);
+        for (int64_t j = 0; j < n; j++) {
+            lbh_near *near = &w->near[first + j];
+            near->id = row[j];
+            lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
+            if (!isfinite(near->distance)) /* what is no number comes last */
+                *near = (lbh_near){INFINITY, 0, row[j]};
         }
     }
-    return LBH_OK;
+    return lbh_near_sort(&where, r->metric, q, count, w->near);
 }
 
 /* ---- Queries ------------------------------------------------------------------------------- */
@@ -313,6 +293,15 @@ static int read_and_score(const shortlist *s, worker *w, int64_t i, int64_t coun
 static bool falling(const lbh_rescorer *r)
 {
     return r->metric == LBH_METRIC_IP && r->mode != LBH_RESCORE_MARGIN;
+}
+
+static void write_vectors(const shortlist *s, int64_t i, int64_t count, const lbh_near *near)
+{
+    for (int64_t j = 0; j < s->k; j++) {
+        float score = j < count ? (float)near[j].distance : FLT_MAX;
+        s->distances[i * s->k + j] = falling(s->r) ? 0.0f - score : score;
+        s->labels[i * s->k + j] = j < count ? near[j].id : -1;
+    }
 }
 
 static void write_answers(const shortlist *s, int64_t i, int64_t count, const uint64_t *key)
@@ -334,7 +323,9 @@ static int rank_query(const shortlist *s, worker *w, int64_t i)
             LBH_TRY(sort_candidates(count, w->key, w->sorted, ids));
             count = s->keep;
         }
-        LBH_TRY(read_and_score(s, w, i, count));
+        LBH_TRY(rank_vectors(s, w, i, count));
+        write_vectors(s, i, count, w->near);
+        return LBH_OK;
     }
     LBH_TRY(sort_candidates(count, w->key, w->sorted, ids));
     write_answers(s, i, count, w->key);

@@ -96,7 +96,7 @@ def rerank(data, query, ids, depth):
     block = max(1, (1 << 22) // (depth * data.base.shape[1]))
     for at in range(0, len(out), block):
         head = out[at:at + block, :depth]
-        x, y = data.base[head], query[at:at + block, None]
+        x, y = (a.astype(np.float64) for a in (data.base[head], query[at:at + block, None]))
         if data.metric == "ip":
             key = -np.matmul(x, y.transpose(0, 2, 1))[..., 0]
         else:

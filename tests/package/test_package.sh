@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
 
-for file in bin/lbh include/lbh.h include/lbh_scan.h include/lbh_mih.h include/lbh_faiss.h \
+for file in bin/lbh include/lbh.h include/lbh_scan.h include/lbh_mih.h include/lbh_exact.h include/lbh_faiss.h \
     "$libdir/liblbh.so" "$libdir/liblbh.a" \
     "$libdir/liblbh_faiss.so" "$libdir/liblbh_faiss.a" "$libdir/pkgconfig/lbh.pc" \
     share/man/man1/lbh.1 share/man/man1/lbh-train.1; do

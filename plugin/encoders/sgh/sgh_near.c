@@ -1,7 +1,7 @@
 /* sgh_near.c: which training rows are near each other, for sgh_pairs.h: by lists of neighbours, by
  * labels, or as the exact nearest neighbours within a sample. Rows that were not kept for training
  * drop out. */
-#include "blas.h"
+#include "lbh_exact.h"
 #include "rng.h"
 #include "sgh.h"
 #include "sgh_pairs.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KNN_ROWS = 20000, KNN_BLOCK = 64 };
+enum { KNN_ROWS = 20000 };
 enum { STREAM_KNN = 88 };
 
 static int source(const lbh_encoder *self)
@@ -105,59 +105,15 @@ static int find_members(lbh_training *t, sgh_pairs *p)
 
 /* ---- Exact nearest neighbours -------------------------------------------------------------- */
 
-/* The k highest of score[m], `own` left out, equal ones by rising number. Returns how many. */
-static int best(int64_t m, const float *score, int64_t own, int k, int64_t *top, float *value)
-{
-    int found = 0;
-    for (int64_t i = 0; i < m; i++) {
-        if (i == own || (found == k && score[i] <= value[k - 1]))
-            continue;
-        int j = found < k ? found++ : k - 1;
-        for (; j > 0 && value[j - 1] < score[i]; j--) {
-            value[j] = value[j - 1];
-            top[j] = top[j - 1];
-        }
-        value[j] = score[i];
-        top[j] = i;
-    }
-    return found;
-}
-
-/* top[m * k] of rows X[m * d] by x.y - |y|^2 / 2; m > k, so that all are found. */
-static int nearest(lbh_training *t, int64_t m, int d, const float *X, int k, int64_t *top)
-{
-    float *score = lbh_scratch_f(t, KNN_BLOCK, m), *half = lbh_scratch_f(t, 1, m);
-    float *value = lbh_scratch_f(t, KNN_BLOCK, k);
-    if (!score || !half || !value)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < m; i++) {
-        double sum = 0;
-        for (int j = 0; j < d; j++)
-            sum += (double)X[i * d + j] * (double)X[i * d + j];
-        half[i] = (float)(sum / 2);
-    }
-    for (int64_t i = 0; i < m; i += KNN_BLOCK) {
-        int64_t count = m - i < KNN_BLOCK ? m - i : KNN_BLOCK;
-        lbh_gemm_nt((int)count, (int)m, d, 1, X + i * d, X, 0, score);
-#pragma omp parallel for schedule(static)
-        for (int64_t q = 0; q < count; q++) {
-            for (int64_t j = 0; j < m; j++)
-                score[q * m + j] -= half[j];
-            best(m, score + q * m, i + q, k, top + (i + q) * k, value + q * k);
-        }
-    }
-    return LBH_OK;
-}
-
 static int find_nearest(const lbh_encoder *self, lbh_training *t, const sgh_run *r, sgh_pairs *p)
 {
     int64_t m = r->n < KNN_ROWS ? r->n : KNN_ROWS, wanted = (int64_t)self->value[SGH_OPT_PAIRS_K];
     int k = (int)(wanted < m ? wanted : m - 1), d = r->cfg.d;
-    int64_t *rows = lbh_scratch(t, m, sizeof *rows);
+    int64_t *rows = lbh_scratch(t, m, sizeof *rows), *own = lbh_scratch(t, m, sizeof *own);
     float *X = lbh_scratch_f(t, m, d);
     p->start = lbh_scratch(t, r->n + 1, sizeof *p->start);
     p->key = lbh_scratch(t, m * k, sizeof *p->key);
-    if (!rows || !X || !p->start || !p->key)
+    if (!rows || !own || !X || !p->start || !p->key)
         return LBH_ENOMEM;
     LBH_TRY(lbh_rng_sample(r->seed, STREAM_KNN, r->n, m, rows));
     qsort(rows, (size_t)m, sizeof *rows, compare_ids);
@@ -167,7 +123,10 @@ static int find_nearest(const lbh_encoder *self, lbh_training *t, const sgh_run 
     }
     for (int64_t i = 0; i < r->n; i++)
         p->start[i + 1] += p->start[i];
-    LBH_TRY(nearest(t, m, d, X, k, p->key));
+    lbh_rows view = lbh_rows_from_matrix(m, d, X);
+    for (int64_t i = 0; i < m; i++)
+        own[i] = i;
+    LBH_TRY(lbh_exact_search(&view, LBH_METRIC_L2, m, X, own, k, NULL, p->key, NULL, NULL));
     for (int64_t i = 0; i < m * k; i++)
         p->key[i] = rows[p->key[i]];
     return LBH_OK;

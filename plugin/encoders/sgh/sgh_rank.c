@@ -4,6 +4,7 @@
 #include "adam.h"
 #include "blas.h"
 #include "cpu.h"
+#include "lbh_exact.h"
 #include "rng.h"
 #include "vmath.h"
 
@@ -13,7 +14,7 @@
 #include <string.h>
 
 enum { K = SGH_RANK_K, MAX_QUERIES = 10000, MAX_HELD = 1000, BATCH = 500, UNIFORM = 3000,
-       TOP_BLOCK = 64, POOL = BATCH * K + UNIFORM };
+       TOP_BLOCK = 4096, POOL = BATCH * K + UNIFORM };
 enum { STREAM_QUERIES = 64, STREAM_RANK_BATCH, STREAM_POOL };
 
 struct sgh_rank_scratch {
@@ -25,43 +26,20 @@ struct sgh_rank_scratch {
 
 /* ---- True neighbours ----------------------------------------------------------------------- */
 
-/* The K rows of largest score, `own` left out; equal scores by rising row. */
-static void best_rows(int64_t n, const float *score, int64_t own, int64_t *top)
-{
-    float value[K];
-    int found = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (i == own || (found == K && score[i] <= value[K - 1]))
-            continue;
-        int j = found < K ? found++ : K - 1;
-        for (; j > 0 && value[j - 1] < score[i]; j--) {
-            value[j] = value[j - 1];
-            top[j] = top[j - 1];
-        }
-        value[j] = score[i];
-        top[j] = i;
-    }
-    for (; found < K; found++)
-        top[found] = -1;
-}
-
 /* q- . x ranks like q . x; the mean's share of it is the same for all rows. */
 static int find_neighbours(const sgh_run *r, const sgh_codes *k, int64_t nq, const int64_t *row,
                            int64_t *top)
 {
+    lbh_rows rows = lbh_rows_from_matrix(k->n, k->d, r->rows);
     float *unit = lbh_alloc((int64_t)TOP_BLOCK * k->d, sizeof *unit);
-    float *score = lbh_alloc(TOP_BLOCK * k->n, sizeof *score);
-    int rc = unit && score ? LBH_OK : LBH_ENOMEM;
+    int rc = unit ? LBH_OK : LBH_ENOMEM;
     for (int64_t i = 0; i < nq && !rc; i += TOP_BLOCK) {
         int64_t count = nq - i < TOP_BLOCK ? nq - i : TOP_BLOCK;
         sgh_unit_rows(r, k, 0, count, row + i, unit);
-        lbh_gemm_nt((int)count, (int)k->n, k->d, 1, unit, r->rows, 0, score);
-#pragma omp parallel for schedule(static)
-        for (int64_t j = 0; j < count; j++)
-            best_rows(k->n, score + j * k->n, row[i + j], top + (i + j) * K);
+        rc = lbh_exact_search(&rows, LBH_METRIC_IP, count, unit, row + i, K, NULL, top + i * K,
+                              NULL, NULL);
     }
     free(unit);
-    free(score);
     return rc;
 }
 
