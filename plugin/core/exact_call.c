@@ -15,7 +15,7 @@ void lbh_failure_note(lbh_failure *f, int code)
 {
     if (!code)
         return;
-#pragma omp critical(lbh_failure)
+#pragma omp critical
     if (!f->code) {
         snprintf(f->text, sizeof f->text, "%s",
                  code == LBH_ENOMEM ? "out of memory for true neighbours" : lbh_last_error());
@@ -71,7 +71,7 @@ static int rank_one(const lbh_rows *base, int metric, const float *q, int64_t m,
                     float *row, lbh_near *list, int64_t *count)
 {
     const float *matrix = lbh_rows_matrix(base);
-    lbh_near_rows where = {base, matrix, 0, matrix ? base->n : 0};
+    lbh_near_rows where = {base, matrix, 0, matrix ? base->n : 0, NULL};
     *count = 0;
     for (int64_t i = 0; i < m; i++) {
         if (ids[i] >= base->n)

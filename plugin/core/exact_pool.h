@@ -2,8 +2,8 @@
  *
  * The k-th smallest upper end is the bar: a row whose lower end is above it has k rows that are
  * surely nearer. All others stay, so that a pool grows where intervals do not separate the rows. */
-#ifndef LBH_CORE_EXACT_POOL_H
-#define LBH_CORE_EXACT_POOL_H
+#ifndef LBH_EXACT_POOL_H
+#define LBH_EXACT_POOL_H
 
 #include <stdint.h>
 

@@ -116,8 +116,11 @@ static const float *find_row(const lbh_near_rows *where, int64_t id, float *buff
     int d = where->rows->d;
     if (id >= where->first && id - where->first < where->n)
         return where->x + (id - where->first) * d;
-#pragma omp critical(lbh_near_read)
+    if (where->lock)
+        omp_set_lock(where->lock);
     *rc = where->rows->read(where->rows, 1, &id, buffer);
+    if (where->lock)
+        omp_unset_lock(where->lock);
     return *rc ? NULL : buffer;
 }
 

@@ -4,10 +4,12 @@
  * Distances are taken in double precision, with a bound of their rounding error. Where the bounds
  * of rows overlap, those rows are compared by sums without rounding (exact_sum.h); rows whose
  * distances are equal as real numbers come by rising id. */
-#ifndef LBH_CORE_EXACT_RANK_H
-#define LBH_CORE_EXACT_RANK_H
+#ifndef LBH_EXACT_RANK_H
+#define LBH_EXACT_RANK_H
 
 #include "lbh.h"
+
+#include <omp.h>
 
 typedef struct lbh_near {
     double distance; /* squared, or minus the inner product */
@@ -15,12 +17,13 @@ typedef struct lbh_near {
     int64_t id;
 } lbh_near;
 
-/* Where vectors lie: rows `first` .. `first` + n - 1 are x[n * d], others are asked for (one at a
- * time, by whichever thread). */
+/* Where vectors lie: rows `first` .. `first` + n - 1 are x[n * d], others are asked for, by whichever
+ * thread; under the lock, if there is one. */
 typedef struct lbh_near_rows {
     const lbh_rows *rows;
     const float *x;
     int64_t first, n;
+    omp_lock_t *lock;
 } lbh_near_rows;
 
 /* Sets distance and error of row x to query q; d numbers each. metric: LBH_METRIC_*. */

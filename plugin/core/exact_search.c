@@ -315,11 +315,14 @@ int lbh_exact_search(const lbh_rows *base, int metric, int64_t nq, const float *
     *s = (search){.base = base, .metric = metric, .nq = nq, .q = q, .skip = skip,
                   .progress = progress, .ctx = ctx};
     s->k = k < base->n ? k : base->n > 0 ? base->n : 1;
-    s->where.rows = base;
+    omp_lock_t reading;
+    omp_init_lock(&reading);
+    s->where = (lbh_near_rows){.rows = base, .lock = &reading};
     int rc = run(s, k, distances, labels);
     if (rc == LBH_ENOMEM)
         lbh_error(rc, "out of memory for true neighbours");
     give_memory(s);
+    omp_destroy_lock(&reading);
     free(s);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* exact_space.h: rows moved and scaled so that single precision tells them apart, with what its
  * arithmetic may be off by. See exact_search.c. */
-#ifndef LBH_CORE_EXACT_SPACE_H
-#define LBH_CORE_EXACT_SPACE_H
+#ifndef LBH_EXACT_SPACE_H
+#define LBH_EXACT_SPACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * The product of two finite floats is a whole number of at most 48 bits times 2^e, e from -298 to
  * 208. A sum is a fixed-point number that holds all of that range: digits of 32 bits, each in 64, so
  * that 2^31 products fit before a carry must go on. */
-#ifndef LBH_CORE_EXACT_SUM_H
-#define LBH_CORE_EXACT_SUM_H
+#ifndef LBH_EXACT_SUM_H
+#define LBH_EXACT_SUM_H
 
 #include <stdint.h>
 

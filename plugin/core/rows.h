@@ -1,6 +1,6 @@
 /* rows.h: rows that are pulled (lbh_rows). */
-#ifndef LBH_CORE_ROWS_H
-#define LBH_CORE_ROWS_H
+#ifndef LBH_ROWS_H
+#define LBH_ROWS_H
 
 #include "lbh.h"
 
