@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-static int show(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+static int show(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
 {
-    (void)ctx, (void)method, (void)loss;
+    (void)ctx, (void)what, (void)loss;
     return progress_tick("exact neighbours", step, steps);
 }
 
@@ -18,8 +18,10 @@ static int run(truth *t, const vectors *base, const vectors *query, const int64_
     float *x = cli_alloc(query->n * query->d, sizeof *x);
     t->ids = cli_alloc(t->nq * t->k, sizeof *t->ids);
     int rc = x && t->ids ? vectors_floats(query, 0, query->n, x) : EXIT_RUNTIME;
-    int code = rc ? LBH_OK
-                  : lbh_exact_search(&rows, metric, t->nq, x, own, t->k, NULL, t->ids, show, NULL);
+    lbh_on_progress(show, NULL);
+    int code =
+        rc ? LBH_OK : lbh_exact_search(&rows, metric, t->nq, x, own, t->k, NULL, t->ids);
+    lbh_on_progress(NULL, NULL);
     progress_clear();
     free(x);
     return code ? fail_library(code) : rc;

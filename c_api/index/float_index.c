@@ -93,7 +93,7 @@ static int search_flat(FaissIndexFlat *flat, int64_t n, const float *x, int64_t 
         return LBH_ENOMEM;
     bool falling = faiss_Index_metric_type(flat) == METRIC_INNER_PRODUCT;
     int rc = lbh_exact_search(&rows, falling ? LBH_METRIC_IP : LBH_METRIC_L2, n, x, NULL, k, exact,
-                              labels, NULL, NULL);
+                              labels);
     for (int64_t i = 0; i < n * k && !rc; i++)
         distances[i] = labels[i] >= 0 ? (float)exact[i] : falling ? -FLT_MAX : FLT_MAX;
     free(exact);

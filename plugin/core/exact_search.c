@@ -14,6 +14,8 @@
 #include "exact_rank.h"
 #include "exact_space.h"
 #include "rows.h"
+#include "threads.h"
+#include "watch.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -44,8 +46,7 @@ typedef struct search {
     float *query, *tile, *product;
     double *query_norm; /* negative: does not fit */
     float *start, *norm; /* of a tile's rows: |x|^2 / 2 less its error, and |x| */
-    lbh_progress_fn progress;
-    void *ctx;
+    int threads;
     int64_t done; /* pairs of a query and a row */
     lbh_failure failure;
 } search;
@@ -99,7 +100,7 @@ static int finish(const search *s, int64_t q, lbh_pool *pool, lbh_near *best, in
 static void prepare_tile(search *s, int64_t first, int64_t count)
 {
     int d = s->base->d;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(s->threads)
     for (int64_t i = 0; i < count; i++) {
         double norm;
         bool fits = lbh_exact_space_row(&s->space, s->where.x + (first + i) * d, s->tile + i * d,
@@ -155,9 +156,9 @@ static int scan(const search *s, int64_t q, int64_t i, int64_t first, int64_t n,
 static void visit_tile(search *s, int64_t q0, int64_t count, int64_t first, int64_t n)
 {
     int d = s->base->d;
-    int64_t group = count / (2 * omp_get_max_threads()) + 1;
+    int64_t group = count / (2 * s->threads) + 1;
     group = group > GROUP ? GROUP : group < 32 ? 32 : group;
-#pragma omp parallel for schedule(dynamic, 1)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(s->threads)
     for (int64_t i = 0; i < count; i += group) {
         int64_t rows = count - i < group ? count - i : group;
         float *product = s->product + (int64_t)omp_get_thread_num() * GROUP * TILE;
@@ -177,7 +178,7 @@ static int prepare_queries(search *s, int64_t q0, int64_t count)
     for (int64_t i = 0; i < count; i++)
         LBH_TRY(lbh_pool_start(&s->pool[i], s->k));
     bool few = s->nq < FEW || d > MOST_D;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(s->threads)
     for (int64_t i = 0; i < count; i++) {
         s->query_norm[i] = -1;
         if (!few && !lbh_exact_space_query(&s->space, s->q + (q0 + i) * d, s->query + i * d,
@@ -197,10 +198,14 @@ static int search_block(search *s, int64_t q0, int64_t count, lbh_near *best, in
         int64_t n = s->where.n - first < TILE ? s->where.n - first : TILE;
         prepare_tile(s, first, n);
         visit_tile(s, q0, count, first, n);
+        LBH_TRY(lbh_watch_check());
     }
-#pragma omp parallel for schedule(dynamic, 4)
+    bool stop = false;
+#pragma omp parallel for schedule(dynamic, 4) num_threads(s->threads)
     for (int64_t i = 0; i < count; i++) {
         int rc = s->failure.code;
+        if (lbh_watch_stopped(&stop))
+            continue;
         if (!rc && s->query_norm[i] < 0)
             rc = take_all(s, q0 + i, &s->pool[i]);
         if (!rc)
@@ -209,9 +214,7 @@ static int search_block(search *s, int64_t q0, int64_t count, lbh_near *best, in
     }
     LBH_TRY(lbh_failure_raise(&s->failure));
     s->done += count * s->where.n;
-    if (s->progress && s->progress(s->ctx, "exact search", s->done, s->nq * s->base->n, 0))
-        return lbh_error(LBH_ECANCELLED, "the search for true neighbours was cancelled");
-    return LBH_OK;
+    return lbh_watch_step(s->done);
 }
 
 /* Has rows first .. first + count - 1 in hand. */
@@ -239,7 +242,7 @@ static int load(search *s, int64_t first, int64_t count)
 static int take_memory(search *s, int64_t chunk_rows, int64_t super)
 {
     int64_t d = s->base->d, block = s->nq < QUERIES ? s->nq : QUERIES;
-    int64_t product = s->nq < FEW ? 0 : (int64_t)omp_get_max_threads() * GROUP * TILE;
+    int64_t product = s->nq < FEW ? 0 : (int64_t)s->threads * GROUP * TILE;
     s->best = lbh_alloc(super * s->k, sizeof *s->best);
     s->found = lbh_alloc(super, sizeof *s->found);
     s->pool = lbh_alloc(QUERIES, sizeof *s->pool);
@@ -305,20 +308,20 @@ static int run(search *s, int64_t k, double *distances, int64_t *labels)
 /* ---- Calls --------------------------------------------------------------------------------- */
 
 int lbh_exact_search(const lbh_rows *base, int metric, int64_t nq, const float *q,
-                     const int64_t *skip, int64_t k, double *distances, int64_t *labels,
-                     lbh_progress_fn progress, void *ctx)
+                     const int64_t *skip, int64_t k, double *distances, int64_t *labels)
 {
     LBH_TRY(lbh_exact_check("lbh_exact_search", base, metric, nq, q, k, labels));
     search *s = nq ? lbh_alloc(1, sizeof *s) : NULL;
     if (!s)
         return nq ? lbh_error(LBH_ENOMEM, "out of memory for true neighbours") : LBH_OK;
-    *s = (search){.base = base, .metric = metric, .nq = nq, .q = q, .skip = skip,
-                  .progress = progress, .ctx = ctx};
+    *s = (search){.base = base, .metric = metric, .nq = nq, .q = q, .skip = skip};
     s->k = k < base->n ? k : base->n > 0 ? base->n : 1;
     omp_lock_t reading;
     omp_init_lock(&reading);
     s->where = (lbh_near_rows){.rows = base, .lock = &reading};
-    int rc = run(s, k, distances, labels);
+    s->threads = lbh_threads_for((double)nq * (double)base->n * base->d);
+    lbh_watch_begin("exact search", nq * base->n);
+    int rc = lbh_watch_end(run(s, k, distances, labels));
     if (rc == LBH_ENOMEM)
         lbh_error(rc, "out of memory for true neighbours");
     give_memory(s);

@@ -44,13 +44,13 @@ def pulled(x):
     return rows
 
 
-def answers(rows, metric, q, k, skip=None, among=None, progress=None):
+def answers(rows, metric, q, k, skip=None, among=None):
     distance = np.empty((len(q), k))
     label = np.empty((len(q), k), np.int64)
     if among is None:
         code = LIB.lbh_exact_search(ctypes.byref(rows), metric, ctypes.c_int64(len(q)), pointer(q),
                                     pointer(skip), ctypes.c_int64(k), pointer(distance),
-                                    pointer(label), progress, None)
+                                    pointer(label))
     else:
         code = LIB.lbh_exact_rank(ctypes.byref(rows), metric, ctypes.c_int64(len(q)), pointer(q),
                                   ctypes.c_int64(among.shape[1]), pointer(among),
@@ -182,17 +182,20 @@ def test_chunks():
         for i in range(count):
             ctypes.memmove(ctypes.addressof(to.contents) + 4 * i * d, few[ids[i]].ctypes.data, 16)
         return 0
-    rows, seen = Rows(n, d, None, None), []
+    rows, seen, stop = Rows(n, d, None, None), [], False
     keep = READ(read)
     rows.read = ctypes.cast(keep, ctypes.c_void_p)
-    watch = PROGRESS(lambda _, name, step, steps, loss: seen.append((step, steps)) or 0)
+    watch = PROGRESS(lambda _, name, step, steps, loss: seen.append((name, step, steps)) or stop)
+    LIB.lbh_on_progress(watch, None)
     for metric in (L2, IP):
-        code, _, label = answers(rows, metric, q, k, progress=watch)
+        code, _, label = answers(rows, metric, q, k)
         _, order = truth(metric, few, q[:, :4], k)
         assert code == 0 and (label == order).all(), metric
-    assert len(seen) == 6 and seen[2] == (nq * n, nq * n) and 0 < seen[0][0] < seen[1][0], seen
-    stop = PROGRESS(lambda *_: 1)
-    assert answers(rows, L2, q, k, progress=stop)[0] == -7
+    assert {(name, steps) for name, _, steps in seen} == {(b"exact search", nq * n)}, seen
+    assert max(step for _, step, _ in seen) in (9 * 2048, nq * n), seen
+    stop = True
+    assert answers(rows, L2, q, k)[0] == -7 and b"exact search" in LIB.lbh_last_error()
+    LIB.lbh_on_progress(ctypes.cast(None, PROGRESS), None)
 
 
 def test_refusals():
@@ -212,7 +215,7 @@ def test_refusals():
         label = np.empty((30, 5), np.int64)
         rows = matrix(x)
         code = LIB.lbh_exact_search(ctypes.byref(rows), metric, ctypes.c_int64(30), pointer(q), None,
-                                    ctypes.c_int64(k), None, pointer(label), None, None)
+                                    ctypes.c_int64(k), None, pointer(label))
         assert code == -1 and what in LIB.lbh_last_error()
     empty = matrix(x[:0])
     code, distance, label = answers(empty, IP, q, 2)

@@ -126,7 +126,7 @@ static int find_nearest(const lbh_encoder *self, lbh_training *t, const sgh_run 
     lbh_rows view = lbh_rows_from_matrix(m, d, X);
     for (int64_t i = 0; i < m; i++)
         own[i] = i;
-    LBH_TRY(lbh_exact_search(&view, LBH_METRIC_L2, m, X, own, k, NULL, p->key, NULL, NULL));
+    LBH_TRY(lbh_exact_search(&view, LBH_METRIC_L2, m, X, own, k, NULL, p->key));
     for (int64_t i = 0; i < m * k; i++)
         p->key[i] = rows[p->key[i]];
     return LBH_OK;

@@ -36,8 +36,7 @@ static int find_neighbours(const sgh_run *r, const sgh_codes *k, int64_t nq, con
     for (int64_t i = 0; i < nq && !rc; i += TOP_BLOCK) {
         int64_t count = nq - i < TOP_BLOCK ? nq - i : TOP_BLOCK;
         sgh_unit_rows(r, k, 0, count, row + i, unit);
-        rc = lbh_exact_search(&rows, LBH_METRIC_IP, count, unit, row + i, K, NULL, top + i * K,
-                              NULL, NULL);
+        rc = lbh_exact_search(&rows, LBH_METRIC_IP, count, unit, row + i, K, NULL, top + i * K);
     }
     free(unit);
     return rc;
