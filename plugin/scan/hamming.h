@@ -55,6 +55,9 @@ typedef struct lbh_collector {
  * answer[room] are there; end <= nbits + 1) or for all (k = 0). */
 void lbh_collector_start(lbh_collector *c, int64_t k, bool ordered, int64_t nbits, int32_t end);
 
+/* Promises that k codes at most at the distance `most` will come; before any has. */
+void lbh_collector_expect(lbh_collector *c, int32_t most);
+
 /* Takes a code at a distance below c->bar. */
 void lbh_collector_add(lbh_collector *c, const lbh_answer *answer);
 
@@ -69,7 +72,7 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
 
 /* ---- Kernels ------------------------------------------------------------------------------- */
 
-enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32 };
+enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32, LBH_SCAN_FIRST = 1024 };
 
 /* A block of queries against runs of codes. */
 typedef struct lbh_scan {
@@ -91,9 +94,14 @@ typedef struct lbh_scan {
 /* Compares n codes with all queries. */
 typedef void (*lbh_scan_fn)(lbh_scan *s, int64_t n, const uint8_t *codes);
 
+/* Scans up to LBH_SCAN_FIRST of the first of n codes for the k best, for collectors that have none
+ * yet; returns how many it took, 0 if that does not pay. */
+typedef int64_t (*lbh_scan_first_fn)(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k);
+
 /* Kernels of one instruction set, by the size of a code in bytes. */
 typedef struct lbh_scan_kernels {
     lbh_scan_fn bytes4, bytes8, bytes16, bytes32, bytes64, bytes128, any;
+    lbh_scan_first_fn first; /* or NULL: the kernels scan the first codes like all others */
 } lbh_scan_kernels;
 
 /* NULL where the library was built for another architecture. */
@@ -104,6 +112,7 @@ const lbh_scan_kernels *lbh_scan_kernels_neon(void);
 
 /* The kernel for this CPU (system/cpu.h) and this size. */
 lbh_scan_fn lbh_scan_choose(size_t code_size);
+lbh_scan_first_fn lbh_scan_choose_first(void); /* or NULL */
 
 /* What kernels call. Reports code `at` of the run to query q. */
 void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance);
@@ -118,6 +127,8 @@ void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes);
 
 /* A kernel for codes of more than 128 bytes. The CPU must have what lbh_cpu_has_vpopcnt() says. */
 void lbh_scan_long_avx512(lbh_scan *s, int64_t n, const uint8_t *codes);
+
+int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k);
 
 static inline bool lbh_scan_better_by_words(const lbh_scan *s)
 {

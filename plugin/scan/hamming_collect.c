@@ -32,6 +32,11 @@ void lbh_collector_start(lbh_collector *c, int64_t k, bool ordered, int64_t nbit
     }
 }
 
+void lbh_collector_expect(lbh_collector *c, int32_t most)
+{
+    set_limit(c, most < c->limit ? most + 1 : c->limit);
+}
+
 /* ---- Adding -------------------------------------------------------------------------------- */
 
 /* Moves the `need` smallest ids of a[n] to its front; 0 < need < n. */

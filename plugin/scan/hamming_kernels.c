@@ -38,3 +38,8 @@ lbh_scan_fn lbh_scan_choose(size_t code_size)
         return k->any;
     }
 }
+
+lbh_scan_first_fn lbh_scan_choose_first(void)
+{
+    return kernels()->first;
+}

@@ -21,6 +21,8 @@
 enum {
     MAX_QUERIES = 128, /* of a block over one array: as many as fit the first cache beside codes */
     MAX_LIST_QUERIES = 8192,
+    SMALL = 2048,       /* codes stay in the first caches, and collectors of ... */
+    SMALL_QUERIES = 16, /* of a block do as well */
     FEW_QUERIES = 8,   /* a block of fewer waits for memory */
     LIST_ROOM = 4,     /* ties cost a look at their ids when there is no room: times k */
 };
@@ -46,7 +48,9 @@ static void cut(lbh_hamming_task *r)
     double bytes = (double)r->room * sizeof *r->answer + (double)r->nbits * sizeof *r->histogram +
                    (double)r->words * 16;
     int64_t fit = h->k ? (int64_t)((double)MAX_BLOCK_BYTES / bytes) : MAX_BLOCK_BYTES / 1024;
-    int64_t most = larger(lbh_smaller(h->which ? MAX_LIST_QUERIES : MAX_QUERIES, fit), 1);
+    int64_t queries = h->most <= SMALL ? SMALL_QUERIES : MAX_QUERIES;
+    queries = h->which ? MAX_LIST_QUERIES : queries;
+    int64_t most = larger(lbh_smaller(queries, fit), 1);
     int64_t even = lbh_divide_up(h->nq, threads);
     r->block = lbh_smaller(larger(even, lbh_smaller(FEW_QUERIES, h->nq)), most);
     r->nblocks = lbh_divide_up(h->nq, r->block);
@@ -246,6 +250,7 @@ static int run(const lbh_hamming *h)
 {
     lbh_hamming_task r = {.h = h,
              .scan = lbh_scan_choose(h->code_size),
+             .first = lbh_scan_choose_first(),
              .nbits = 8 * (int64_t)h->code_size,
              .words = ((int64_t)h->code_size + 7) / 8};
     cut(&r);

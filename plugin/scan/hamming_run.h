@@ -37,6 +37,7 @@ int lbh_hamming_run(const lbh_hamming *h);
 typedef struct lbh_hamming_task {
     const lbh_hamming *h;
     lbh_scan_fn scan;
+    lbh_scan_first_fn first; /* or NULL */
     int64_t nbits, words, kept, room; /* kept: answers a query, at most; room: of its collector */
     int64_t threads, block, nblocks, nslices;
     bool keep_all;                    /* a collector for each (slice, query), else for each (thread,

@@ -2,7 +2,7 @@
  *
  * A search for many begins with the bar that a sample of the codes suggests: without it, most of
  * what is collected is thrown away again, and of codes at the limit the ids have to be looked at.
- * Where a share f of the codes is sampled, about f k of the sample are answers; three standard
+ * (Where k is small, hamming_first.c does better.) Where a share f of the codes is sampled, about f k of the sample are answers; three standard
  * deviations more make the bar high enough nearly always. Queries that found fewer than k below
  * their bar search again without one. */
 #include "hamming_run.h"
@@ -16,8 +16,9 @@
 enum {
     QUERY_BITS = 24, /* of the number of a query within a block */
     ROUND = 64,      /* slices begin at multiples of it */
-    MANY = 50,       /* answers: worth a look at one in SPARSE codes beforehand */
+    MANY = 50,       /* answers: worth a look at one in SPARSE codes beforehand, or at more of few */
     SPARSE = 64,
+    DENSE = 8,
     LIST_MANY = 10,  /* the same for lists, where what is thrown away costs more */
     LIST_SPARSE = 32,
     DONE = -1,       /* an end: not to be scanned with */
@@ -87,13 +88,13 @@ static int64_t enough(double expected)
 /* ---- One array ------------------------------------------------------------------------------ */
 
 static void guess_ends(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
-                       int64_t begin, int64_t end)
+                       int64_t begin, int64_t end, int64_t sparse)
 {
-    int64_t k = enough((double)r->kept / SPARSE);
+    int64_t k = enough((double)r->kept / (double)sparse);
     for (int64_t i = 0; i < count; i++)
         lbh_collector_start(w->collector[i], k, true, r->nbits, (int32_t)r->nbits + 1);
     start_block(w, count);
-    for (int64_t at = begin; at + ROUND <= end; at += ROUND * SPARSE)
+    for (int64_t at = begin; at + ROUND <= end; at += ROUND * sparse)
         scan_run(r, &w->scan, at, at + ROUND, r->h->codes, NULL);
     for (int64_t i = 0; i < count; i++) {
         lbh_collector *c = w->collector[i];
@@ -122,15 +123,28 @@ static void try_again(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
         scan_run(r, s, begin, end, r->h->codes, NULL);
 }
 
+/* How many of the first codes are done with. */
+static int64_t scan_first(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end)
+{
+    s->first = begin;
+    s->ids = NULL;
+    return r->first(s, end - begin, r->h->codes + (size_t)begin * s->code_size, r->kept);
+}
+
 void lbh_scan_array(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t first, int64_t count,
                     int64_t slice)
 {
     int64_t begin = slice_begin(r, r->h->n, slice), end = slice_begin(r, r->h->n, slice + 1);
-    bool guess = r->kept >= MANY && (end - begin) / SPARSE >= 2 * r->kept;
+    int64_t sparse = r->kept >= MANY ? SPARSE : 0;
+    while (sparse >= DENSE && (end - begin) / sparse < 2 * r->kept)
+        sparse /= 2;
+    bool guess = sparse >= DENSE;
     load_queries(r, first, count, w->scan.query);
     if (guess)
-        guess_ends(r, w, count, begin, end);
+        guess_ends(r, w, count, begin, end, sparse);
     start_block(w, count);
+    if (!guess && r->kept > 0 && r->first)
+        begin += scan_first(r, &w->scan, begin, end);
     scan_run(r, &w->scan, begin, end, r->h->codes, NULL);
     if (guess)
         try_again(r, w, count, begin, end);
