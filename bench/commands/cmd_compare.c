@@ -252,7 +252,7 @@ static void print_head(const contest *c, const compare_args *a)
 
 static void describe(cJSON *doc, const contest *c, const compare_args *a)
 {
-    static const char *const metrics[] = {"l2", "ip", "label"};
+    static const char *const metrics[] = {"l2", "ip", "cosine", "label"};
     report_text(doc, "base", c->base.name);
     report_text(doc, "query", c->query.name);
     report_text(doc, "train", c->train.name);
@@ -337,7 +337,7 @@ static int run(const command *self, int argc, char **argv)
          "row of the base that each query is; left out", 0},
         {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code (64)", 0},
         {OPT_TEXT, 'm', "methods", "LIST", &a.methods, 0, 0, "rows of the table", 0},
-        {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
         {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
          "what ranks the codes of rows that do not say so themselves (auto)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
@@ -373,8 +373,8 @@ const command command_compare = {
     "number of bits. Without --methods: lsh, itq, sgh, sigah and these three; with --labels itq, sgh,\n"
     "itq-cca, ksh, sdh, jmlh, ITQ and PQ. 'all': every method that can train on what there is.\n"
     "NAME@decoder:refine=N ranks by the decoder's scores, after a search for better codes (N flips);\n"
-    "auto does so for methods that were trained for it (sgh:score=decoder). --metric ip also sets\n"
-    "the option metric=ip of methods that have it, unless LIST says otherwise.\n"
+    "auto does so for methods that were trained for it (sgh:score=decoder). --metric is also the\n"
+    "option metric of all methods, unless LIST says otherwise.\n"
     "Columns: recall K@N; mAP and precision at 100 over the full ranking; seconds to train, to encode\n"
     "the base, and to answer all queries with 1000 neighbours; bytes an item. '~': of a sample of\n"
     "the queries, where FAISS would have to sort more than a thousand million distances.\n",

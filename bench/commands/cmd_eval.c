@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
+enum { METRIC_L2, METRIC_IP, METRIC_COSINE, METRIC_LABEL }; /* but for the last as LBH_METRIC_* */
 
 typedef struct eval_args {
     common common;
@@ -98,7 +98,7 @@ static int open_inputs(eval_job *j)
                         "--score hamming measures it");
     if (rc == EXIT_OK && a->rescore.mode && (j->by_decoder || a->metric == METRIC_LABEL))
         rc = fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
-                        "neighbours: --score hamming, --metric l2 or ip");
+                        "neighbours: --score hamming, --metric l2, ip or cosine");
     if (rc == EXIT_OK && a->truth && (a->metric == METRIC_LABEL || a->split))
         rc = fail_usage("eval: --truth names the true neighbours of the queries in the base; it "
                         "does not go with %s", a->split ? "--split" : "--metric label");
@@ -276,7 +276,7 @@ static int measure(eval_job *j, cJSON *doc)
 
 static void describe(const eval_job *j, cJSON *doc)
 {
-    static const char *const metrics[] = {"l2", "ip", "label"};
+    static const char *const metrics[] = {"l2", "ip", "cosine", "label"};
     report_text(doc, "model", j->a->model);
     report_text(doc, "method", lbh_encoder_method(j->enc));
     report_number(doc, "nbits", lbh_encoder_nbits(j->enc));
@@ -334,7 +334,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
         {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
-        {OPT_CHOICE, 0, "metric", "l2|ip|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
         {OPT_TEXT, 0, "truth", "FILE", &a.truth, 0, 0,
          "ids of the true neighbours of each query (found by exact search)", 0},
         {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,

@@ -72,8 +72,7 @@ static void add_notes(cJSON *doc, const lbh_encoder *enc, int json)
     cJSON *names = classes && json ? cJSON_Parse(classes) : NULL;
     if (split)
         report_text(doc, "split", split);
-    if (lbh_encoder_note(enc, "damped"))
-        report_text(doc, "damped", lbh_encoder_note(enc, "damped"));
+    report_notes(doc, enc);
     if (lbh_encoder_nclasses(enc, NULL) > 0)
         report_number(doc, "nclasses", lbh_encoder_nclasses(enc, NULL));
     if (names)

@@ -17,7 +17,7 @@ typedef struct search_args {
     int metric;
 } search_args;
 
-enum { METRIC_MODEL, METRIC_L2, METRIC_IP };
+enum { METRIC_MODEL, METRIC_L2 }; /* then as LBH_METRIC_* + METRIC_L2 */
 
 typedef struct answers {
     int64_t nq, k;
@@ -125,9 +125,7 @@ static int search_rescored(const search_args *a, const lbh_encoder *enc,
     int64_t *own = NULL;
     answers r = {.nq = query->n, .k = a->k};
     double seconds;
-    int metric = a->metric == METRIC_MODEL ? decoder_metric(enc, -1)
-                 : a->metric == METRIC_IP  ? LBH_METRIC_IP
-                                           : LBH_METRIC_L2;
+    int metric = decoder_metric(enc, a->metric - METRIC_L2);
     int rc = a->base ? vectors_open(&base, a->base) : EXIT_OK;
     if (rc)
         return rc;
@@ -224,7 +222,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float"),
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0,
          "float: vectors of the index, row i that of id i", 0},
-        {OPT_CHOICE, 0, "metric", "model|l2|ip", &a.metric, 0, 0,
+        {OPT_CHOICE, 0, "metric", "model|l2|ip|cosine", &a.metric, 0, 0,
          "what rescoring goes by (that of the model)", 0},
         {OPT_TEXT, 'o', "output", "IDS", &a.ids, 0, 0, "ids; without it they are printed", 0},
         {OPT_TEXT, 0, "distances", "FILE", &a.distances, 0, 0, "Hamming distances, or scores", 0},

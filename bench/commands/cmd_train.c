@@ -110,8 +110,7 @@ static int save(const train_args *a, const lesson *l, lbh_encoder *enc, double s
     report_text(doc, "digest", digest);
     if (a->split)
         split_report(doc, &l->plan, &l->split);
-    if (lbh_encoder_note(enc, "damped"))
-        report_text(doc, "damped", lbh_encoder_note(enc, "damped"));
+    report_notes(doc, enc);
     report_seconds(doc, "train_seconds", seconds);
     if (a->profile)
         report_profile(doc, enc);
@@ -158,7 +157,7 @@ static int make(const train_args *a, int d, lbh_encoder **enc)
     if (!set)
         return EXIT_RUNTIME;
     snprintf(set, room, "%s%s%s", use ? pairs : "", use && a->set ? "," : "", a->set ? a->set : "");
-    int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric == LBH_METRIC_IP,
+    int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric,
                           *set ? set : NULL, a->seed);
     free(set);
     if (rc == EXIT_OK && a->time_limit > 0) {
@@ -212,8 +211,8 @@ static int run(const command *self, int argc, char **argv)
         {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "their labels", 0},
         {OPT_TEXT, 0, "neighbours", "FILE", &a.neighbours, 0, 0,
          "rows that ought to be near each row; sets pairs=neighbours where there is that option", 0},
-        {OPT_CHOICE, 0, "metric", "l2|ip", &a.metric, 0, 0,
-         "what neighbours are: sets the option 'metric' of methods that have it (l2)", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|cosine", &a.metric, 0, 0,
+         "what neighbours are: the option 'metric' (l2)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0, "option of the method; may repeat", 0},
         {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "the option 'seed'", 0},
         {OPT_TEXT, 'o', "output", "MODEL", &a.output, 0, 0, "file to write", 1},

@@ -12,6 +12,14 @@ void common_begin(const common *c)
     progress_init(c->quiet);
 }
 
+void report_notes(cJSON *doc, const lbh_encoder *enc)
+{
+    static const char *const names[] = {"damped", "zero_rows"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (lbh_encoder_note(enc, names[i]))
+            report_text(doc, names[i], lbh_encoder_note(enc, names[i]));
+}
+
 int common_end(cJSON *doc, int json, int rc)
 {
     if (rc == EXIT_OK)

@@ -24,6 +24,9 @@ typedef struct common {
 /* Applies --threads and --quiet. */
 void common_begin(const common *c);
 
+/* Adds what training noted about rows and codes. */
+void report_notes(cJSON *doc, const lbh_encoder *enc);
+
 /* The document on stdout, and the exit code: rc if it is an error, else that of printing. */
 int common_end(cJSON *doc, int json, int rc);
 

@@ -6,7 +6,7 @@
 #include "metrics.h"
 #include "split.h"
 
-enum { METRIC_L2, METRIC_IP, METRIC_LABEL }; /* the first two as LBH_METRIC_* */
+enum { METRIC_L2, METRIC_IP, METRIC_COSINE, METRIC_LABEL }; /* but for the last as LBH_METRIC_* */
 
 /* One row of the table. */
 typedef struct rival {

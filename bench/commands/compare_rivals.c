@@ -2,6 +2,7 @@
  * compare.h. */
 #define _GNU_SOURCE
 #include "compare.h"
+#include "faiss_rows.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -126,14 +127,14 @@ static int probe(const rival *r, int d, int nbits, int metric)
 {
     if (r->method) {
         lbh_encoder *enc;
-        int rc = encoder_make(&enc, r->method, d, nbits, metric == METRIC_IP, r->settings, -1);
+        int rc = encoder_make(&enc, r->method, d, nbits, metric, r->settings, -1);
         lbh_encoder_free(enc);
         return rc;
     }
     if (r->skip)
         return EXIT_OK;
     FaissIndex *index = NULL;
-    int code = lbh_float_index_new(&index, d, r->factory, r->hamming ? METRIC_L2 : metric);
+    int code = faiss_index_new(&index, d, r->factory, r->hamming, metric);
     lbh_float_index_free(index);
     return code ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
                              "that fits: %s", r->name, lbh_last_error()) : EXIT_OK;
@@ -203,7 +204,7 @@ int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int
         if (rc == EXIT_OK && r->method && lbh_method_needs_labels(r->method) && !labelled)
             rc = fail_usage("compare: method %s needs --labels", r->method);
         if (rc == EXIT_OK)
-            rc = probe(r, d, nbits, metric == METRIC_IP ? METRIC_IP : METRIC_L2);
+            rc = probe(r, d, nbits, metric == METRIC_LABEL ? METRIC_L2 : metric);
     }
     if (rc) {
         rivals_free(*list, *count);

@@ -113,12 +113,17 @@ static int64_t refinement(const contest *c, const rival *r, const lbh_encoder *e
     return c->refine > 0 && has_decoder(enc) ? c->refine : 0;
 }
 
+static int distance_of(const contest *c)
+{
+    return c->metric == METRIC_LABEL ? LBH_METRIC_L2 : c->metric;
+}
+
 static int run_ours(contest *c, const rival *r, int64_t seed, result *out)
 {
     lbh_encoder *enc;
     uint8_t *base = NULL;
     bool by_decoder = false;
-    int rc = encoder_make(&enc, r->method, c->base.d, c->nbits, c->metric == METRIC_IP, r->settings,
+    int rc = encoder_make(&enc, r->method, c->base.d, c->nbits, distance_of(c), r->settings,
                           seed);
     if (rc)
         return rc;
@@ -184,8 +189,7 @@ static int run_faiss(contest *c, const rival *r, result *out)
     }
     progress_note("training %s ...", r->name);
     double began = cli_now();
-    int metric = c->metric == METRIC_IP && !r->hamming ? LBH_METRIC_IP : LBH_METRIC_L2;
-    int code = lbh_float_index_new(&index, c->base.d, r->factory, metric);
+    int code = faiss_index_new(&index, c->base.d, r->factory, r->hamming, distance_of(c));
     if (code == LBH_OK)
         code = lbh_float_index_train(index, c->train.n, c->train_x);
     out->train = cli_now() - began;

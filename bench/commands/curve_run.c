@@ -147,7 +147,7 @@ static int run_point(experiment *e, curve *v, const pace *p, double steps)
     const contender *c = &e->list[v->contender];
     lbh_encoder *enc;
     double error = 0, began = cli_now();
-    int rc = encoder_make(&enc, c->method, e->base.d, v->nbits, false, c->settings, e->seed);
+    int rc = encoder_make(&enc, c->method, e->base.d, v->nbits, LBH_METRIC_L2, c->settings, e->seed);
     if (rc)
         return rc;
     int code = lbh_encoder_set_value(enc, p->option, steps);
@@ -173,7 +173,7 @@ static int find_paces(const experiment *e, pace *paces)
     for (int i = 0; i < e->nmethods * e->nbits; i++) {
         const contender *c = &e->list[i / e->nbits];
         lbh_encoder *enc;
-        int rc = encoder_make(&enc, c->method, e->base.d, e->bits[i % e->nbits], false, c->settings,
+        int rc = encoder_make(&enc, c->method, e->base.d, e->bits[i % e->nbits], LBH_METRIC_L2, c->settings,
                               e->seed);
         if (rc == EXIT_OK && lbh_method_needs_labels(c->method))
             rc = fail_usage("curve: %s needs labels", c->method);

@@ -91,8 +91,9 @@ static bool prefix_fits(const vectors *v, int64_t row)
     return !v->prefixed || (int32_t)load_u32(v->data + (size_t)row * v->stride - 4) == v->d;
 }
 
-/* Reads a row; false if it is damaged or not finite. Raises no error: many threads do it. */
-static bool read_any(const vectors *v, int64_t row, float *x)
+static bool read_any(const vectors *v, int64_t row, float *x);
+
+static bool read_as_is(const vectors *v, int64_t row, float *x)
 {
     if (v->pick) {
         row = v->pick[row];
@@ -107,6 +108,14 @@ static bool read_any(const vectors *v, int64_t row, float *x)
         return false;
     convert(v, row_at(v, row), x);
     if ((v->type == VEC_F32 || v->type == VEC_F64) && any_nonfinite(v->d, x))
+        return false;
+    return true;
+}
+
+/* Reads a row; false if it is damaged or not finite. Raises no error: many threads do it. */
+static bool read_any(const vectors *v, int64_t row, float *x)
+{
+    if (!read_as_is(v, row, x))
         return false;
     if (v->unit)
         make_unit(v->d, x);

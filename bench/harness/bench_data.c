@@ -392,7 +392,7 @@ int bench_data_digest(bench_data *d)
 
 int bench_distance(const bench_data *d)
 {
-    return d->spec->metric == BENCH_IP ? LBH_METRIC_IP : LBH_METRIC_L2;
+    return d->spec->metric == BENCH_LABEL ? LBH_METRIC_L2 : d->spec->metric;
 }
 
 const vectors *bench_train_rows(const bench_data *d)

@@ -91,10 +91,13 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
 static int by_vectors(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                       int64_t *ids)
 {
-    lbh_rows rows = vectors_rows(e->base);
+    vectors unit = *e->base; /* a query's own length changes no order */
+    unit.unit = unit.unit || e->metric == LBH_METRIC_COSINE;
+    int metric = e->metric == LBH_METRIC_L2 ? LBH_METRIC_L2 : LBH_METRIC_IP;
+    lbh_rows rows = vectors_rows(&unit);
     int64_t *list = cli_alloc(n * depth, sizeof *list);
     int rc = list ? first_ranking(e, n, x, depth, list) : EXIT_RUNTIME;
-    int code = rc ? LBH_OK : lbh_exact_rank(&rows, e->metric, n, x, depth, list, k, NULL, ids);
+    int code = rc ? LBH_OK : lbh_exact_rank(&rows, metric, n, x, depth, list, k, NULL, ids);
     free(list);
     return code ? fail_library(code) : rc;
 }

@@ -172,7 +172,7 @@ cJSON *images_principal(const bench_data *d, int64_t nbits)
     lbh_rows rows = vectors_rows(v);
     lbh_encoder *enc = NULL;
     cJSON *o = NULL;
-    int rc = x && out && mean ? encoder_make(&enc, "itq", v->d, k, false, "iterations=0", 1)
+    int rc = x && out && mean ? encoder_make(&enc, "itq", v->d, k, LBH_METRIC_L2, "iterations=0", 1)
                               : EXIT_RUNTIME;
     if (rc == EXIT_OK) {
         int code = lbh_encoder_train_rows(enc, &rows, NULL, NULL);

@@ -76,7 +76,7 @@ static int train(bench_model *m, const worker_job *job, const bench_data *d)
     lbh_rows rows = vectors_rows(bench_train_rows(d));
     lbh_lists lists = labels_lists(bench_train_labels(d));
     int rc = encoder_make(&m->enc, method->method, d->base.d, (int)g->nbits,
-                          d->spec->metric == BENCH_IP, *method->options ? method->options : NULL,
+                          bench_distance(d), *method->options ? method->options : NULL,
                           g->seed);
     if (rc)
         return rc;
@@ -158,8 +158,8 @@ static int make_rival(bench_model *m, const worker_job *job, const bench_data *d
     int rc = bench_rival_recipe(&m->recipe, name, d->base.d, group_of(job)->nbits);
     if (rc)
         return rc;
-    int metric = m->recipe.hamming ? LBH_METRIC_L2 : bench_distance(d);
-    int code = lbh_float_index_new(&m->floats, d->base.d, m->recipe.factory, metric);
+    int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
+                               bench_distance(d));
     if (!code)
         return EXIT_OK;
     return fail("FAISS %s does not make %s (\"%s\"): %s; scripts/rivals.py measures with a newer "

@@ -19,7 +19,7 @@
 
 enum { MAX_TEXT = 1 << 20, MAX_SECTION_TEXT = 120 };
 
-const char *const bench_metrics[] = {"l2", "ip", "label", NULL};
+const char *const bench_metrics[] = {"l2", "ip", "cosine", "label", NULL};
 
 /* ---- Sections ------------------------------------------------------------------------------ */
 

@@ -47,8 +47,8 @@ typedef struct spec_sweep {
     spec_texts index, search, rescore;
 } spec_sweep;
 
-enum { BENCH_L2, BENCH_IP, BENCH_LABEL };
-extern const char *const bench_metrics[]; /* "l2" "ip" "label", NULL */
+enum { BENCH_L2, BENCH_IP, BENCH_COSINE, BENCH_LABEL }; /* but for the last as LBH_METRIC_* */
+extern const char *const bench_metrics[]; /* "l2" "ip" "cosine" "label", NULL */
 
 typedef struct spec_data {
     const char *name, *base, *queries, *query_ids, *labels, *query_labels, *train, *train_labels,

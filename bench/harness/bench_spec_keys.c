@@ -199,7 +199,7 @@ static int take_metric(spec_reader *r, void *target, const char *what, const key
             *(int *)target = i;
             return EXIT_OK;
         }
-    return fail_usage("%s: '%.60s' is none of l2, ip, label", what, word);
+    return fail_usage("%s: '%.60s' is none of l2, ip, cosine, label", what, word);
 }
 
 static int take_option(spec_reader *r, void *target, const char *what, const key *k,

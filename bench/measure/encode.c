@@ -53,8 +53,10 @@ int choose_score(const lbh_encoder *enc, int score, bool strict, bool *by_decode
 
 int decoder_metric(const lbh_encoder *enc, int metric)
 {
-    bool known = metric == LBH_METRIC_L2 || metric == LBH_METRIC_IP;
-    return known ? metric : option_is(enc, "metric", 1) ? LBH_METRIC_IP : LBH_METRIC_L2;
+    double own = LBH_METRIC_L2;
+    if (metric >= LBH_METRIC_L2 && metric <= LBH_METRIC_COSINE)
+        return metric;
+    return lbh_encoder_get_value(enc, "metric", &own) == LBH_OK ? (int)own : LBH_METRIC_L2;
 }
 
 static int encode_floats(const lbh_encoder *enc, int64_t how, int64_t n, const float *x,

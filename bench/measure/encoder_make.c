@@ -22,13 +22,13 @@ bool method_has(const char *method, const char *option)
     return false;
 }
 
-int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, bool ip,
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, int metric,
                  const char *assignments, int64_t seed)
 {
     *enc = NULL;
     int rc = lbh_encoder_new(enc, method, d, nbits);
-    if (rc == LBH_OK && ip && method_has(method, "metric"))
-        rc = lbh_encoder_set(*enc, "metric=ip");
+    if (rc == LBH_OK)
+        rc = lbh_encoder_set_value(*enc, "metric", metric);
     if (rc == LBH_OK && assignments)
         rc = lbh_encoder_set(*enc, assignments);
     if (rc == LBH_OK && seed >= 0)

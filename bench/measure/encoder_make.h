@@ -9,10 +9,9 @@
 /* Whether a method has an option of that name. */
 bool method_has(const char *method, const char *option);
 
-/* An untrained encoder with its options: metric=ip if `ip` and the method has that option, then the
- * assignments (may be NULL), then the seed (-1: the default). EXIT_USAGE if the library does not
- * like them. */
-int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, bool ip,
+/* An untrained encoder with its options: the metric (LBH_METRIC_*), then the assignments (may be
+ * NULL), then the seed (-1: the default). EXIT_USAGE if the library does not like them. */
+int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, int metric,
                  const char *assignments, int64_t seed);
 
 #endif

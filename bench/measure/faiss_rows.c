@@ -3,7 +3,17 @@
 
 #include "progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+int faiss_index_new(FaissIndex **index, int d, const char *factory, bool hamming, int metric)
+{
+    char unit[300];
+    if (!hamming)
+        return lbh_float_index_new(index, d, factory, metric);
+    snprintf(unit, sizeof unit, "%s%s", metric == LBH_METRIC_COSINE ? "L2norm," : "", factory);
+    return lbh_float_index_new(index, d, unit, LBH_METRIC_L2);
+}
 
 int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n)
 {

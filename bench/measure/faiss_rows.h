@@ -4,6 +4,12 @@
 
 #include "encode.h"
 
+/* A float index for neighbours of that metric (LBH_METRIC_*): lbh_float_index_new; or, where
+ * `hamming`, one whose codes are compared by Hamming distance, which FAISS makes for L2 alone: for the
+ * cosine that of unit rows, for inner products that of the rows as they are. Returns what the library
+ * does. */
+int faiss_index_new(FaissIndex **index, int d, const char *factory, bool hamming, int metric);
+
 /* Trains on n of the rows, 1 .. v->n, at even distances: FAISS wants them as floats in memory. */
 int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n);
 

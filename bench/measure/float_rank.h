@@ -26,7 +26,7 @@ int ranker_scores(const ranker *r, const relevance *rel, int64_t r_cut, map_scor
 /* Our codes under the scores of their decoder; for ranker.ctx. */
 typedef struct decoded_codes {
     const lbh_encoder *enc;
-    int metric; /* LBH_METRIC_L2 or LBH_METRIC_IP */
+    int metric; /* LBH_METRIC_* */
     int64_t n;
     const uint8_t *codes;
 } decoded_codes;

@@ -31,6 +31,11 @@ int truth_compute(truth *t, const vectors *base, const vectors *query, const int
                   int64_t k, int metric)
 {
     *t = (truth){0};
+    vectors unit_base = *base, unit_query = *query;
+    if (metric == LBH_METRIC_COSINE) { /* the inner product of unit vectors; zeros stay zeros */
+        unit_base.unit = unit_query.unit = true;
+        return truth_compute(t, &unit_base, &unit_query, own, k, LBH_METRIC_IP);
+    }
     int64_t rows = base->n - (own ? 1 : 0);
     if (rows < 1)
         return fail("'%s' has one row only: nothing is left to find", base->name);

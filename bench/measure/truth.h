@@ -9,7 +9,7 @@ typedef struct truth {
     int64_t *ids; /* nq x k, nearest first, ties by id */
 } truth;
 
-/* The k nearest rows of base (metric LBH_METRIC_L2 or LBH_METRIC_IP) of each query, without row
+/* The k nearest rows of base (metric: LBH_METRIC_*) of each query, without row
  * own[q] (own may be NULL). k is lowered to the number of rows that there are.
  *
  * They are those of lbh_exact.h: right for any numbers. The base is visited in chunks: it need not fit

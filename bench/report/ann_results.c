@@ -28,8 +28,8 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
     int rc = ann_available();
     if (rc)
         return rc;
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
-        return fail_usage("--ann-benchmarks is of true neighbours: --metric l2 or ip");
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
+        return fail_usage("--ann-benchmarks is of true neighbours: --metric l2, ip or cosine");
     if (by_decoder)
         return fail_usage("--ann-benchmarks is of the answers of an index: --score hamming, with "
                           "--rescore decoder if the decoder shall rank");
@@ -251,11 +251,19 @@ static int write_results(const export_job *j)
 
 int ann_export(const ann_args *a, const ann_run *r)
 {
+    vectors base = *r->base, query = *r->query;
+    ann_run unit = *r;
+    if (r->metric == LBH_METRIC_COSINE) { /* its distance is of unit vectors */
+        base.unit = query.unit = true;
+        unit.base = &base;
+        unit.query = &query;
+        r = &unit;
+    }
     export_job j = {.a = a, .r = r, .k = a->k, .augmented = r->metric == LBH_METRIC_IP};
     if (r->base->n > INT32_MAX)
         return fail("ann-benchmarks has 32-bit ids; '%s' has %lld rows", r->base->name,
                     (long long)r->base->n);
-    if (r->metric == LBH_METRIC_L2 && r->base->unit && r->query->unit)
+    if (r->metric != LBH_METRIC_IP && r->base->unit && r->query->unit)
         j.distance = ANGULAR;
     else if (r->metric == LBH_METRIC_L2 && r->base->bits && r->query->bits)
         j.distance = HAMMING;

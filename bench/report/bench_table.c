@@ -249,6 +249,7 @@ static int print_set(const table *t, int first, int count)
     printf("%s: %.0f x %.0f, %.0f queries, %s\n\n", result_text(line, "data"),
            result_number(line, "n"), result_number(line, "d"), result_number(line, "nq"),
            result_is(line, "metric", "ip")      ? "inner product"
+           : result_is(line, "metric", "cosine") ? "cosine"
            : result_is(line, "metric", "label") ? "common label"
                                                 : "squared L2");
     table_print(COLUMNS, count + 1, pointers);

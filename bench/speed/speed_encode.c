@@ -119,7 +119,7 @@ static int train_ours(void *ctx)
 {
     lesson *l = ctx;
     lbh_encoder *enc = NULL;
-    int rc = encoder_make(&enc, "sgh", D, NBITS, false, "steps=5000,batch=500", 1);
+    int rc = encoder_make(&enc, "sgh", D, NBITS, LBH_METRIC_L2, "steps=5000,batch=500", 1);
     if (rc != EXIT_OK)
         return rc;
     lbh_encoder_on_progress(enc, progress_training, NULL);

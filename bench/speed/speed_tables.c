@@ -33,7 +33,7 @@ static int train_encoder(lbh_encoder **enc, const vectors *rows)
 {
     vectors sample = *rows;
     sample.n = rows->n < TRAIN_ROWS ? rows->n : TRAIN_ROWS;
-    int rc = encoder_make(enc, "sgh", rows->d, NBITS, false, "steps=2000", 1);
+    int rc = encoder_make(enc, "sgh", rows->d, NBITS, LBH_METRIC_L2, "steps=2000", 1);
     if (rc != EXIT_OK)
         return rc;
     lbh_rows view = vectors_rows(&sample);

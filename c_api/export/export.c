@@ -193,7 +193,7 @@ static int take_map(export_job *job)
             "export: %s needs an encoder that is one linear map, which this %s is not; "
             "use lbh_index_build, or faiss-aq if it has a decoder",
             format_names[job->format], lbh_encoder_method(enc));
-    if (!job->base)
+    if (!job->base && lbh_encoder_is_asymmetric(enc))
         return lbh_error(
             LBH_EINVAL,
             "export: this %s encodes items otherwise than queries, and stock FAISS can "
@@ -223,8 +223,9 @@ static int prepare(export_job *job, const char *format, char *opts)
 {
     double metric = 0;
     LBH_TRY(parse_format(job, format));
-    if (lbh_encoder_get_value(job->enc, "metric", &metric) == LBH_OK && metric == 1)
+    if (lbh_encoder_get_value(job->enc, "metric", &metric) == LBH_OK && metric != LBH_METRIC_L2)
         job->metric = LBH_METRIC_IP;
+    job->cosine = metric == LBH_METRIC_COSINE;
     LBH_TRY(parse_options(job, opts));
     LBH_TRY(check_base(job));
     LBH_TRY(check_lists(job));

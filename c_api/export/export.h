@@ -21,6 +21,7 @@ typedef struct export_job {
     size_t stored_size; /* bytes a row in the file: its code and norm */
     float *A, *b;       /* the map of queries; NULL for the additive quantizer */
     int unit;           /* 1: of queries of length 1 */
+    int cosine;         /* rows count by their direction */
     float *codebooks;   /* additive quantizer: code_size x 256 x d */
     float norm_min, norm_max;
     uint8_t *codes;   /* n x stored_size */

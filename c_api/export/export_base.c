@@ -1,6 +1,7 @@
 /* export_base.c: codes and inverted lists of the base rows of an export, in one pass over them. */
 #include "export.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Rows at a time: 16 MB of floats. */
@@ -8,6 +9,18 @@ static int64_t block_rows(int d)
 {
     int64_t rows = ((int64_t)1 << 22) / d;
     return rows < 64 ? 64 : rows;
+}
+
+/* Rows by their directions: a long one would draw its centroid. */
+static void make_unit(int64_t n, int d, float *x)
+{
+    for (int64_t i = 0; i < n; i++, x += d) {
+        double sum = 0;
+        for (int j = 0; j < d; j++)
+            sum += (double)x[j] * (double)x[j];
+        for (int j = 0; j < d && sum > 0; j++)
+            x[j] = (float)((double)x[j] / sqrt(sum));
+    }
 }
 
 /* Centroids of a sample of the base. For inner products they are unit vectors, as in FAISS's own
@@ -24,6 +37,8 @@ static int learn_lists(export_job *job)
         ids[i] = lbh_sample_place(i, m, job->n);
     if (rc == LBH_OK)
         rc = base->read(base, m, ids, x);
+    if (rc == LBH_OK && job->cosine)
+        make_unit(m, base->d, x);
     if (rc == LBH_OK)
         rc =
             lbh_gap_kmeans(base->d, job->nlist, m, x, job->metric == LBH_METRIC_IP, job->centroids);

@@ -208,7 +208,8 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
  * options: NULL, or "name=value,...":
  *   nlist=N       faiss-ivf, faiss-aq: lists (faiss-ivf: 4 sqrt(n))
  *   nprobe=N      lists visited by a search (1), kept in the file
- *   metric=l2|ip  faiss-aq: the score; with lists: how rows are assigned (the encoder's own)
+ *   metric=l2|ip  faiss-aq: the score; with lists: how rows are assigned (the encoder's own; for the
+ *                 cosine ip: of unit rows, and of faiss-aq without the length of x^)
  *   norms=none|byte|float  faiss-aq, L2: what stands behind each code: its norm in 1 or 4 bytes, for
  *                 look-up tables, or nothing, and then FAISS rebuilds every vector in every search,
  *                 which is slow (byte; without a base, float)
@@ -222,11 +223,12 @@ LBH_API int lbh_export_faiss(const lbh_encoder *enc, const char *format, const c
 /* ---- FAISS's own float indexes, as ground truth and as rivals ------------------------------ */
 
 /* Makes an untrained float index from a FAISS factory string ("Flat", "PQ8", "ITQ64,LSH", ...).
- * metric: LBH_METRIC_L2 or LBH_METRIC_IP. The caller owns it. */
+ * metric: LBH_METRIC_*; for the cosine "L2norm," comes before the string. The caller owns it. */
 LBH_API int lbh_float_index_new(FaissIndex **index, int d, const char *factory, int metric);
 LBH_API int lbh_float_index_train(FaissIndex *index, int64_t n, const float *x);
 LBH_API int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x);
-/* distances[n * k]: squared L2 rising, or inner products falling; labels[n * k], -1 = missing. The
+/* distances[n * k]: squared L2 rising, or inner products or cosines
+ * falling; labels[n * k], -1 = missing. The
  * vectors of "Flat" are searched by lbh_exact_search() (lbh_exact.h), the others by FAISS. */
 LBH_API int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
                                    float *distances, int64_t *labels);

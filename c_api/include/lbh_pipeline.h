@@ -28,9 +28,9 @@
  *
  *   rescore=none     Hamming distances, rising (the default without RFlat and RSQ8)
  *   rescore=margin   Hamming distances weighted by the query's margins, rising; no bytes more
- *   rescore=decoder  squared distances to the decoded vectors, rising, or inner products with them,
- *                    falling; no bytes more. For methods with a decoder (sgh, itq, ...)
- *   rescore=float    squared distances to the stored vectors, or inner products with them (the
+ *   rescore=decoder  squared distances to the decoded vectors, rising, or inner products or cosines
+ *                    with them, falling; no bytes more. For methods with a decoder (sgh, itq, ...)
+ *   rescore=float    the same of the stored vectors (the
  *                    default with RFlat and RSQ8). Vectors are read of k * k_factor candidates, the
  *                    best by margin of k * k_factor * margin_factor by Hamming distance
  *
@@ -51,8 +51,8 @@ extern "C" {
 
 typedef struct lbh_pipeline lbh_pipeline;
 
-/* Makes an untrained pipeline for vectors of d floats. metric (LBH_METRIC_*): what near means;
- * given to encoders that have such an option, and to rescoring. The caller owns it. LBH_EINVAL says
+/* Makes an untrained pipeline for vectors of d floats. metric (LBH_METRIC_*): what near means; the
+ * option "metric" of the encoder, and what rescoring scores by. The caller owns it. LBH_EINVAL says
  * which part of the string is wrong and what may stand there; LBH_EFAISS, LBH_ENOMEM. */
 LBH_API int lbh_pipeline_new(lbh_pipeline **p, int d, const char *factory, int metric);
 

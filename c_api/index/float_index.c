@@ -56,12 +56,17 @@ int lbh_float_index_new(FaissIndex **index, int d, const char *factory, int metr
         return lbh_error(LBH_EINVAL, "float index: no factory string given, or an endless one");
     if (d < 1 || d > 65536)
         return lbh_error(LBH_EINVAL, "float index: the dimension (%d) must be within 1..65536", d);
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
         return lbh_error(LBH_EINVAL, "float index: unknown metric %d", metric);
     if (has_zero(factory))
         return lbh_error(LBH_EINVAL, "\"%s\": a number in it is 0", factory);
     FaissIndex *made = NULL;
-    LBH_TRY(lbh_gap_float_new(&made, d, factory, metric));
+    char unit[300]; /* FAISS's inner product of unit vectors; its zero vectors stay what they are */
+    snprintf(unit, sizeof unit, "L2norm,%s", factory);
+    if (metric == LBH_METRIC_COSINE)
+        LBH_TRY(lbh_gap_float_new(&made, d, unit, LBH_METRIC_IP));
+    else
+        LBH_TRY(lbh_gap_float_new(&made, d, factory, metric));
     *index = made;
     return LBH_OK;
 }

@@ -28,9 +28,9 @@ int lbh_pipeline_check_trained(const lbh_pipeline *p, int64_t n, const void *x)
 
 int lbh_pipeline_start(lbh_pipeline **out, int d, const char *factory, int metric)
 {
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
-        return lbh_error(LBH_EINVAL, "pipeline: metric (%d) must be LBH_METRIC_L2 or LBH_METRIC_IP",
-                         metric);
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
+        return lbh_error(LBH_EINVAL, "pipeline: metric (%d) must be LBH_METRIC_L2, LBH_METRIC_IP or "
+                         "LBH_METRIC_COSINE", metric);
     lbh_pipeline *p = calloc(1, sizeof *p);
     if (!p)
         return lbh_error(LBH_ENOMEM, "out of memory for a pipeline");
@@ -49,21 +49,11 @@ int lbh_pipeline_start(lbh_pipeline **out, int d, const char *factory, int metri
     return LBH_OK;
 }
 
-static bool has_option(const char *method, const char *option)
-{
-    lbh_param param;
-    for (int i = 0; lbh_method_param(&param, method, i) == LBH_OK; i++)
-        if (strcmp(param.name, option) == 0)
-            return true;
-    return false;
-}
-
 static int make_encoder(lbh_pipeline *p)
 {
     const lbh_pipeline_spec *spec = &p->spec;
     LBH_TRY(lbh_encoder_new(&p->enc, spec->method, p->d, spec->nbits));
-    if (p->metric == LBH_METRIC_IP && has_option(spec->method, "metric"))
-        LBH_TRY(lbh_encoder_set(p->enc, "metric=ip"));
+    LBH_TRY(lbh_encoder_set_value(p->enc, "metric", p->metric));
     return *spec->options ? lbh_encoder_set(p->enc, spec->options) : LBH_OK;
 }
 

@@ -70,13 +70,15 @@ int lbh_member_measure(lbh_member *m, const char *path)
 
 /* ---- The text ------------------------------------------------------------------------------ */
 
+static const char *const metrics[] = {"l2", "ip", "cosine"}; /* by LBH_METRIC_* */
+
 int lbh_manifest_write(const lbh_manifest *m, FILE *stream)
 {
     char text[LBH_MANIFEST_MAX];
     int used = snprintf(text, sizeof text,
                         "%sfactory %s\nmetric %s\nd %d\nntotal %" PRId64 "\nnext_id %" PRId64
                         "\nparameters %s\ngeneration %" PRId64 "\n",
-                        first_line, m->factory, m->metric == LBH_METRIC_IP ? "ip" : "l2", m->d,
+                        first_line, m->factory, metrics[m->metric], m->d,
                         m->ntotal, m->next_id, m->parameters, m->generation);
     for (int i = 0; i < LBH_MEMBERS; i++)
         if (m->member[i].present)
@@ -138,7 +140,7 @@ static bool member_of(char **at, lbh_manifest *m)
 static bool parse(lbh_manifest *m, char *at)
 {
     int64_t d;
-    char metric[4];
+    char metric[8];
     if (!text_of(&at, "factory", m->factory, sizeof m->factory) ||
         !text_of(&at, "metric", metric, sizeof metric) || !number_of(&at, "d", 65536, &d) ||
         !number_of(&at, "ntotal", INT64_MAX, &m->ntotal) ||
@@ -147,12 +149,14 @@ static bool parse(lbh_manifest *m, char *at)
         !number_of(&at, "generation", INT64_MAX, &m->generation))
         return false;
     m->d = (int)d;
-    m->metric = strcmp(metric, "ip") == 0 ? LBH_METRIC_IP : LBH_METRIC_L2;
+    m->metric = LBH_METRIC_COSINE;
+    while (m->metric >= 0 && strcmp(metric, metrics[m->metric]) != 0)
+        m->metric--;
     while (*at)
         if (!member_of(&at, m))
             return false;
     return m->member[LBH_MEMBER_ENCODER].present && m->member[LBH_MEMBER_INDEX].present &&
-           (m->metric == LBH_METRIC_IP || strcmp(metric, "l2") == 0);
+           m->metric >= 0;
 }
 
 int lbh_manifest_read(lbh_manifest *m, const char *path)

@@ -158,11 +158,20 @@ int lbh_check_call(const lbh_encoder *enc, int64_t n, const void *in, const void
     return LBH_OK;
 }
 
+int lbh_encoder_is_asymmetric(const lbh_encoder *enc)
+{
+    return enc && enc->trained && lbh_is_asymmetric(enc);
+}
+
 int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b)
 {
     LBH_TRY(lbh_check_call(enc, 1, A, b));
     if (!lbh_is_linear(enc) || lbh_is_asymmetric(enc))
         return lbh_error(LBH_EINVAL, "%s: the encoder is not one linear map", enc->method->name);
+    if (lbh_is_cosine(enc))
+        return lbh_error(LBH_EINVAL, "%s: rows are brought to unit length before the linear map "
+                         "(metric=cosine); lbh_encoder_linear_queries hands it out",
+                         enc->method->name);
     return enc->method->linear(enc, LBH_BASE, A, b);
 }
 
@@ -171,11 +180,14 @@ int lbh_encoder_linear_queries(const lbh_encoder *enc, float *A, float *b, int *
     LBH_TRY(lbh_check_call(enc, unit != NULL, A, b));
     if (!unit)
         return lbh_error(LBH_EINVAL, "lbh_encoder_linear_queries: unit is NULL");
-    *unit = 0;
+    *unit = lbh_is_cosine(enc);
     if (lbh_is_linear(enc))
         return enc->method->linear(enc, LBH_QUERY, A, b);
-    if (enc->method->linear_queries)
-        return enc->method->linear_queries(enc, A, b, unit);
+    if (enc->method->linear_queries) {
+        LBH_TRY(enc->method->linear_queries(enc, A, b, unit));
+        *unit = *unit || lbh_is_cosine(enc);
+        return LBH_OK;
+    }
     return lbh_error(LBH_EINVAL, "%s: queries are not encoded by one linear map",
                      enc->method->name);
 }

@@ -5,6 +5,7 @@
 #include "linear.h"
 #include "threads.h"
 #include "watch.h"
+#include "unit.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -22,8 +23,31 @@ typedef struct job {
     int64_t stride;
     uint8_t *codes; /* or NULL, and */
     float *z;
-    float *scratch; /* without panels, for each thread: BLOCK rows of x and of z */
+    float *scratch; /* where needed, for each thread: BLOCK rows of x and of z */
 } job;
+
+static float *room_of(const job *j)
+{
+    return j->scratch + (int64_t)omp_get_thread_num() * BLOCK * (j->enc->d + j->enc->nbits);
+}
+
+/* Rows of a block as floats, of unit length where the metric asks for it. *bad: the first one that
+ * is not finite, counted from `first`, or -1. */
+static const float *take_rows(const job *j, int64_t first, int64_t n, int64_t *bad)
+{
+    int d = j->enc->d;
+    float *room = room_of(j);
+    const float *x = j->x ? j->x + first * d : room;
+    if (j->bytes)
+        for (int64_t i = 0; i < n; i++)
+            for (int k = 0; k < d; k++)
+                room[i * d + k] = (float)j->bytes[(first + i) * j->stride + k];
+    *bad = lbh_find_nonfinite(n, d, x);
+    if (*bad >= 0 || !lbh_is_cosine(j->enc))
+        return x;
+    lbh_unit_rows(n, d, x, room);
+    return room;
+}
 
 static int project_block(const job *j, int64_t first, int64_t n, const float *x, float *z)
 {
@@ -38,16 +62,11 @@ static int project_block(const job *j, int64_t first, int64_t n, const float *x,
 static int slow_block(const job *j, int64_t first, int64_t n, int64_t *bad)
 {
     int d = j->enc->d, L = j->enc->nbits;
-    float *room = j->scratch + (int64_t)omp_get_thread_num() * BLOCK * (d + L);
-    const float *x = j->x ? j->x + first * d : room;
-    if (j->bytes)
-        for (int64_t i = 0; i < n; i++)
-            for (int k = 0; k < d; k++)
-                room[i * d + k] = (float)j->bytes[(first + i) * j->stride + k];
-    *bad = lbh_find_nonfinite(n, d, x);
+    const float *x = take_rows(j, first, n, bad);
     if (*bad >= 0)
         return LBH_OK;
-    return project_block(j, first, n, x, j->z ? j->z + first * L : room + (int64_t)BLOCK * d);
+    float *z = j->z ? j->z + first * L : room_of(j) + (int64_t)BLOCK * d;
+    return project_block(j, first, n, x, z);
 }
 
 /* By one linear map. Its values tell whether rows are finite: only then they need a look. */
@@ -55,14 +74,17 @@ static void fast_block(const job *j, int64_t first, int64_t n, int64_t *bad)
 {
     int d = j->enc->d;
     uint8_t *codes = j->codes ? j->codes + (size_t)first * lbh_encoder_code_size(j->enc) : NULL;
-    bool finite = true;
-    if (j->bytes)
+    bool finite = true, unit = lbh_is_cosine(j->enc);
+    const float *x = unit ? take_rows(j, first, n, bad) : j->x + first * d;
+    if (unit && *bad >= 0)
+        return;
+    if (j->bytes && !unit)
         lbh_panels_encode_u8(j->panels, n, j->bytes + first * j->stride, j->stride, codes);
     else if (codes)
-        finite = lbh_panels_encode(j->panels, n, j->x + first * d, codes);
+        finite = lbh_panels_encode(j->panels, n, x, codes);
     else
-        finite = lbh_panels_apply(j->panels, n, j->x + first * d, j->z + first * j->enc->nbits);
-    *bad = finite ? -1 : lbh_find_nonfinite(n, d, j->x + first * d);
+        finite = lbh_panels_apply(j->panels, n, x, j->z + first * j->enc->nbits);
+    *bad = finite ? -1 : lbh_find_nonfinite(n, d, x);
 }
 
 /* Error texts are per thread: the first bad row and the error code are carried out of the parallel
@@ -108,7 +130,7 @@ static int run(job *j, int64_t n)
     LBH_TRY(lbh_check_call(enc, n, in, j->codes ? (const void *)j->codes : j->z));
     /* NOLINTNEXTLINE(*NullDereference): lbh_check_call() has looked */
     j->panels = enc->linear[lbh_is_asymmetric(enc) ? j->role : LBH_BASE];
-    if (!j->panels && n > 0) {
+    if ((!j->panels || lbh_is_cosine(enc)) && n > 0) {
         int64_t rows = (int64_t)omp_get_max_threads() * BLOCK;
         j->scratch = lbh_alloc(rows, (size_t)(enc->d + enc->nbits) * sizeof(float));
         if (!j->scratch)

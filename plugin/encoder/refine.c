@@ -4,6 +4,7 @@
 #include "encoder_parts.h"
 #include "linear.h"
 #include "map_codes.h"
+#include "unit.h"
 #include "watch.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ enum { BLOCK = 256 };
 typedef struct refiner {
     lbh_quadratic form;
     lbh_panels *agree; /* p = V (x - m) */
+    bool cosine;       /* of x / ||x|| */
 } refiner;
 
 static int make_refiner(const lbh_encoder *enc, lbh_arena *arena, refiner *r)
@@ -33,14 +35,17 @@ static int make_refiner(const lbh_encoder *enc, lbh_arena *arena, refiner *r)
 }
 
 /* Searches from the given codes of one block of rows. */
-static int refine_block(const refiner *r, int L, int64_t n, const float *x, int iterations,
+static int refine_block(const refiner *r, int d, int L, int64_t n, const float *x, int iterations,
                         uint8_t *codes)
 {
     float *p = lbh_alloc(n * L, sizeof *p), *b = lbh_alloc(n * L, sizeof *b);
+    float *unit = lbh_alloc(r->cosine ? n * d : 0, sizeof *unit);
     void *scratch = lbh_alloc((int64_t)lbh_map_scratch(L), 1);
-    int rc = p && b && scratch ? LBH_OK : LBH_ENOMEM;
+    int rc = p && b && unit && scratch ? LBH_OK : LBH_ENOMEM;
     if (!rc) {
-        lbh_panels_apply(r->agree, n, x, p);
+        if (r->cosine)
+            lbh_unit_rows(n, d, x, unit);
+        lbh_panels_apply(r->agree, n, r->cosine ? unit : x, p);
         lbh_unpack_bits(n, L, codes, b);
         for (int64_t i = 0; i < n * L; i++)
             b[i] = 2 * b[i] - 1;
@@ -50,6 +55,7 @@ static int refine_block(const refiner *r, int L, int64_t n, const float *x, int 
     }
     free(p);
     free(b);
+    free(unit);
     free(scratch);
     return rc;
 }
@@ -65,7 +71,7 @@ static int refine_all(const lbh_encoder *enc, const refiner *r, int64_t n, const
         if (lbh_watch_stopped(&stop))
             continue;
         int64_t rows = n - i < BLOCK ? n - i : BLOCK;
-        int rc = refine_block(r, enc->nbits, rows, x + i * enc->d, iterations,
+        int rc = refine_block(r, enc->d, enc->nbits, rows, x + i * enc->d, iterations,
                               codes + (size_t)i * size);
         if (rc < failure)
             failure = rc;
@@ -81,7 +87,7 @@ static int encode_and_refine(const lbh_encoder *enc, int64_t n, const float *x, 
 {
     LBH_TRY(lbh_encoder_encode(enc, n, x, codes));
     lbh_arena arena = {0};
-    refiner r = {0};
+    refiner r = {.cosine = lbh_is_cosine(enc)};
     int rc = make_refiner(enc, &arena, &r);
     lbh_arena_clear(&arena);
     if (!rc)

@@ -65,12 +65,12 @@ static int learn(lbh_encoder *enc, lbh_training *t)
 {
     lbh_visitor finite = {check_tensor};
     LBH_TRY(lbh_visit_allocate(enc));
-    LBH_TRY(lbh_view_damp(&t->run->view, t, enc->common[LBH_OPT_ROBUST], &t->run->damped));
+    LBH_TRY(lbh_view_prepare(&t->run->view, t, &t->run->damped));
     LBH_TRY(enc->method->train(enc, t));
     if (enc->method->visit(enc, &finite))
         return lbh_error(LBH_ENUMERIC, "%s: %s; a lower step size may help", enc->method->name,
                          lbh_last_error());
-    return lbh_note_damped(enc, &t->run->damped);
+    return lbh_view_note(enc, &t->run->damped);
 }
 
 static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,

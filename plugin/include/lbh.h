@@ -247,8 +247,11 @@ LBH_API int lbh_encoder_project_queries(const lbh_encoder *enc, int64_t n, const
                                         float *z);
 
 /* The encoder as one linear map, bits = [A x + b >= 0]: A[nbits * d] (one row a bit), b[nbits].
- * LBH_EINVAL if it is no linear encoder. */
+ * LBH_EINVAL if it is no linear encoder, or one of rows of unit length (metric=cosine: see below). */
 LBH_API int lbh_encoder_linear(const lbh_encoder *enc, float *A, float *b);
+
+/* 1 if queries are encoded otherwise than items (lbh_encoder_encode_queries), else 0. */
+LBH_API int lbh_encoder_is_asymmetric(const lbh_encoder *enc);
 
 /* The map of queries alone, which may be linear where that of items is not: the bits of
  * lbh_encoder_encode_queries are [A q + b >= 0], or with *unit = 1 [A q / ||q|| + b >= 0] (but for
@@ -316,12 +319,13 @@ LBH_API int lbh_encoder_class_scores(const lbh_encoder *enc, int64_t n, const ui
 LBH_API int lbh_encoder_classify(const lbh_encoder *enc, int64_t n, const uint8_t *codes,
                                  int64_t *label);
 
-/* What "near" means to a search: squared Euclidean distance, or inner product. */
-enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1 };
+/* What "near" means to a search: squared Euclidean distance, inner product, or the cosine of the
+ * angle, for rows and queries of any length; the cosine with a row of zeros is 0. */
+enum { LBH_METRIC_L2 = 0, LBH_METRIC_IP = 1, LBH_METRIC_COSINE = 2 };
 
 /* Exhaustive search by the decoder's own score, from the codes alone and with real-valued queries:
- * ||q - x^||^2 (LBH_METRIC_L2, rising) or q . x^ (LBH_METRIC_IP, falling), x^ the vector rebuilt from
- * codes[n * code_size] (paper, Proposition 10 for inner products). Finds the k best for each of nq
+ * ||q - x^||^2 (LBH_METRIC_L2, rising), q . x^ (LBH_METRIC_IP, falling) or q . x^ / (||q|| ||x^||)
+ * (LBH_METRIC_COSINE, falling; 0 for q = 0), x^ the vector rebuilt from codes[n * code_size] (paper, Proposition 10 for inner products). Finds the k best for each of nq
  * queries q[nq * d]: distances[nq * k], labels[nq * k] (rows of codes; equal scores by rising id;
  * missing answers -1). LBH_EINVAL if the encoder has no decoder. */
 LBH_API int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n,
@@ -336,9 +340,10 @@ LBH_API int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64
  *   LBH_RESCORE_MARGIN   sum of |z_j| over the bits j that differ from the query's code: a bit that
  *                        the query decided narrowly counts little. Any encoder; rising. No byte more
  *                        an item
- *   LBH_RESCORE_DECODER  ||q - x^||^2 (L2, rising) or q . x^ (inner product, falling), x^ the vector
- *                        that the decoder rebuilds from the item's code. No byte more an item
- *   LBH_RESCORE_FLOAT    ||q - x||^2 or q . x of the item's stored vector x */
+ *   LBH_RESCORE_DECODER  ||q - x^||^2 (L2, rising), q . x^ (inner product, falling) or
+ *                        q . x^ / (||q|| ||x^||) (cosine, falling), x^ the vector that the decoder
+ *                        rebuilds from the item's code. No byte more an item
+ *   LBH_RESCORE_FLOAT    the same of the item's stored vector x */
 enum { LBH_RESCORE_NONE = 0, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER, LBH_RESCORE_FLOAT };
 
 typedef struct lbh_rescorer lbh_rescorer;

@@ -18,7 +18,14 @@
 enum { LBH_MAX_D = 65536, LBH_MAX_NBITS = 4096, LBH_MAX_PARAMS = 64 };
 
 /* Options that every method has; a method's own come after them. */
-enum { LBH_OPT_SEED, LBH_OPT_TIME_LIMIT, LBH_OPT_ROBUST, LBH_OPT_REBUILD, LBH_OPT_COMMON };
+enum {
+    LBH_OPT_SEED,
+    LBH_OPT_TIME_LIMIT,
+    LBH_OPT_ROBUST,
+    LBH_OPT_REBUILD,
+    LBH_OPT_METRIC,
+    LBH_OPT_COMMON
+};
 
 /* Choices of LBH_OPT_REBUILD: encoder/tables.c. */
 enum { LBH_REBUILD_AUTO, LBH_REBUILD_LINEAR, LBH_REBUILD_TABLES };
@@ -177,6 +184,9 @@ int lbh_visit_allocate(lbh_encoder *enc);
 void lbh_visit_free(lbh_encoder *enc);
 int lbh_visit_tables(lbh_encoder *enc, lbh_visitor *v);
 int lbh_visit_all(lbh_encoder *enc, lbh_visitor *v);
+
+/* Whether rows and queries are brought to unit length before anything else. */
+bool lbh_is_cosine(const lbh_encoder *enc);
 
 /* options.c: option i of a method, the common ones first; NULL if there are not so many. */
 const lbh_param *lbh_param_at(const lbh_method *m, int i);

@@ -19,7 +19,15 @@ static const lbh_param common[LBH_OPT_COMMON] = {
     [LBH_OPT_REBUILD] = {"rebuild", LBH_REBUILD_AUTO, 0, 2, 1, "auto|linear|tables",
                          "decoder: linear in the bits, or by tables for bytes; auto: tables if they "
                          "rebuild rows left out better (decoder=... says the same)"},
+    [LBH_OPT_METRIC] = {"metric", LBH_METRIC_L2, 0, 2, 1, "l2|ip|cosine",
+                        "what neighbours are: by distance, inner product or angle (cosine: every "
+                        "row is brought to unit length; ip: sgh learns for it)"},
 };
+
+bool lbh_is_cosine(const lbh_encoder *enc)
+{
+    return (int)enc->common[LBH_OPT_METRIC] == LBH_METRIC_COSINE;
+}
 
 const lbh_param *lbh_param_at(const lbh_method *m, int i)
 {

@@ -24,9 +24,9 @@ typedef struct decoded {
     int64_t n, nq, k;
     const uint8_t *codes;
     const float *q;
-    bool l2;
+    bool l2, cosine;
     lbh_decoder_score decoder;
-    float *norm; /* L2: of each code; else one block of zeros */
+    float *norm, *zeros; /* of each code, unless for inner products; one block */
     /* Work is cut into blocks of queries times slices of codes. */
     int64_t block, nblocks, slice, nslices;
     uint64_t *part; /* nq x nslices x kept keys, if there are several slices */
@@ -51,10 +51,12 @@ typedef struct worker {
 static int prepare(decoded *s, const lbh_encoder *enc, int metric)
 {
     LBH_TRY(lbh_decoder_score_init(&s->decoder, enc, metric, false));
-    s->norm = lbh_alloc((s->l2 ? s->n : 0) + LBH_DECODED_BLOCK, sizeof *s->norm);
+    int64_t norms = metric != LBH_METRIC_IP ? s->n : 0;
+    s->norm = lbh_alloc(norms + LBH_DECODED_BLOCK, sizeof *s->norm);
     if (!s->norm)
         return LBH_ENOMEM;
-    return s->l2 ? lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm) : LBH_OK;
+    s->zeros = s->norm + norms;
+    return norms ? lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm) : LBH_OK;
 }
 
 /* Blocks of queries for every thread; where there are too few, the codes are cut as well. */
@@ -161,10 +163,12 @@ static void search_task(const decoded *s, worker *w, int64_t task, bool *stop)
     make_tables(s, w, first, count);
     for (int64_t i = begin; i < end && !lbh_watch_stopped(stop); i += LBH_DECODED_BLOCK) {
         int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
-        const float *norm = s->l2 ? s->norm + i : s->norm;
+        const float *norm = s->l2 ? s->norm + i : s->zeros;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
         for (int64_t j = 0; j < count; j++) {
             s->decoder.score(&w->codes, &w->table[j], norm, w->score);
+            if (s->cosine)
+                lbh_decoder_score_multiply(rows, s->norm + i, w->score);
             lbh_topk_add(&w->best[j], rows, w->score, (uint32_t)i);
         }
     }
@@ -226,9 +230,9 @@ static int check_call(const lbh_encoder *enc, int metric, int64_t n, const void 
         return lbh_error(LBH_EINVAL, "%s: nq (%lld) is below 0", name, (long long)nq);
     if (k < 1)
         return lbh_error(LBH_EINVAL, "%s: k (%lld) must be at least 1", name, (long long)k);
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
-        return lbh_error(LBH_EINVAL, "%s: metric (%d) must be LBH_METRIC_L2 or LBH_METRIC_IP", name,
-                         metric);
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
+        return lbh_error(LBH_EINVAL, "%s: metric (%d) must be LBH_METRIC_L2, LBH_METRIC_IP or "
+                         "LBH_METRIC_COSINE", name, metric);
     if (!enc->trained)
         return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
     if (!enc->method->decoder)
@@ -241,7 +245,8 @@ int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64_t n, co
                                int64_t *labels)
 {
     LBH_TRY(check_call(enc, metric, n, codes, nq, q, k, distances, labels));
-    decoded s = {.l2 = metric == LBH_METRIC_L2, .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
+    decoded s = {.l2 = metric == LBH_METRIC_L2, .cosine = metric == LBH_METRIC_COSINE,
+                 .d = enc->d, .nbits = enc->nbits, .n = n, .nq = nq, .k = k,
                  .nbytes = (int)lbh_encoder_code_size(enc), .codes = codes, .q = q,
                  .distances = distances, .labels = labels};
     lbh_watch_begin("search", nq);

@@ -189,7 +189,8 @@ enum { COLUMNS = 64, LANES = 16, LANE_SETS = COLUMNS / LANES };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 /* table[nibbles][16][COLUMNS]: what the bits of a nibble add to columns first .. of the vector. */
-static void fill_columns(int nbits, int d, const float *U, int first, float *table)
+static void fill_columns(int nbits, int d, const float *U, const float *shift, int first,
+                         float *table)
 {
     int nibbles = (nbits + 3) / 4, count = d - first < COLUMNS ? d - first : COLUMNS;
     memset(table, 0, (size_t)nibbles * 16 * COLUMNS * sizeof *table);
@@ -202,6 +203,8 @@ static void fill_columns(int nbits, int d, const float *U, int first, float *tab
                 for (int i = 0; i < count; i++)
                     row[i] += sign * u[i];
             }
+            for (int i = 0; i < count && shift && j == 0; i++)
+                row[i] += shift[first + i];
         }
 }
 
@@ -241,8 +244,8 @@ static void add_all_squares(int symbols, int bits, int nbytes, const float *tabl
                     norm + i);
 }
 
-int lbh_byte_norms(int nbytes, int columns, const float *T, int64_t n, const uint8_t *codes,
-                   float *norm)
+int lbh_byte_norms(int nbytes, int columns, const float *T, const float *shift, int64_t n,
+                   const uint8_t *codes, float *norm)
 {
     int64_t entries = (int64_t)nbytes * 256;
     float *table = lbh_alloc(entries * COLUMNS, sizeof *table);
@@ -254,13 +257,17 @@ int lbh_byte_norms(int nbytes, int columns, const float *T, int64_t n, const uin
         memset(table, 0, (size_t)entries * COLUMNS * sizeof *table);
         for (int64_t i = 0; i < entries; i++)
             memcpy(table + i * COLUMNS, T + i * columns + first, (size_t)count * sizeof *table);
+        for (int64_t i = 0; i < 256 && shift; i++)
+            for (int j = 0; j < count; j++)
+                table[i * COLUMNS + j] += shift[first + j];
         add_all_squares(nbytes, 8, nbytes, table, n, codes, norm);
     }
     free(table);
     return LBH_OK;
 }
 
-int lbh_code_norms(int nbits, int d, const float *U, int64_t n, const uint8_t *codes, float *norm)
+int lbh_code_norms(int nbits, int d, const float *U, const float *shift, int64_t n,
+                   const uint8_t *codes, float *norm)
 {
     int nibbles = (nbits + 3) / 4, nbytes = (nbits + 7) / 8;
     float *table = lbh_alloc((int64_t)nibbles * 16 * COLUMNS, sizeof *table);
@@ -268,7 +275,7 @@ int lbh_code_norms(int nbits, int d, const float *U, int64_t n, const uint8_t *c
         return LBH_ENOMEM;
     memset(norm, 0, (size_t)n * sizeof *norm);
     for (int first = 0; first < d; first += COLUMNS) {
-        fill_columns(nbits, d, U, first, table);
+        fill_columns(nbits, d, U, shift, first, table);
         add_all_squares(nibbles, 4, nbytes, table, n, codes, norm);
     }
     free(table);

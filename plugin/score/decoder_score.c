@@ -1,6 +1,7 @@
 /* decoder_score.c: see decoder_score.h. */
 #include "decoder_score.h"
 #include "finite.h"
+#include "unit.h"
 
 #include <float.h>
 #include <math.h>
@@ -15,16 +16,20 @@ static double dot(int d, const float *x, const float *y)
     return sum;
 }
 
-/* The centre and the map to weights; scales U. */
-static int prepare_weights(lbh_decoder_score *s, float *U, const float *c)
+static void find_centre(lbh_decoder_score *s, const float *U, const float *c)
 {
-    float scale = s->metric == LBH_METRIC_L2 ? -2.0f : -1.0f;
     for (int i = 0; i < s->d; i++) {
         double sum = c[i];
         for (int k = 0; k < s->nbits; k++)
             sum += 0.5 * U[(int64_t)k * s->d + i];
         s->centre[i] = (float)sum;
     }
+}
+
+/* The map to weights; scales U. */
+static int prepare_weights(lbh_decoder_score *s, float *U)
+{
+    float scale = s->metric == LBH_METRIC_L2 ? -2.0f : -1.0f;
     for (int k = 0; k < s->nbits; k++) {
         float *u = U + (int64_t)k * s->d;
         s->reach += sqrt(dot(s->d, u, u));
@@ -54,9 +59,16 @@ static void cholesky(int n, double *G)
     }
 }
 
+/* Inner product of two of the rows of U; the one behind the last of them is the centre. */
+static double product(const lbh_decoder_score *s, const float *U, int k, int l)
+{
+    return dot(s->d, k < s->nbits ? U + (int64_t)k * s->d : s->centre,
+               l < s->nbits ? U + (int64_t)l * s->d : s->centre);
+}
+
 static int reduce_vectors(lbh_decoder_score *s, const float *U)
 {
-    int n = s->nbits;
+    int n = s->nbits + (s->metric == LBH_METRIC_COSINE);
     double *G = lbh_alloc((int64_t)n * n, sizeof *G);
     s->vectors = lbh_alloc((int64_t)n * n, sizeof *s->vectors);
     if (!G || !s->vectors) {
@@ -65,7 +77,7 @@ static int reduce_vectors(lbh_decoder_score *s, const float *U)
     }
     for (int k = 0; k < n; k++)
         for (int l = 0; l <= k; l++)
-            G[(int64_t)k * n + l] = dot(s->d, U + (int64_t)k * s->d, U + (int64_t)l * s->d);
+            G[(int64_t)k * n + l] = product(s, U, k, l);
     cholesky(n, G);
     for (int k = 0; k < n; k++)
         for (int l = 0; l <= k; l++)
@@ -75,17 +87,49 @@ static int reduce_vectors(lbh_decoder_score *s, const float *U)
     return LBH_OK;
 }
 
+/* Under the cosine: s->shift[s->columns], from there or zeros. */
+static int take_shift(lbh_decoder_score *s, const float *from)
+{
+    if (s->metric != LBH_METRIC_COSINE)
+        return LBH_OK;
+    s->shift = lbh_alloc(s->columns, sizeof *s->shift);
+    if (!s->shift)
+        return LBH_ENOMEM;
+    if (from)
+        memcpy(s->shift, from, (size_t)s->columns * sizeof *s->shift);
+    return LBH_OK;
+}
+
 static int prepare_vectors(lbh_decoder_score *s, const float *U, bool reduce)
 {
-    if (s->metric != LBH_METRIC_L2)
+    if (s->metric == LBH_METRIC_IP)
         return LBH_OK;
-    if (reduce && s->nbits < s->d)
-        return reduce_vectors(s, U);
+    if (reduce && s->nbits < s->d) {
+        LBH_TRY(reduce_vectors(s, U));
+        return take_shift(s, s->vectors + (int64_t)s->nbits * s->columns);
+    }
     s->vectors = lbh_alloc((int64_t)s->nbits * s->d, sizeof *s->vectors);
     if (!s->vectors)
         return LBH_ENOMEM;
     memcpy(s->vectors, U, (size_t)s->nbits * (size_t)s->d * sizeof *U);
     s->columns = s->d;
+    return take_shift(s, s->centre);
+}
+
+/* The axes are orthonormal: ||m + y axes||^2 = ||axes m + y||^2 + ||m||^2 - ||axes m||^2. */
+static int prepare_table_shift(lbh_decoder_score *s, const lbh_tables *t)
+{
+    s->columns = t->columns;
+    LBH_TRY(take_shift(s, NULL));
+    if (!s->shift)
+        return LBH_OK;
+    s->rest = dot(t->d, t->centre, t->centre);
+    for (int k = 0; k < t->columns; k++) {
+        double along = dot(t->d, t->axes + (int64_t)k * t->d, t->centre);
+        s->shift[k] = (float)along;
+        s->rest -= along * along;
+    }
+    s->rest = fmax(s->rest, 0);
     return LBH_OK;
 }
 
@@ -113,7 +157,7 @@ static int prepare_tables(lbh_decoder_score *s, const lbh_tables *t)
     if (!rc)
         rc = lbh_panels_new(&s->entries, (int)entries, t->columns, T, NULL);
     free(T);
-    return rc;
+    return rc ? rc : prepare_table_shift(s, t);
 }
 
 int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int metric, bool reduce)
@@ -129,10 +173,12 @@ int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int met
     int rc = U && c && s->centre ? lbh_encoder_decoder(enc, U, c) : LBH_ENOMEM;
     if (!rc && tables)
         rc = prepare_tables(s, &enc->tables);
-    if (!rc && !tables)
+    if (!rc && !tables) {
+        find_centre(s, U, c);
         rc = prepare_vectors(s, U, reduce);
+    }
     if (!rc && !tables)
-        rc = prepare_weights(s, U, c);
+        rc = prepare_weights(s, U);
     free(U);
     free(c);
     if (rc)
@@ -146,6 +192,7 @@ void lbh_decoder_score_clear(lbh_decoder_score *s)
     lbh_panels_free(s->entries);
     free(s->centre);
     free(s->vectors);
+    free(s->shift);
     *s = (lbh_decoder_score){0};
 }
 
@@ -153,6 +200,10 @@ double lbh_decoder_score_query(const lbh_decoder_score *s, const float *q, float
 {
     bool l2 = s->metric == LBH_METRIC_L2;
     double sum = 0;
+    if (s->metric == LBH_METRIC_COSINE) {
+        lbh_unit_rows(1, s->d, q, x);
+        q = x;
+    }
     for (int j = 0; j < s->d; j++) {
         x[j] = l2 ? q[j] - s->centre[j] : q[j];
         sum += l2 ? (double)x[j] * x[j] : -(double)q[j] * s->centre[j];
@@ -194,9 +245,27 @@ void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *
 
 int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes, float *norm)
 {
-    if (s->tables)
-        return lbh_byte_norms(s->tables->nbytes, s->tables->columns, s->tables->T, n, codes, norm);
-    return lbh_code_norms(s->nbits, s->columns, s->vectors, n, codes, norm);
+    const lbh_tables *t = s->tables;
+    if (t)
+        LBH_TRY(lbh_byte_norms(t->nbytes, t->columns, t->T, s->shift, n, codes, norm));
+    else
+        LBH_TRY(lbh_code_norms(s->nbits, s->columns, s->vectors, s->shift, n, codes, norm));
+    for (int64_t i = 0; i < n && s->metric == LBH_METRIC_COSINE; i++) {
+        float square = norm[i] + (float)s->rest;
+        norm[i] = square > 0 ? 1 / sqrtf(square) : 0;
+    }
+    return LBH_OK;
+}
+
+bool lbh_decoder_score_multiplies(const lbh_decoder_score *s)
+{
+    return s->metric == LBH_METRIC_COSINE;
+}
+
+void lbh_decoder_score_multiply(int64_t n, const float *norm, float *score)
+{
+    for (int64_t i = 0; i < n; i++)
+        score[i] *= norm[i];
 }
 
 int lbh_decoder_score_check(const lbh_decoder_score *s, const char *method, int64_t nq,

@@ -4,6 +4,7 @@
  *
  *     inner product   q . x^         = q . m + sum_k s_k (q . U_k)
  *     squared L2      ||q - x^||^2   = ||q - m||^2 - 2 sum_k s_k (q - m) . U_k + ||y||^2
+ *     cosine          q . x^ / (||q|| ||x^||), the inner product of q / ||q|| times 1 / ||m + y||
  *
  * With byte tables (byte_tables.h) y is the sum of one entry for each byte, y = sum_m T_m[b_m],
  * and the same scores are sums of the products of q's projection, or that of q - m, with the entries.
@@ -22,8 +23,10 @@ typedef struct lbh_decoder_score {
     float *centre;
     lbh_panels *weights; /* from a (centred) query to the weights of its bits, or its projection */
     double reach;        /* longest y: the sum of ||U_k||, or of the longest entries */
-    int columns;         /* L2: vectors[nbits * columns] with the inner products of the U_k, */
+    int columns;         /* not ip: vectors[nbits * columns] with the inner products of the U_k, */
     float *vectors;      /* for lbh_code_norms; else NULL */
+    float *shift;        /* cosine: m beside these vectors, or along the tables' axes; and the square */
+    double rest;         /* of what is left of m beyond the axes */
     const lbh_tables *tables; /* the encoder's, or NULL */
     lbh_panels *entries;      /* from a projected query to the scores of all entries */
     lbh_score_fn score;       /* the kernel, and which of the tables it reads: */
@@ -45,9 +48,13 @@ int64_t lbh_decoder_score_room(const lbh_decoder_score *s);
 void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *q, float *room,
                             lbh_score_table *table);
 
-/* L2: norm[n], ||y||^2 of the vectors of n codes. LBH_ENOMEM. */
+/* norm[n] of n codes: ||y||^2, to be given to the kernel (L2), or 1 / ||x^||, and 0 for x^ = 0, to
+ * multiply its scores by (cosine); inner products need none. LBH_ENOMEM. */
 int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes,
                             float *norm);
+
+bool lbh_decoder_score_multiplies(const lbh_decoder_score *s);
+void lbh_decoder_score_multiply(int64_t n, const float *norm, float *score);
 
 /* Refuses queries q[nq * d] that are not finite, or so long that a score would not be a float. */
 int lbh_decoder_score_check(const lbh_decoder_score *s, const char *method, int64_t nq,

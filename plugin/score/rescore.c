@@ -15,6 +15,7 @@
 #include "exact_rank.h"
 #include "finite.h"
 #include "topk.h"
+#include "unit.h"
 #include "watch.h"
 
 #include <float.h>
@@ -44,7 +45,7 @@ typedef struct shortlist {
     const uint8_t *codes; /* nq x m codes, or NULL */
     const int64_t *ids;   /* nq x m */
     float *z;             /* margin: projections of the queries */
-    float *norm;          /* decoder, L2: nq x m */
+    float *norm;          /* decoder, L2 and cosine: nq x m */
     float *distances;
     int64_t *labels;
 } shortlist;
@@ -69,9 +70,9 @@ static int check_new(lbh_rescorer **r, const lbh_encoder *enc, int mode, int met
     if (mode < LBH_RESCORE_MARGIN || mode > LBH_RESCORE_FLOAT)
         return lbh_error(LBH_EINVAL, "lbh_rescorer_new: mode (%d) must be LBH_RESCORE_MARGIN, "
                          "LBH_RESCORE_DECODER or LBH_RESCORE_FLOAT", mode);
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
-        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: metric (%d) must be LBH_METRIC_L2 or "
-                         "LBH_METRIC_IP", metric);
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
+        return lbh_error(LBH_EINVAL, "lbh_rescorer_new: metric (%d) must be LBH_METRIC_L2, "
+                         "LBH_METRIC_IP or LBH_METRIC_COSINE", metric);
     if (!enc->trained)
         return lbh_error(LBH_ESTATE, "%s: the encoder is not trained", enc->method->name);
     if (mode == LBH_RESCORE_DECODER && !enc->method->decoder)
@@ -240,9 +241,13 @@ static int64_t score_codes(const shortlist *s, worker *w, int64_t i)
     for (int64_t first = 0; first < s->m; first += LBH_DECODED_BLOCK) {
         int64_t n = s->m - first < LBH_DECODED_BLOCK ? s->m - first : LBH_DECODED_BLOCK;
         lbh_code_block_fill(&w->block, n, s->codes + (i * s->m + first) * r->nbytes);
-        if (s->norm)
-            memcpy(w->norm, s->norm + i * s->m + first, (size_t)n * sizeof *w->norm);
+        const float *norm = s->norm ? s->norm + i * s->m + first : NULL;
+        bool times = norm && lbh_decoder_score_multiplies(&r->decoder);
+        if (norm && !times)
+            memcpy(w->norm, norm, (size_t)n * sizeof *w->norm);
         r->score(&w->block, &w->table, w->norm, w->score);
+        if (times)
+            lbh_decoder_score_multiply(n, norm, w->score);
         for (int64_t j = 0; j < n; j++)
             if (ids[first + j] >= 0)
                 w->key[count++] = lbh_topk_key(w->score[j], (uint32_t)(first + j));
@@ -260,6 +265,23 @@ static int64_t all_candidates(const shortlist *s, worker *w, int64_t i)
 }
 
 /* ---- Scores of vectors --------------------------------------------------------------------- */
+
+/* In double precision, which ranks cosines; they are no sums that could be compared exactly. */
+static double minus_cosine(int d, const float *x, const float *y)
+{
+    double both = lbh_length(d, x) * lbh_length(d, y), sum = 0;
+    for (int j = 0; j < d; j++)
+        sum += (double)x[j] * (double)y[j];
+    return both > 0 ? -sum / both : 0;
+}
+
+static int compare_near(const void *a, const void *b)
+{
+    const lbh_near *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
 
 /* Measures the candidates in key[count] by their vectors, into w->near, in order. */
 static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
@@ -280,19 +302,25 @@ static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
         for (int64_t j = 0; j < n; j++) {
             lbh_near *near = &w->near[first + j];
             near->id = row[j];
-            lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
+            if (r->metric == LBH_METRIC_COSINE)
+                near->distance = minus_cosine(r->enc->d, q, w->row + j * r->enc->d);
+            else
+                lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
             if (!isfinite(near->distance)) /* what is no number comes last */
                 *near = (lbh_near){INFINITY, 0, row[j]};
         }
     }
-    return lbh_near_sort(&where, r->metric, q, count, w->near);
+    if (r->metric != LBH_METRIC_COSINE)
+        return lbh_near_sort(&where, r->metric, q, count, w->near);
+    qsort(w->near, (size_t)count, sizeof *w->near, compare_near);
+    return LBH_OK;
 }
 
 /* ---- Queries ------------------------------------------------------------------------------- */
 
 static bool falling(const lbh_rescorer *r)
 {
-    return r->metric == LBH_METRIC_IP && r->mode != LBH_RESCORE_MARGIN;
+    return r->metric != LBH_METRIC_L2 && r->mode != LBH_RESCORE_MARGIN;
 }
 
 static void write_vectors(const shortlist *s, int64_t i, int64_t count, const lbh_near *near)
@@ -399,7 +427,7 @@ int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t
     int64_t part = MAX_PART / (m + 1) + 1, d = r->enc->d;
     part = part < nq ? part : nq;
     shortlist s = {.r = r, .m = m, .keep = keep < k ? k : keep, .k = k};
-    bool norms = r->mode == LBH_RESCORE_DECODER && r->metric == LBH_METRIC_L2;
+    bool norms = r->mode == LBH_RESCORE_DECODER && r->metric != LBH_METRIC_IP;
     bool margins = r->mode != LBH_RESCORE_DECODER && codes;
     int threads = omp_get_max_threads(), rc = LBH_OK;
     worker *w = calloc((size_t)threads, sizeof *w);

@@ -97,6 +97,8 @@ say compare
           and len(r["recall"]) == 4 for r in j["rows"])'
 "$lbh" compare --base $base --nbits 48 --methods "$m,ITQ,PQ" --metric ip --json |
     json '[r["method"] for r in j["rows"]][1:] == ["Pad48,ITQ48,LSH", "PQ6"]'
+"$lbh" compare --base $base --nbits 48 --methods "$m,ITQ,PQ" --metric cosine --json |
+    json 'len(j["rows"]) == 3 and all(r["map"] > 0.1 for r in j["rows"])'
 "$lbh" compare --base $base --nbits 12 --methods "$m,PQ" --metric label --json 2>err |
     json 'len(j["rows"]) == 1 and j["rows"][0]["map"] > 0'
 grep -q 'left out' err

@@ -57,8 +57,6 @@ static const lbh_param params[] = {
                        "factor on the rows while training; 0: found from the data"},
     [SGH_OPT_REFIT] = {"refit", 1, 0, 1, 1, NULL,
                        "1: at the end, the least-squares decoder of the codes without noise"},
-    [SGH_OPT_METRIC] = {"metric", SGH_METRIC_L2, 0, 1, 1, "l2|ip",
-                        "what neighbours are: Euclidean distance, or inner product"},
     [SGH_OPT_SCORE] = {"score", SGH_SCORE_HAMMING, 0, 1, 1, "hamming|decoder",
                        "what ranks the items: distance to the query's code, or the decoder"},
     [SGH_OPT_REFINE] = {"refine", 200, 0, 1e6, 1, NULL,
@@ -109,8 +107,7 @@ static int choice(const lbh_encoder *self, int option)
 /* True if the options leave nothing but the linear encoder of the paper. */
 static bool is_linear(const lbh_encoder *self)
 {
-    return choice(self, SGH_OPT_METRIC) == SGH_METRIC_L2 &&
-           choice(self, SGH_OPT_SCORE) == SGH_SCORE_HAMMING;
+    return !sgh_inner_products(self) && choice(self, SGH_OPT_SCORE) == SGH_SCORE_HAMMING;
 }
 
 static int visit(lbh_encoder *self, lbh_visitor *v)
@@ -337,6 +334,20 @@ static int train_ip_hamming(lbh_encoder *self, lbh_training *t, sgh_run *r)
     return LBH_OK;
 }
 
+/* Whether codes for inner products are to be searched for: not where all rows are of one length and
+ * the choice is ours, for then the nearest rows are the answers. */
+static bool searches_for_ip(const lbh_encoder *self, const sgh_run *r)
+{
+    const float same = 1.01f;
+    float least = INFINITY, most = 0;
+    for (int64_t i = 0; i < r->n; i++) {
+        least = fminf(least, r->norm[i]);
+        most = fmaxf(most, r->norm[i]);
+    }
+    int how = choice(self, SGH_OPT_MIPS);
+    return how == SGH_MIPS_SEARCHED || (how == SGH_MIPS_AUTO && most > same * least);
+}
+
 static int train(lbh_encoder *self, lbh_training *t)
 {
     sgh_run r = {.cfg = configure(self),
@@ -344,16 +355,16 @@ static int train(lbh_encoder *self, lbh_training *t)
                  .B = (int)self->value[SGH_OPT_BATCH],
                  .noise_width = noise_width(self),
                  .seed = (uint64_t)self->common[LBH_OPT_SEED]};
-    bool ip = choice(self, SGH_OPT_METRIC) == SGH_METRIC_IP;
+    bool ip = sgh_inner_products(self);
     bool decoder_score = choice(self, SGH_OPT_SCORE) == SGH_SCORE_DECODER;
-    bool searched = decoder_score || (ip && choice(self, SGH_OPT_MIPS) != SGH_MIPS_LINEAR);
     int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
-    r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
-              (searched ? rounds * SGH_MAP_TICK : 0);
     LBH_TRY(sgh_near_check(self, t));
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));
+    bool searched = decoder_score || (ip && searches_for_ip(self, &r));
+    r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
+              (searched ? rounds * SGH_MAP_TICK : 0);
     if (decoder_score) {
         sgh_codes k;
         LBH_TRY(sgh_map_train(self, t, &r, ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2, &k, NULL));

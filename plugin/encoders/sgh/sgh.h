@@ -30,7 +30,6 @@ enum sgh_option {
     SGH_OPT_CENTRE,
     SGH_OPT_SCALE,
     SGH_OPT_REFIT,
-    SGH_OPT_METRIC,
     SGH_OPT_SCORE,
     SGH_OPT_REFINE,
     SGH_OPT_ALTERNATIONS,
@@ -46,7 +45,6 @@ enum sgh_option {
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
 
-enum { SGH_METRIC_L2, SGH_METRIC_IP };
 enum { SGH_SCORE_HAMMING, SGH_SCORE_DECODER };
 enum { SGH_PAIRS_NONE, SGH_PAIRS_NEIGHBOURS, SGH_PAIRS_LABELS, SGH_PAIRS_KNN };
 enum { SGH_MIPS_AUTO, SGH_MIPS_LINEAR, SGH_MIPS_SEARCHED };
@@ -113,6 +111,13 @@ typedef struct sgh_run {
     float *X, *noise; /* of a batch; noise NULL = thresholds at 1/2 */
     float noise_width;
 } sgh_run;
+
+/* Whether rows are learned for inner products. Under the cosine they are not: on rows of unit length
+ * the codes for distances rank as well and are made four times as fast. */
+static inline bool sgh_inner_products(const lbh_encoder *self)
+{
+    return (int)self->common[LBH_OPT_METRIC] == LBH_METRIC_IP;
+}
 
 /* Dimension of the training space. */
 int sgh_space_dimension(const lbh_encoder *self);

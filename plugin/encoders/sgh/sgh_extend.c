@@ -17,7 +17,7 @@ int sgh_extend_check(const lbh_encoder *self)
     bool latent = self->value[SGH_OPT_LATENT_SCALE] != 0;
     bool pairs = self->value[SGH_OPT_PAIRS] != SGH_PAIRS_NONE;
     const char *what = latent ? "latent_scale=1" : "pairs";
-    bool linear = self->value[SGH_OPT_METRIC] == SGH_METRIC_L2 ||
+    bool linear = !sgh_inner_products(self) ||
                   self->value[SGH_OPT_MIPS] == SGH_MIPS_LINEAR;
     if (!latent && !pairs)
         return LBH_OK;

@@ -85,7 +85,7 @@ Test(bench_spec, bad)
         {TAIL "options = steps\n", "a.ini:4: options", "name=value"},
         {TAIL "data = y\n", "a.ini: [method itq]", "there is no [data y]"},
         {TAIL "this is no pair\n", "a.ini:4: ", "neither"},
-        {"[data x]\nmetric = l3\nbase = a\n", "a.ini:2: metric", "l2, ip, label"},
+        {"[data x]\nmetric = l3\nbase = a\n", "a.ini:2: metric", "l2, ip, cosine, label"},
         {"[data x]\nimage = 28\nbase = a\n", "a.ini:2: image", "HEIGHTxWIDTH"},
         {"[data x]\nsplit = queries=3\nbase = a\n", "a.ini:2: split", "queries"},
         {"[data x]\nlimit = 10\n[method itq]\n", "a.ini: [data x]", "base"},

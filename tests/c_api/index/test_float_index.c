@@ -143,3 +143,32 @@ Test(c_api_float_index, wrong_calls)
     cr_fails(lbh_float_index_save(index, "/nowhere/x"), LBH_EIO, "No such");
     lbh_float_index_free(index);
 }
+
+/* Rows of any length are ranked by the cosine, a row of zeros as at a right angle. */
+Test(c_api_float_index, cosine)
+{
+    float *x = test_mixture(N, D, 1, NULL), *q = test_mixture(NQ, D, 2, NULL);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < D; j++)
+            x[i * D + j] = i == 7 ? 0 : ldexpf(x[i * D + j], i % 41 - 20);
+    FaissIndex *index = build("Flat", LBH_METRIC_COSINE, x);
+    float d[NQ * K];
+    int64_t l[NQ * K];
+    cr_ok(lbh_float_index_search(index, NQ, q, K, d, l));
+    for (int i = 0; i < NQ; i++)
+        for (int j = 0; j < K; j++) {
+            int better = 0;
+            for (int r = 0; r < N; r++) {
+                const float *a = q + i * D, *b = x + r * D;
+                double c = score(a, b, LBH_METRIC_IP), both = score(a, a, LBH_METRIC_IP) *
+                                                              score(b, b, LBH_METRIC_IP);
+                c = both > 0 ? c / sqrt(both) : 0;
+                if (r == l[i * K + j])
+                    cr_assert_float_eq(d[i * K + j], c, 1e-5);
+                better += c > d[i * K + j] + 1e-5;
+            }
+            cr_assert_leq(better, j);
+        }
+    lbh_float_index_free(index);
+    free(x), free(q);
+}

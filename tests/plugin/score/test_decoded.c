@@ -243,7 +243,7 @@ Test(decoded, wrong_calls)
     cr_assert_eq(CALL(enc, 0, (int64_t)1 << 33, codes, 1, q, 1), LBH_EINVAL);
     cr_assert_eq(CALL(enc, 0, 3, codes, -1, q, 1), LBH_EINVAL);
     cr_assert_eq(CALL(enc, 0, 3, codes, 1, q, 0), LBH_EINVAL);
-    cr_assert_eq(CALL(enc, 2, 3, codes, 1, q, 1), LBH_EINVAL);
+    cr_assert_eq(CALL(enc, 3, 3, codes, 1, q, 1), LBH_EINVAL);
     cr_assert_eq(CALL(fresh, 0, 3, codes, 1, q, 1), LBH_ESTATE);
     cr_assert_eq(CALL(lsh, 0, 3, codes, 1, q, 1), LBH_EINVAL);
     cr_assert(strstr(lbh_last_error(), "decoder"));
