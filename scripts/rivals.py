@@ -11,13 +11,11 @@ faiss-cpu comes into a virtual environment of its own, made on the first run wit
 configured on the machine. Exit code 77: that cannot be had."""
 import argparse
 import os
-import subprocess
 import sys
-import venv
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-NEEDS = ["faiss-cpu>=1.11", "numpy", "h5py"]
 sys.path.insert(0, os.path.join(HERE, "rivals"))
+import environment  # noqa: E402
 
 
 def arguments():
@@ -39,34 +37,10 @@ def arguments():
     return parser.parse_args()
 
 
-def environment(directory):
-    """The Python of the virtual environment, made if it is not there; None if it cannot be."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    directory = directory or os.path.join(cache, "faiss-lbh", "rivals-venv")
-    python, ready = os.path.join(directory, "bin", "python"), os.path.join(directory, "ready")
-    if os.path.exists(ready):
-        return python
-    print(f"rivals.py: making {directory} with faiss-cpu", file=sys.stderr)
-    try:
-        venv.create(directory, with_pip=True, clear=True)
-        done = subprocess.run([python, "-m", "pip", "install", "-q", "--retries", "1",
-                               "--timeout", "15", "--disable-pip-version-check", *NEEDS],
-                              capture_output=True, text=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"rivals.py: no virtual environment: {error}", file=sys.stderr)
-        return None
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
-        print(f"rivals.py: skipped, as pip cannot install faiss-cpu: {reason}", file=sys.stderr)
-        return None
-    open(ready, "w").close()
-    return python
-
-
 def main():
     args = arguments()
     if not args.inside:
-        python = environment(args.venv)
+        python = environment.python("rivals.py", args.venv)
         if not python:
             return 77
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")

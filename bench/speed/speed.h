@@ -9,6 +9,8 @@
 
 #include "output.h"
 
+#include <stdint.h>
+
 enum { SPEED_RIVALS = 2, SPEED_LIMITS = 2 };
 
 /* Does the work once, with so many threads; the exit codes of cli.h. */
@@ -45,14 +47,15 @@ void speed_note(const speed_options *o, const char *name, double value);
 
 /* ---- Limits of the hardware ---------------------------------------------------------------- */
 
-/* Reads `bytes` of memory once. */
+/* Reads `bytes` of memory once, in the way that was fastest of several when it was first done. */
 typedef struct limit_memory {
     const void *data;
     size_t bytes;
+    int way; /* 0: not known yet */
 } limit_memory;
 int limit_read(void *ctx);
 
-/* `words` times xor, population count and minimum of 64 bits, on registers. */
+/* `words` times xor and population count of 64 bits, on registers. */
 typedef struct limit_popcount {
     double words;
 } limit_popcount;
@@ -69,7 +72,19 @@ int limit_sgemm(void *ctx);
 
 /* ---- The parts ----------------------------------------------------------------------------- */
 
+/* The number of threads after t: 1, then all of them; beyond o->threads at the end. */
+static inline int speed_next_threads(const speed_options *o, int t)
+{
+    return t < o->threads ? o->threads : t + 1;
+}
+
+/* Memory for codes, of n x size bytes, in huge pages or in ordinary ones whatever the machine is set
+ * to; for free(). NULL after fail_memory(). */
+uint8_t *speed_codes(int64_t n, size_t size, bool huge_pages);
+
 int speed_scan(const speed_options *o);
+/* What the hardware can do with o->n codes of 64 bits, by itself. */
+int speed_limits(const speed_options *o);
 /* Inverted files and multi-index hashing, on the same codes. */
 int speed_tables(const speed_options *o, bool ivf, bool mih);
 int speed_encode(const speed_options *o);

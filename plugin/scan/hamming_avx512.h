@@ -127,7 +127,8 @@ static AVX512_INLINE void transpose(const __m512i *raw, int words, __m512i *word
 /* ---- Distances ----------------------------------------------------------------------------- */
 
 /* d[v]: distances of a query of `used` words, more than half of `words`, from codes of vector v,
- * whose word w is code[v * words + w]. Lanes are 8 of 64 bits or, for slots of 4 bytes, 16 of 32. */
+ * whose word w is code[v * words + w]. Lanes are 8 of 64 bits or, for slots of 4 bytes, 16 of
+ * 32. */
 static AVX512_INLINE void distances(const __m512i *code, const uint64_t *query, int words,
                                     int64_t used, int nvectors, int lanes, __m512i *d)
 {

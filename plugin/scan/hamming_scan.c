@@ -2,7 +2,8 @@
  *
  * A search for many begins with the bar that a sample of the codes suggests: without it, most of
  * what is collected is thrown away again, and of codes at the limit the ids have to be looked at.
- * (Where k is small, hamming_first.c does better.) Where a share f of the codes is sampled, about f k of the sample are answers; three standard
+ * (Where k is small, hamming_first.c does better.) Where a share f of the codes is sampled, about f
+ * k of the sample are answers; three standard
  * deviations more make the bar high enough nearly always. Queries that found fewer than k below
  * their bar search again without one. */
 #include "hamming_run.h"
@@ -16,7 +17,7 @@
 enum {
     QUERY_BITS = 24, /* of the number of a query within a block */
     ROUND = 64,      /* slices begin at multiples of it */
-    MANY = 50,       /* answers: worth a look at one in SPARSE codes beforehand, or at more of few */
+    MANY = 50,       /* answers: worth a look at one in SPARSE codes before, or at more of few */
     SPARSE = 64,
     DENSE = 8,
     LIST_MANY = 10,  /* the same for lists, where what is thrown away costs more */

@@ -112,7 +112,7 @@ PY
     json 'all(r["recall"]["1@1"] < 1 for r in j["rows"])'
 say speed
 "$lbh" speed --only scan --codes 2000 --repeats 1 --threads 2 --json |
-    json 'len(j) == 19 and all(set(("name", "threads", "ours", "rival", "ratio", "limit_fraction"))
+    json 'len(j) == 46 and all(set(("name", "threads", "ours", "rival", "ratio", "limit_fraction"))
           <= set(r) and r["ours"] > 0 and r["ratio"]["min"] <= r["ratio"]["max"] for r in j)'
 "$lbh" speed --only mih,ivf --codes 3000 --repeats 1 --threads 1 | grep -c 'BHash4x16' | grep -qx 1
 say ok
