@@ -50,7 +50,7 @@ need_package() {
 
 if ! have_command apt-get || ! have_command dpkg-query; then
     echo "setup.sh: no apt here; needed: a C and a C++ compiler, cmake, ninja or make, pkg-config," \
-         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, inih, zlib, HDF5 (optional), FAISS with its C API; for the tests Criterion" >&2
+         "OpenBLAS (OpenMP), LAPACKE, xxHash, Random123, cJSON, inih, zlib, HDF5 (optional), FAISS with its C API; to draw, Python with jinja2 and matplotlib; for the tests Criterion" >&2
     exit 0
 fi
 
@@ -69,6 +69,8 @@ need_package libcjson-dev
 need_package libinih-dev
 need_package zlib1g-dev
 need_package libhdf5-dev
+need_package python3-jinja2 # draws pages and figures
+need_package python3-matplotlib
 [ -n "${FAISS_ROOT:-}" ] || need_package libfaiss-dev
 if [ $want_source = 1 ]; then
     need_tool dpkg-source dpkg-dev

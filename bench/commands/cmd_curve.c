@@ -2,7 +2,7 @@
  * seen, as in figure 4 of the SGH paper: its arguments, its table and its figure. */
 #define _POSIX_C_SOURCE 200809L
 #include "curve.h"
-#include "svg.h"
+#include "drawing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,36 +71,23 @@ static int parse_methods(experiment *e, const char *text)
 
 static int write_figure(const experiment *e, const char *path)
 {
-    svg_series series[CURVE_METHODS * CURVE_BITS];
-    const char *legend[CURVE_METHODS];
-    char subtitle[512];
+    char about[512];
+    const char *slash = strrchr(e->base.name, '/');
+    snprintf(about, sizeof about, "%s, %lld x %d; mean over %lld rows",
+             slash ? slash + 1 : e->base.name, (long long)e->base.n, e->base.d, (long long)e->m);
+    cJSON *chart = drawing_chart("Reconstruction error against samples seen", about,
+                                 "samples seen in training",
+                                 "reconstruction error, ||x \xE2\x88\x92 x\xCC\x82||\xC2\xB2 / 2");
+    cJSON_AddTrueToObject(chart, "log_x");
     for (int i = 0; i < e->nmethods; i++)
-        legend[i] = e->list[i].name;
+        drawing_entry(chart, e->list[i].name);
     for (int i = 0; i < e->nmethods * e->nbits; i++) {
         const curve *v = &e->curves[i];
-        series[i] = (svg_series){.style = v->contender, .label = v->label, .n = v->n, .x = v->x,
-                                 .y = v->y};
+        char name[512];
+        snprintf(name, sizeof name, "%.400s %s", e->list[v->contender].name, v->label);
+        drawing_line(chart, v->contender, name, v->label, v->n, v->x, v->y);
     }
-    const char *slash = strrchr(e->base.name, '/');
-    snprintf(subtitle, sizeof subtitle, "%s, %lld x %d; mean over %lld rows",
-             slash ? slash + 1 : e->base.name, (long long)e->base.n, e->base.d, (long long)e->m);
-    svg_chart chart = {.title = "Reconstruction error against samples seen", .subtitle = subtitle,
-                       .x_title = "samples seen in training",
-                       .y_title = "reconstruction error, ||x \xE2\x88\x92 x\xCC\x82||\xC2\xB2 / 2",
-                       .nlegend = e->nmethods, .legend = legend,
-                       .nseries = e->nmethods * e->nbits, .series = series, .log_x = true};
-    outfile *file;
-    char *text = svg_chart_text(&chart);
-    int rc = text ? outfile_open(&file, path) : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
-        rc = outfile_write(file, text, strlen(text));
-        if (rc)
-            outfile_abort(file);
-        else
-            rc = outfile_commit(file);
-    }
-    free(text);
-    return rc;
+    return drawing_save(chart, path);
 }
 
 enum { COLUMNS = 7, CELL = 160 };
@@ -158,6 +145,8 @@ static int draw_curves(experiment *e, const curve_args *a)
         rc = parse_bits(e, a->bits);
     if (rc == EXIT_OK && a->output)
         rc = outfile_check(a->output, false);
+    if (rc == EXIT_OK && a->output)
+        rc = drawing_check();
     if (rc == EXIT_OK)
         rc = vectors_open(&e->base, a->base);
     if (rc == EXIT_OK) {

@@ -1,9 +1,9 @@
 /* eval_curve.c: precision at ranks and precision-recall curves of `lbh eval`. See eval_labels.h. */
 #define _POSIX_C_SOURCE 200809L
+#include "drawing.h"
 #include "eval_labels.h"
 #include "outfile.h"
 #include "rank_stats.h"
-#include "svg.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +46,8 @@ int curve_check(const curve_args *a)
         return EXIT_OK;
     if (!ends_with(a->pr, ".csv") && !ends_with(a->pr, ".svg"))
         return fail_usage("eval: --pr '%s' is neither .csv nor .svg", a->pr);
-    return outfile_check(a->pr, false);
+    int rc = outfile_check(a->pr, false);
+    return rc || ends_with(a->pr, ".csv") ? rc : drawing_check();
 }
 
 /* ---- The document -------------------------------------------------------------------------- */
@@ -119,33 +120,30 @@ static int write_csv(outfile *f, const rank_stats *s, const int64_t *rank, int n
     return rc;
 }
 
-static int write_svg(outfile *f, const rank_stats *s, const int64_t *rank, int nranks,
-                     const char *subtitle)
+static int draw_svg(const char *path, const rank_stats *s, const int64_t *rank, int nranks,
+                    const char *about)
 {
-    double x[2][MAX_CURVE], *ball_x = cli_alloc(s->nbits + 1, sizeof *ball_x);
-    double *ball_y = cli_alloc(s->nbits + 1, sizeof *ball_y);
+    double x[MAX_CURVE], y[MAX_CURVE];
+    double *ball = cli_alloc(2 * ((int64_t)s->nbits + 1), sizeof *ball), *ball_y = ball + s->nbits + 1;
     int nballs = 0;
-    static const char *const legend[] = {"first k ranks", "Hamming ball, empty ones left out"};
     for (int i = 0; i < nranks; i++) {
-        x[0][i] = s->recall[rank_stats_at(s, rank[i])];
-        x[1][i] = s->precision[rank_stats_at(s, rank[i])];
+        x[i] = s->recall[rank_stats_at(s, rank[i])];
+        y[i] = s->precision[rank_stats_at(s, rank[i])];
     }
-    for (int h = 0; ball_x && ball_y && h <= s->nbits; h++)
+    if (!ball)
+        return EXIT_RUNTIME;
+    for (int h = 0; h <= s->nbits; h++)
         if (s->ball[h].filled) {
-            ball_x[nballs] = s->ball[h].recall;
+            ball[nballs] = s->ball[h].recall;
             ball_y[nballs++] = s->ball[h].precision;
         }
-    svg_series series[] = {{.label = "ranks", .n = nranks, .x = x[0], .y = x[1]},
-                           {.style = 1, .label = "radius", .n = nballs, .x = ball_x, .y = ball_y}};
-    svg_chart chart = {.title = "Precision against recall", .subtitle = subtitle,
-                       .x_title = "recall", .y_title = "precision", .nlegend = 2,
-                       .legend = legend, .nseries = nballs ? 2 : 1, .series = series};
-    char *text = ball_x && ball_y ? svg_chart_text(&chart) : NULL;
-    int rc = text ? outfile_write(f, text, strlen(text)) : EXIT_RUNTIME;
-    free(text);
-    free(ball_x);
-    free(ball_y);
-    return rc;
+    cJSON *chart = drawing_chart("Precision against recall", about, "recall", "precision");
+    drawing_entry(chart, "first k ranks");
+    drawing_entry(chart, "Hamming ball, empty ones left out");
+    drawing_line(chart, 0, "first k ranks", "ranks", nranks, x, y);
+    drawing_line(chart, 1, "Hamming ball", "radius", nballs, ball, ball_y);
+    free(ball);
+    return drawing_save(chart, path);
 }
 
 static int write_curve(const char *path, const rank_stats *s, const int64_t *rank, int nranks,
@@ -158,11 +156,12 @@ static int write_curve(const char *path, const rank_stats *s, const int64_t *ran
     snprintf(subtitle, sizeof subtitle, "%s, %d bits; %lld rows, mean over %lld queries",
              lbh_encoder_method(enc), lbh_encoder_nbits(enc), (long long)s->n,
              (long long)s->queries);
+    if (ends_with(path, ".svg"))
+        return draw_svg(path, s, rank, nranks, subtitle);
     int rc = outfile_open(&f, path);
     if (rc)
         return rc;
-    rc = ends_with(path, ".csv") ? write_csv(f, s, rank, nranks)
-                                 : write_svg(f, s, rank, nranks, subtitle);
+    rc = write_csv(f, s, rank, nranks);
     if (rc == EXIT_OK)
         return outfile_commit(f);
     outfile_abort(f);

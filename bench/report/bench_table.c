@@ -7,6 +7,7 @@
 #include "bench_published.h"
 #include "output.h"
 #include "result_lines.h"
+#include "table_row.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,23 +22,6 @@ typedef struct table {
     table_row *row; /* sorted */
     int place;      /* of new rows: the order of the file */
 } table;
-
-/* What makes two lines one row. */
-static bool same_row(const cJSON *a, const cJSON *b)
-{
-    static const char *const names[] = {"data",    "metric", "label", "method", "options",
-                                        "index",   "search", "rescore"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(result_text(a, names[i]), result_text(b, names[i])) != 0)
-            return false;
-    static const char *const numbers[] = {"nbits", "n", "nq", "map_k", "threads"};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        double x = result_number(a, numbers[i]), y = result_number(b, numbers[i]);
-        if (x != y && !(isnan(x) && isnan(y)))
-            return false;
-    }
-    return true;
-}
 
 static int add_line(table *t, const cJSON *line)
 {
@@ -89,74 +73,6 @@ static void table_close(table *t)
     result_lines_free(&t->lines);
 }
 
-/* ---- Values -------------------------------------------------------------------------------- */
-
-/* recall K@N of a line, or NaN. */
-static double recall_of(const cJSON *line, int64_t k, int64_t n)
-{
-    const cJSON *list = cJSON_GetObjectItem(line, "recall"), *one;
-    cJSON_ArrayForEach(one, list) {
-        const cJSON *at = cJSON_GetObjectItem(one, "at");
-        const cJSON *value = cJSON_GetObjectItem(one, "value");
-        if (result_number(one, "k") != (double)k)
-            continue;
-        for (int i = 0; i < cJSON_GetArraySize(at); i++)
-            if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
-                return cJSON_GetArrayItem(value, i)->valuedouble;
-    }
-    return NAN;
-}
-
-static double precision_of(const cJSON *line, int64_t n)
-{
-    const cJSON *p = cJSON_GetObjectItem(line, "precision"), *at = cJSON_GetObjectItem(p, "at");
-    const cJSON *value = cJSON_GetObjectItem(p, "value");
-    for (int i = 0; i < cJSON_GetArraySize(at); i++)
-        if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
-            return cJSON_GetArrayItem(value, i)->valuedouble;
-    return NAN;
-}
-
-/* What `what` of a published table names: recallK@N, map, map@R, precision@N, mse, train_s, qps. */
-static double value_of(const cJSON *line, const char *what)
-{
-    long long k, n;
-    int end = 0;
-    bool by_label = result_is(line, "metric", "label");
-    if (sscanf(what, "recall%lld@%lld%n", &k, &n, &end) == 2 && !what[end])
-        return recall_of(line, k, n);
-    if (sscanf(what, "precision@%lld%n", &n, &end) == 1 && !what[end])
-        return precision_of(line, n);
-    if (sscanf(what, "map@%lld%n", &n, &end) == 1 && !what[end]) {
-        const cJSON *cut = cJSON_GetObjectItem(line, "map_at");
-        if (result_number(cut, "r") == (double)n)
-            return result_number(cut, "skip");
-        return !by_label && result_number(line, "map_k") == (double)n ? result_number(line, "map")
-                                                                    : NAN;
-    }
-    if (strcmp(what, "map") == 0)
-        return result_number(line, by_label ? "label_map" : "map");
-    if (strcmp(what, "mse") == 0)
-        return result_number(cJSON_GetObjectItem(line, "reconstruction"), "mse");
-    return result_number(line, what);
-}
-
-table_value table_row_value(const table_row *r, const char *what)
-{
-    double x[TABLE_SEEDS];
-    table_value v = {.median = NAN, .least = NAN, .greatest = NAN};
-    for (int i = 0; i < r->lines; i++) {
-        x[v.n] = value_of(r->line[i], what);
-        v.n += !isnan(x[v.n]);
-    }
-    v.median = median_of(x, v.n);
-    if (v.n) {
-        v.least = x[0]; /* sorted now */
-        v.greatest = x[v.n - 1];
-    }
-    return v;
-}
-
 /* ---- Text ---------------------------------------------------------------------------------- */
 
 enum { COLUMNS = 8, CELL = 96 };
@@ -167,26 +83,6 @@ static const struct {
     {"ranking", NULL, NULL},         {"", NULL, "%.3f"},        {"mAP", "map", "%.3f"},
     {"queries/s", "qps", "%.0f"},    {"train s", "train_s", "%.2f"},
 };
-
-void table_cell(char *cell, size_t room, const table_value *v, const char *format)
-{
-    int len = 0;
-    if (!v->n) {
-        snprintf(cell, room, "-");
-        return;
-    }
-    len = snprintf(cell, room, format, v->median);
-    if (v->least == v->greatest || len >= (int)room - 2)
-        return;
-    len += snprintf(cell + len, room - (size_t)len, " [");
-    len += snprintf(cell + len, room - (size_t)len, format, v->least);
-    if (len < (int)room - 3)
-        len += snprintf(cell + len, room - (size_t)len, "..");
-    if (len < (int)room - 3)
-        len += snprintf(cell + len, room - (size_t)len, format, v->greatest);
-    if (len < (int)room - 2)
-        snprintf(cell + len, room - (size_t)len, "]");
-}
 
 /* The recall that is shown: 10@100 if it was measured, else the last K and the N next to 100. */
 static void choose_recall(const cJSON *line, char what[48])

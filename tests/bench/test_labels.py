@@ -235,7 +235,8 @@ for line, p in zip(lines[1:], j["pr_by_rank"] + j["pr_by_radius"]):
         assert text == "" or math.isclose(float(text), value, rel_tol=1e-8)
 assert len(lines) == 1 + len(j["pr_by_rank"]) + 11
 run("eval", "--model", "m.lbh", *common, "--pr", "pr.svg", "--map-k", 20)
-assert len(xml.parse("pr.svg").getroot().findall(".//{http://www.w3.org/2000/svg}polyline")) == 2
+assert len([g for g in xml.parse("pr.svg").getroot().iter("{http://www.w3.org/2000/svg}g")
+            if g.get("class", "").startswith("series")]) == 2
 
 # the same labels in other kinds of files: the same answers, and models that know names
 for kind in ("svm", "csv"):

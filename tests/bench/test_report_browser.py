@@ -21,7 +21,7 @@ PROBLEMS = r"""(() => {
     if (!marks.length) found.push([name, 'nothing drawn']);
     for (const m of marks) {
       const b = m.getBBox();
-      if (!(b.width + b.height > 0) && !(m.matches('.line') && m.points.length === 1))
+      if (!(b.width + b.height > 0) && !(m.matches('.line') && !m.getAttribute('d').includes('L')))
         found.push([name, 'an empty mark']);
       const r = m.getBoundingClientRect();
       if (r.width && (r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 ||

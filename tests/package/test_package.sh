@@ -11,10 +11,15 @@ cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; e
 for file in bin/lbh include/lbh.h include/lbh_scan.h include/lbh_mih.h include/lbh_exact.h include/lbh_faiss.h \
     "$libdir/liblbh.so" "$libdir/liblbh.a" \
     "$libdir/liblbh_faiss.so" "$libdir/liblbh_faiss.a" "$libdir/pkgconfig/lbh.pc" \
-    share/man/man1/lbh.1 share/man/man1/lbh-train.1; do
+    share/man/man1/lbh.1 share/man/man1/lbh-train.1 share/faiss-lbh/report/report.py \
+    share/faiss-lbh/report/page.html share/faiss-lbh/report/page.css; do
     [ -s "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 "$prefix/bin/lbh" --version
+if /usr/bin/python3 -c 'import jinja2, matplotlib' 2>/dev/null; then
+    "$prefix/bin/lbh" curve --base synthetic:n=300,d=16 -m itq -b 8 --points 2 --samples 2000 -o "$work/curve.svg" >"$work/log"
+    grep -q '</svg>' "$work/curve.svg"
+fi
 
 mkdir "$work/user"
 cp "$here/user.c" "$work/user/user.c"
