@@ -194,33 +194,83 @@ static void fit_group(const group *g, lbh_tables *t, int first, const float *R, 
             t->T[i * t->columns + first + k] += g->D[i * LANES + k];
 }
 
-int lbh_tables_fit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, double *error)
+/* What is done to one group of columns. */
+typedef struct job {
+    lbh_tables *t;
+    int64_t n;
+    const uint8_t *codes;
+    const float *R;
+    double *error; /* 2 a group: fit_group(); NULL: refit_group() */
+    float lambda;
+    int sweeps;
+} job;
+
+static void refit_group(const group *g, const job *j, int first)
 {
+    lbh_tables *t = j->t;
+    int used = t->columns - first < LANES ? t->columns - first : LANES;
+    start(g, t->columns, first, j->R);
+    for (int64_t i = 0; i < (int64_t)g->nbytes * LBH_TABLE; i++)
+        memcpy(g->D + i * LANES, t->T + i * t->columns + first, (size_t)used * sizeof *g->D);
+    for (int i = 0; i < j->sweeps; i++)
+        sweep(g, j->lambda, false);
+    for (int64_t i = 0; i < (int64_t)g->nbytes * LBH_TABLE; i++)
+        memcpy(t->T + i * t->columns + first, g->D + i * LANES, (size_t)used * sizeof *g->D);
+}
+
+static int run_groups(const job *j)
+{
+    lbh_tables *t = j->t;
     int groups = (t->columns + LANES - 1) / LANES, failed = 0;
-    double *part = lbh_alloc(2 * (int64_t)groups, sizeof *part);
-    if (!part)
-        return LBH_ENOMEM;
 #pragma omp parallel reduction(max : failed)
     {
-        group g = {.n = n, .nbytes = t->nbytes, .codes = codes};
-        g.E = lbh_alloc(n * LANES, sizeof *g.E);
+        group g = {.n = j->n, .nbytes = t->nbytes, .codes = j->codes};
+        g.E = lbh_alloc(g.n * LANES, sizeof *g.E);
         g.D = lbh_alloc((int64_t)t->nbytes * LBH_TABLE * LANES, sizeof *g.D);
         g.sum = lbh_alloc(LBH_TABLE * LANES, sizeof *g.sum);
         failed = !g.E || !g.D || !g.sum;
 #pragma omp for schedule(dynamic)
         for (int i = 0; i < groups; i++)
-            if (!failed)
-                fit_group(&g, t, i * LANES, R, part + 2 * i);
+            if (!failed && j->error)
+                fit_group(&g, t, i * LANES, j->R, j->error + 2 * i);
+            else if (!failed)
+                refit_group(&g, j, i * LANES);
         free(g.E);
         free(g.D);
         free(g.sum);
     }
+    return failed ? lbh_error(LBH_ENOMEM, "out of memory for tables") : LBH_OK;
+}
+
+int lbh_tables_refit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, float lambda,
+                     int sweeps)
+{
+    return run_groups(&(job){t, n, codes, R, NULL, lambda, sweeps});
+}
+
+int lbh_tables_fit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, double *error)
+{
+    int groups = (t->columns + LANES - 1) / LANES;
+    double *part = lbh_alloc(2 * (int64_t)groups, sizeof *part);
+    int rc = part ? run_groups(&(job){t, n, codes, R, part, 0, 0}) : LBH_ENOMEM;
     int64_t held = n / HELD > 0 ? n / HELD : 1;
     error[0] = error[1] = 0;
-    for (int i = 0; i < groups; i++) {
+    for (int i = 0; i < groups && !rc; i++) {
         error[0] += part[2 * i] / (double)held;
         error[1] += part[2 * i + 1] / (double)held;
     }
     free(part);
-    return failed ? lbh_error(LBH_ENOMEM, "out of memory for tables") : LBH_OK;
+    return rc;
+}
+
+void lbh_tables_subtract(const lbh_tables *t, int64_t n, const uint8_t *codes, float *R)
+{
+    int r = t->columns;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        for (int m = 0; m < t->nbytes; m++) {
+            const float *entry = t->T + ((int64_t)m * LBH_TABLE + codes[i * t->nbytes + m]) * r;
+            for (int k = 0; k < r; k++)
+                R[i * r + k] -= entry[k];
+        }
 }

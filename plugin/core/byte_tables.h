@@ -41,4 +41,12 @@ void lbh_tables_expand(const lbh_tables *t, float *books);
  * whatever the number of threads. LBH_ENOMEM. */
 int lbh_tables_fit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, double *error);
 
+/* One round of such a fit, shrunk towards 0, from the present T on: `sweeps` over the bytes with that
+ * lambda. R[n * columns] as above. LBH_ENOMEM. */
+int lbh_tables_refit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, float lambda,
+                     int sweeps);
+
+/* R[n * columns] -= the entries of each row's code. */
+void lbh_tables_subtract(const lbh_tables *t, int64_t n, const uint8_t *codes, float *R);
+
 #endif

@@ -61,15 +61,8 @@ static int from_linear(lbh_training *t, lbh_tables *s)
 /* R[n * columns]: what the tables leave of rows X, which are centred. */
 static void residuals(const lbh_tables *s, int64_t n, const float *X, const uint8_t *codes, float *R)
 {
-    int r = s->columns;
-    lbh_gemm_nt((int)n, r, s->d, 1, X, s->axes, 0, R);
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++)
-        for (int m = 0; m < s->nbytes; m++) {
-            int64_t entry = (int64_t)m * LBH_TABLE + codes[i * s->nbytes + m];
-            for (int k = 0; k < r; k++)
-                R[i * r + k] -= s->T[entry * r + k];
-        }
+    lbh_gemm_nt((int)n, s->columns, s->d, 1, X, s->axes, 0, R);
+    lbh_tables_subtract(s, n, codes, R);
 }
 
 static int learn_tables(lbh_training *t, lbh_tables *s, double *error)

@@ -16,6 +16,7 @@
 #include "rng.h"
 #include "sgh_map.h"
 #include "sgh_rank.h"
+#include "sgh_tables.h"
 
 #include <math.h>
 #include <string.h>
@@ -367,7 +368,9 @@ static int train(lbh_encoder *self, lbh_training *t)
               (searched ? rounds * SGH_MAP_TICK : 0);
     if (decoder_score) {
         sgh_codes k;
-        LBH_TRY(sgh_map_train(self, t, &r, ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2, &k, NULL));
+        bool tables = sgh_tables_wanted(self, r.n);
+        sgh_mode mode = tables ? SGH_TABLES : ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2;
+        LBH_TRY(sgh_map_train(self, t, &r, mode, &k, NULL));
         sgh_map_leave_space(&r, &k, self->state);
     } else if (searched)
         LBH_TRY(train_ip_hamming(self, t, &r));
@@ -391,7 +394,7 @@ static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
 static int linear_queries(const lbh_encoder *self, float *A, float *b, int *unit)
 {
     sgh_mode mode = sgh_model_mode(self->state);
-    *unit = mode != SGH_LINEAR && mode != SGH_MAP_L2;
+    *unit = sgh_is_ip(mode);
     return linear(self, LBH_QUERY, A, b);
 }
 

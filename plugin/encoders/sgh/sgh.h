@@ -61,6 +61,7 @@ typedef enum {
     SGH_MAP_L2,
     SGH_MAP_IP_DECODER,
     SGH_MAP_IP_HAMMING,
+    SGH_TABLES = 5, /* sgh_tables.h; files of the past may have 4 */
 } sgh_mode;
 
 /* The learned tensors, in the data's units, for codes {0,1}; and what encoding needs besides. */
@@ -71,6 +72,10 @@ typedef struct sgh_model {
     struct lbh_panels *agree, *query; /* p = V (x - m), and W x */
     float *V, *m, *Vm;                /* the decoder for codes {-1,+1}: x^ = m + b V; V m */
     struct lbh_quadratic *form;
+
+    struct lbh_panels *axes; /* SGH_TABLES: those of the tables, what they make of the centre, */
+    float *shift;
+    struct lbh_table_search *tables; /* and the search */
 } sgh_model;
 
 enum { SGH_EARLY_PARAMS = 5 }; /* W, b, U, s, c */
@@ -160,6 +165,7 @@ void sgh_early_finish(sgh_run *r);
 
 /* sgh_encode.c: encoding by search, and what it needs prepared. */
 sgh_mode sgh_model_mode(const sgh_model *model);
+bool sgh_is_ip(sgh_mode mode); /* queries are encoded as q / ||q|| */
 int sgh_prepare(lbh_encoder *self);
 void sgh_release(lbh_encoder *self);
 int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);

@@ -1,7 +1,8 @@
 /* sgh_encode.c: encoding with the trained model when items' codes are searched for (sgh_map.h). */
 #include "linear.h"
 #include "map_codes.h"
-#include "sgh_map.h"
+#include "sgh_tables.h"
+#include "table_codes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,28 @@ sgh_mode sgh_model_mode(const sgh_model *model)
     return mode == SGH_MAP_L2           ? SGH_MAP_L2
            : mode == SGH_MAP_IP_DECODER ? SGH_MAP_IP_DECODER
            : mode == SGH_MAP_IP_HAMMING ? SGH_MAP_IP_HAMMING
+           : mode == SGH_TABLES         ? SGH_TABLES
                                         : SGH_LINEAR;
+}
+
+bool sgh_is_ip(sgh_mode mode)
+{
+    return mode == SGH_MAP_IP_DECODER || mode == SGH_MAP_IP_HAMMING;
+}
+
+static int prepare_tables(lbh_encoder *self)
+{
+    sgh_model *s = self->state;
+    const lbh_tables *t = &self->tables;
+    if (t->columns == 0 || t->nbytes > LBH_MAX_TABLES)
+        return lbh_error(LBH_EFORMAT, "sgh: codes of tables, but without tables");
+    LBH_TRY(lbh_table_search_new(&s->tables, t->nbytes, t->columns, t->T));
+    LBH_TRY(lbh_panels_new(&s->axes, t->columns, t->d, t->axes, NULL));
+    s->shift = lbh_alloc(t->columns, sizeof *s->shift);
+    if (!s->shift)
+        return LBH_ENOMEM;
+    lbh_panels_apply(s->axes, 1, t->centre, s->shift);
+    return LBH_OK;
 }
 
 /* V = U / 2, m = c + sum U / 2, the form V V^T, and the packed maps. */
@@ -24,6 +46,8 @@ int sgh_prepare(lbh_encoder *self)
     if (sgh_model_mode(s) == SGH_LINEAR)
         return LBH_OK;
     LBH_TRY(lbh_panels_new(&s->query, L, d, s->W, NULL));
+    if (sgh_model_mode(s) == SGH_TABLES)
+        return prepare_tables(self);
     s->V = lbh_alloc((int64_t)L * d, sizeof *s->V);
     s->m = lbh_alloc(d, sizeof *s->m);
     s->form = lbh_alloc(1, sizeof *s->form);
@@ -47,13 +71,18 @@ void sgh_release(lbh_encoder *self)
     sgh_model *s = self->state;
     lbh_panels_free(s->agree);
     lbh_panels_free(s->query);
+    lbh_panels_free(s->axes);
+    lbh_table_search_free(s->tables);
+    free(s->shift);
     if (s->form)
         lbh_quadratic_free(s->form);
     free(s->form);
     free(s->V);
     free(s->m);
     free(s->Vm);
-    s->agree = s->query = NULL;
+    s->agree = s->query = s->axes = NULL;
+    s->tables = NULL;
+    s->shift = NULL;
     s->form = NULL;
     s->V = s->m = s->Vm = NULL;
 }
@@ -70,7 +99,7 @@ static float length(int d, const float *x)
 static void query_values(const lbh_encoder *self, int64_t n, const float *x, float *z)
 {
     const sgh_model *s = self->state;
-    bool ip = sgh_model_mode(s) != SGH_MAP_L2;
+    bool ip = sgh_is_ip(sgh_model_mode(s));
     lbh_panels_apply(s->query, n, x, z);
     for (int64_t i = 0; i < n; i++) {
         float scale = ip ? length(self->d, x + i * self->d) : 1;
@@ -130,8 +159,9 @@ static int item_values(const lbh_encoder *self, int64_t n, const float *x, float
 
 int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
 {
-    if (role == LBH_BASE)
+    bool tables = sgh_model_mode(self->state) == SGH_TABLES;
+    if (role == LBH_BASE && !tables)
         return item_values(self, n, x, z);
     query_values(self, n, x, z);
-    return LBH_OK;
+    return role == LBH_BASE ? sgh_tables_items(self, n, x, z, z) : LBH_OK;
 }

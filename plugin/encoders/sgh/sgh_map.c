@@ -9,6 +9,7 @@
 #include "rng.h"
 #include "itq.h"
 #include "sgh_rank.h"
+#include "sgh_tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -279,7 +280,7 @@ static int linear_queries(lbh_training *t, const sgh_run *r, sgh_codes *k)
 {
     int L = k->L, d = k->d;
     memcpy(k->W, k->V, (size_t)L * (size_t)d * sizeof *k->W);
-    if (k->mode != SGH_MAP_L2)
+    if (sgh_is_ip(k->mode))
         return LBH_OK;
     float *part = lbh_scratch_f(t, d, d > L ? d : L);
     double *C = lbh_scratch(t, (int64_t)d * d, sizeof *C), *R = lbh_scratch(t, (int64_t)d * L, 8);
@@ -357,7 +358,7 @@ static int train_ip_hamming(const lbh_encoder *self, lbh_training *t, sgh_run *r
     return LBH_OK;
 }
 
-int sgh_map_train(const lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode, sgh_codes *k,
+int sgh_map_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode, sgh_codes *k,
                   sgh_ranking *ranking)
 {
     *k = (sgh_codes){.n = r->n < SGH_MAP_ROWS ? r->n : SGH_MAP_ROWS,
@@ -366,12 +367,17 @@ int sgh_map_train(const lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode
                      .mode = mode,
                      .lambda = (float)self->value[SGH_OPT_ALONG]};
     if (k->lambda < 0)
-        k->lambda = mode == SGH_MAP_IP_DECODER ? 2 : 0.5f;
+        k->lambda = mode == SGH_MAP_IP_HAMMING ? 0.5f : 2;
+    if (self->value[SGH_OPT_METRIC] == SGH_METRIC_L2)
+        k->lambda = 0;
     LBH_TRY(take_codes(t, r, k));
     LBH_TRY(first_codes(t, r, k));
     if (mode == SGH_MAP_IP_HAMMING)
         return train_ip_hamming(self, t, r, k, ranking);
-    if (mode == SGH_MAP_IP_DECODER)
+    if (mode == SGH_TABLES) {
+        LBH_TRY(sgh_tables_train(self, t, r, k));
+        LBH_TRY(fit_decoder(r, k));
+    } else if (mode == SGH_MAP_IP_DECODER)
         LBH_TRY(train_ip_decoder(self, t, r, k));
     else
         LBH_TRY(alternate(t, r, k, (int)self->value[SGH_OPT_ALTERNATIONS], 100));
@@ -383,7 +389,7 @@ int sgh_map_train(const lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode
 void sgh_map_leave_space(const sgh_run *r, const sgh_codes *k, sgh_model *model)
 {
     int d = r->d, L = k->L;
-    bool ip = k->mode != SGH_MAP_L2;
+    bool ip = sgh_is_ip(k->mode);
     sgh_expand(r, L, k->V, model->U);
     sgh_expand(r, L, k->W, model->W);
     memcpy(model->c, r->mean, (size_t)d * sizeof *model->c);
@@ -399,6 +405,6 @@ void sgh_map_leave_space(const sgh_run *r, const sgh_codes *k, sgh_model *model)
         model->b[b] = ip ? k->c[b] : (float)-shift;
     }
     model->search[0] = (float)k->mode;
-    model->search[1] = ip ? k->lambda : 0;
+    model->search[1] = k->mode != SGH_MAP_L2 ? k->lambda : 0;
     model->search[2] = k->mode == SGH_MAP_IP_HAMMING ? k->alpha / r->scale : 1;
 }

@@ -36,7 +36,7 @@ struct sgh_ranking;
 
 /* Trains items' codes, decoder and queries' map in r's space. mode is one of the SGH_MAP_*; ranking
  * is what sgh_rank.h learns from, for SGH_MAP_IP_HAMMING only, else NULL. */
-int sgh_map_train(const lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode,
+int sgh_map_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode,
                   sgh_codes *codes, struct sgh_ranking *ranking);
 
 /* x- = x / ||x|| of rows ids[0..count) (ids NULL: rows first ..) in the training space's axes. */
