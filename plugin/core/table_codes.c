@@ -22,8 +22,11 @@
 
 enum { LANES = 16, ROWS = 32, PASSES = 4, SHAKEN = 2 };
 
+static const float NEVER = 1e30f; /* the score of values with pad bits */
+
 struct lbh_table_search {
     int nbytes, columns;
+    int last; /* values of the last byte */
     float *G;          /* entries x entries */
     lbh_panels *twice; /* x -> -2 x . T */
 };
@@ -40,8 +43,9 @@ typedef struct row {
     float along, t;        /* t = u . x */
 } row;
 
-int lbh_table_search_new(lbh_table_search **out, int nbytes, int columns, const float *T)
+int lbh_table_search_new(lbh_table_search **out, int nbits, int columns, const float *T)
 {
+    int nbytes = (nbits + 7) / 8;
     int64_t entries = (int64_t)nbytes * LBH_TABLE, size = entries * columns;
     lbh_table_search *s = lbh_alloc(1, sizeof *s);
     float *scaled = lbh_alloc(size, sizeof *scaled);
@@ -50,6 +54,7 @@ int lbh_table_search_new(lbh_table_search **out, int nbytes, int columns, const 
     if (!rc) {
         s->nbytes = nbytes;
         s->columns = columns;
+        s->last = 1 << (nbits - 8 * (nbytes - 1));
         s->G = lbh_alloc(entries * entries, sizeof *s->G);
         for (int64_t i = 0; i < size; i++)
             scaled[i] = 2 * T[i];
@@ -190,10 +195,11 @@ static void search_row(const lbh_table_search *s, const row *r, int patience, ui
         for (uint32_t i = 0; i < SHAKEN; i++) {
             uint32_t draw = mixed(SHAKEN * k + i);
             int m = (int)((draw >> 8) % size);
-            uint8_t v = (uint8_t)(trial[m] + 1 + (draw & 127) * 2 % 255);
+            int values = m == s->nbytes - 1 ? s->last : LBH_TABLE;
+            int v = (int)(trial[m] + 1 + (draw & 127) * 2 % 255) % values;
             conditional(s, r, trial, m, score);
             gain += score[trial[m]] - score[v];
-            trial[m] = v;
+            trial[m] = (uint8_t)v;
             first = m + 1;
         }
         gain += descend(s, r, first, trial, score);
@@ -221,7 +227,7 @@ static void worker_clear(worker *w)
     free(w->score);
 }
 
-/* Adds norms and the cost of the bits to -2 x . T. */
+/* Adds norms and the cost of the bits to -2 x . T; bars pad bits. */
 static void finish_base(const lbh_table_search *s, const float *bit_cost, float *base)
 {
     int64_t entries = (int64_t)s->nbytes * LBH_TABLE;
@@ -231,6 +237,8 @@ static void finish_base(const lbh_table_search *s, const float *bit_cost, float 
         for (int v = 0; v < LBH_TABLE; v++)
             for (int bit = 0; bit < 8; bit++)
                 base[m * LBH_TABLE + v] += v >> bit & 1 ? bit_cost[8 * m + bit] : 0;
+    for (int v = s->last; v < LBH_TABLE; v++)
+        base[(s->nbytes - 1) * LBH_TABLE + v] = NEVER;
 }
 
 static float dot(int n, const float *x, const float *y)

@@ -29,7 +29,7 @@ static int prepare_tables(lbh_encoder *self)
     const lbh_tables *t = &self->tables;
     if (t->columns == 0 || t->nbytes > LBH_MAX_TABLES)
         return lbh_error(LBH_EFORMAT, "sgh: codes of tables, but without tables");
-    LBH_TRY(lbh_table_search_new(&s->tables, t->nbytes, t->columns, t->T));
+    LBH_TRY(lbh_table_search_new(&s->tables, self->nbits, t->columns, t->T));
     LBH_TRY(lbh_panels_new(&s->axes, t->columns, t->d, t->axes, NULL));
     s->shift = lbh_alloc(t->columns, sizeof *s->shift);
     if (!s->shift)

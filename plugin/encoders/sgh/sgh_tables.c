@@ -61,9 +61,11 @@ static int begin(lbh_training *t, const sgh_run *r, sgh_codes *k, alternation *a
         return LBH_ENOMEM;
     for (int64_t i = 0; i < k->n; i++)
         memcpy(a->X + i * c, r->rows + i * k->d, (size_t)c * sizeof *a->X);
-    for (int64_t i = 0; a->U && i < k->n; i++) {
-        sgh_unit_rows(r, k, i, 1, NULL, k->T);
-        memcpy(a->U + i * c, k->T, (size_t)c * sizeof *a->U);
+    for (int64_t i = 0; a->U && i < k->n; i += SGH_MAP_BLOCK) {
+        int64_t count = k->n - i < SGH_MAP_BLOCK ? k->n - i : SGH_MAP_BLOCK;
+        sgh_unit_rows(r, k, i, count, NULL, k->T);
+        for (int64_t j = 0; j < count; j++)
+            memcpy(a->U + (i + j) * c, k->T + j * k->d, (size_t)c * sizeof *a->U);
     }
     for (int j = 0; j < c; j++) {
         double sum = 0;
@@ -104,7 +106,7 @@ static int fit(alternation *a, float ridge, int sweeps)
 }
 
 /* One round: codes in shaken tables, then tables. */
-static int round_of(alternation *a, uint64_t seed, int round, int rounds)
+static int round_of(alternation *a, int nbits, uint64_t seed, int round, int rounds)
 {
     lbh_tables *s = &a->tables;
     int64_t entries = (int64_t)s->nbytes * LBH_TABLE, size = entries * s->columns;
@@ -113,7 +115,7 @@ static int round_of(alternation *a, uint64_t seed, int round, int rounds)
     for (int64_t i = 0; i < size; i++)
         a->shaken.T[i] = s->T[i] + (float)noise * a->sd[i % s->columns] * a->shaken.T[i];
     lbh_table_search *search = NULL;
-    LBH_TRY(lbh_table_search_new(&search, s->nbytes, s->columns, a->shaken.T));
+    LBH_TRY(lbh_table_search_new(&search, nbits, s->columns, a->shaken.T));
     const lbh_table_job job = {.x = a->X, .u = a->U, .along = a->along, .patience = PATIENCE,
                                .codes = a->codes};
     int rc = lbh_table_search_run(search, a->n, &job);
@@ -137,7 +139,7 @@ static int alternate(lbh_encoder *self, lbh_training *t, sgh_run *r, alternation
     int rounds = ((int)self->value[SGH_OPT_ALTERNATIONS] + ROUNDS - 1) / ROUNDS;
     LBH_TRY(fit(a, FIRST_RIDGE, FIRST_SWEEPS));
     for (int i = 0; i < rounds && !t->stop; i++) {
-        LBH_TRY(round_of(a, r->seed, i, rounds));
+        LBH_TRY(round_of(a, self->nbits, r->seed, i, rounds));
         r->done += SGH_MAP_TICK * ROUNDS;
         LBH_TRY(lbh_report(t, r->done < r->total ? r->done : r->total - 1, r->total, 0));
     }

@@ -195,6 +195,38 @@ Test(byte_tables, automatic_choice_stays_linear)
     free(x);
 }
 
+/* Codes and tables learned together, by the search: far better than tables for codes of another origin,
+ * for rows that were not learned from; and they end in files that give the same codes. */
+Test(byte_tables, codes_and_tables_learned_together)
+{
+    enum { N = 5000, M2 = 500, D = 24, NBITS = 20 };
+    float *x = test_mixture(N + M2, D, 5, NULL), *fresh = x + N * D;
+    for (int i = 0; i < 2; i++) {
+        const char *metric = i ? "metric=ip,score=decoder,alternations=12"
+                               : "score=decoder,alternations=12";
+        lbh_encoder *plain = trained("sgh", "steps=100", N, D, NBITS, x), *read = NULL;
+        lbh_encoder *both = trained("sgh", metric, N, D, NBITS, x);
+        cr_assert(lbh_encoder_has_tables(both));
+        double a = rebuilt_error(plain, M2, fresh), b = rebuilt_error(both, M2, fresh);
+        cr_assert(b < 0.9 * a, "%g, together %g", a, b);
+        uint8_t codes[M2 * 3], again[M2 * 3], alone[3];
+        OK(lbh_encoder_encode(both, M2, fresh, codes));
+        OK(lbh_encoder_save(both, test_tmp("both.lbh")));
+        OK(lbh_encoder_load(&read, test_tmp("both.lbh")));
+        omp_set_num_threads(1);
+        OK(lbh_encoder_encode(read, M2, fresh, again));
+        omp_set_num_threads(2);
+        cr_assert(memcmp(codes, again, sizeof codes) == 0);
+        for (int64_t j = 0; j < M2; j += 50) {
+            cr_assert(codes[j * 3 + 2] < 16, "pad bits");
+            OK(lbh_encoder_encode(read, 1, fresh + j * D, alone));
+            cr_assert(memcmp(alone, codes + j * 3, 3) == 0);
+        }
+        lbh_encoder_free(plain), lbh_encoder_free(both), lbh_encoder_free(read);
+    }
+    free(x);
+}
+
 Test(byte_tables, codebooks_rebuild_what_the_encoder_rebuilds)
 {
     enum { N = 600, D = 9 };
