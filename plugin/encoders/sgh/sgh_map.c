@@ -368,7 +368,7 @@ int sgh_map_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode,
                      .lambda = (float)self->value[SGH_OPT_ALONG]};
     if (k->lambda < 0)
         k->lambda = mode == SGH_MAP_IP_HAMMING ? 0.5f : 2;
-    if (self->value[SGH_OPT_METRIC] == SGH_METRIC_L2)
+    if (!sgh_inner_products(self))
         k->lambda = 0;
     LBH_TRY(take_codes(t, r, k));
     LBH_TRY(first_codes(t, r, k));
