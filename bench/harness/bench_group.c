@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 typedef struct group_work {
-    const worker_job *job;
+    const bench_job *job;
+    FILE *out;
     bench_data data;
     bench_model model;
     float *x;               /* all queries */
@@ -27,13 +28,13 @@ typedef struct group_work {
     cJSON *ranking; /* of the codes; made when the first cell wants it */
 } group_work;
 
-static int open_data(bench_data *d, const worker_job *job, int which)
+static int open_data(bench_data *d, const bench_job *job)
 {
     bool missing;
-    int rc = bench_data_open(d, &job->spec->data[which], job->data_dir, &missing);
+    int rc = bench_data_open(d, &job->spec->data[0], job->data_dir, &missing);
     if (rc)
         return rc;
-    d->digest = job->data[which].digest;
+    d->digest = job->digest;
     rc = bench_sample(d, job->spec->map_queries);
     if (rc)
         bench_data_close(d);
@@ -42,36 +43,20 @@ static int open_data(bench_data *d, const worker_job *job, int which)
 
 /* ---- Neighbours ---------------------------------------------------------------------------- */
 
-/* Images of the data as they are, and from principal components of as many bytes as codes have. */
-static int draw_images(const worker_job *job, const bench_data *d, int which)
-{
-    int rc = worker_line(job, images_original(d));
-    int64_t done[SPEC_LIST];
-    int ndone = 0;
-    for (int g = 0; g < job->plan.ngroups && rc == EXIT_OK; g++) {
-        const bench_group *group = &job->plan.group[g];
-        bool again = group->data != which || group->nbits < 32 || ndone == SPEC_LIST ||
-                     bench_is_rival(job->spec->method[group->method].method);
-        for (int i = 0; i < ndone; i++)
-            again = again || done[i] == group->nbits;
-        if (again)
-            continue;
-        done[ndone++] = group->nbits;
-        rc = worker_line(job, images_principal(d, group->nbits));
-    }
-    return rc;
-}
-
-int worker_truth(worker_job *job)
+/* And images of the data as they are, and from principal components of as many bytes as codes
+ * have. */
+int worker_truth(const bench_job *job, FILE *out)
 {
     bench_data d;
-    int rc = open_data(&d, job, job->truth);
+    int rc = open_data(&d, job);
     if (rc)
         return rc;
     rc = bench_truth_make(&d, job->spec, job->dir);
-    worker_phase(job);
+    worker_phase(out);
     if (rc == EXIT_OK && d.spec->height)
-        rc = draw_images(job, &d, job->truth);
+        rc = worker_line(out, images_original(&d));
+    for (int i = 0; i < job->images.count && d.spec->height && rc == EXIT_OK; i++)
+        rc = worker_line(out, images_principal(&d, job->images.value[i]));
     bench_data_close(&d);
     return rc;
 }
@@ -195,44 +180,57 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
     return rc;
 }
 
-static int run_cell(group_work *w, int cell)
+static int run_cell(group_work *w, const job_cell *c)
 {
-    const worker_job *job = w->job;
-    cJSON *o = bench_cell_line(&job->plan, job->group, cell, &job->env);
+    cJSON *o = cJSON_Duplicate(c->line, 1);
     if (!o)
-        return EXIT_RUNTIME;
-    worker_begin(job, cell);
+        return fail_memory();
+    bench_set_date(o);
+    worker_begin(w->out, c->cell.key);
     cli_clear_error();
-    int rc = measure(w, &job->plan.cell[cell], o);
+    int rc = measure(w, &c->cell, o);
     if (rc == EXIT_OK)
-        return worker_line(job, o);
+        return worker_line(w->out, o);
     cJSON_Delete(o);
-    return worker_failed(job, cell, rc);
+    return worker_failed(w->out, c->cell.key, rc);
+}
+
+static void phase(void *out)
+{
+    worker_phase(out);
 }
 
 static int open_work(group_work *w)
 {
-    const worker_job *job = w->job;
-    int rc = open_data(&w->data, job, job->plan.group[job->group].data);
+    const bench_job *job = w->job;
+    model_wish wish = {.method = &job->spec->method[0], .nbits = job->nbits, .seed = job->seed,
+                       .key = job->model, .again = job->force, .phase = phase, .ctx = w->out};
+    char *folder = NULL;
+    int rc = open_data(&w->data, job);
     if (rc)
         return rc;
     rc = bench_truth_open(&w->data, job->spec, job->dir);
     if (rc == EXIT_OK)
         rc = bench_query_floats(&w->data, &w->x);
-    worker_phase(job);
-    return rc ? rc : model_open(&w->model, job, &w->data);
+    worker_phase(w->out);
+    if (rc == EXIT_OK && asprintf(&folder, "%s/models", job->dir) < 0)
+        rc = fail_memory();
+    wish.folder = folder;
+    if (rc == EXIT_OK)
+        rc = model_open(&w->model, &wish, &w->data);
+    free(folder);
+    return rc;
 }
 
-int worker_group(worker_job *job)
+int worker_group(const bench_job *job, FILE *out)
 {
-    group_work w = {.job = job};
-    const bench_group *g = &job->plan.group[job->group];
+    group_work w = {.job = job, .out = out};
     int rc = open_work(&w);
     for (int i = 0; i < job->ncells && rc == EXIT_OK; i++)
-        rc = run_cell(&w, job->cell[i]);
+        rc = run_cell(&w, &job->cell[i]);
     if (rc == EXIT_OK && w.data.spec->height && w.model.enc && has_decoder(w.model.enc))
-        rc = worker_line(job, images_rebuilt(&w.data, &job->spec->method[g->method], w.model.enc,
-                                             g->seed));
+        rc = worker_line(out, images_rebuilt(&w.data, &job->spec->method[0], w.model.enc,
+                                             job->seed));
     cJSON_Delete(w.ranking);
     lbh_index_free(w.index);
     free(w.x);

@@ -16,14 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const bench_group *group_of(const worker_job *job)
+static void phase(const model_wish *w)
 {
-    return &job->plan.group[job->group];
-}
-
-static const spec_method *method_of(const worker_job *job)
-{
-    return &job->spec->method[group_of(job)->method];
+    if (w->phase)
+        w->phase(w->ctx);
 }
 
 /* ---- Training curves ----------------------------------------------------------------------- */
@@ -68,16 +64,14 @@ static void add_curve(cJSON *facts, const curve_record *r)
 
 /* ---- Ours ---------------------------------------------------------------------------------- */
 
-static int train(bench_model *m, const worker_job *job, const bench_data *d)
+static int train(bench_model *m, const model_wish *w, const bench_data *d)
 {
-    const bench_group *g = group_of(job);
-    const spec_method *method = method_of(job);
+    const spec_method *method = w->method;
     curve_record curve = {0};
     lbh_rows rows = vectors_rows(bench_train_rows(d));
     lbh_lists lists = labels_lists(bench_train_labels(d));
-    int rc = encoder_make(&m->enc, method->method, d->base.d, (int)g->nbits,
-                          bench_distance(d), *method->options ? method->options : NULL,
-                          g->seed);
+    int rc = encoder_make(&m->enc, method->method, d->base.d, (int)w->nbits, bench_distance(d),
+                          *method->options ? method->options : NULL, w->seed);
     if (rc)
         return rc;
     if (lbh_method_needs_labels(method->method) && !lists.start)
@@ -120,26 +114,32 @@ static bool load(bench_model *m, const char *path)
     return false;
 }
 
-static int open_ours(bench_model *m, const worker_job *job, const bench_data *d)
+static int get_ours(bench_model *m, const model_wish *w, const bench_data *d)
 {
-    char *path = NULL, *folder = NULL;
-    int rc = asprintf(&folder, "%s/models", job->dir) > 0 &&
-                     asprintf(&path, "%s/%s.lbh", folder, group_of(job)->model) > 0
-                 ? EXIT_OK
-                 : fail_memory();
-    if (rc == EXIT_OK && mkdir(folder, 0777) != 0 && errno != EEXIST)
-        rc = fail_errno("make the directory", folder);
-    if (rc == EXIT_OK && (job->force || !load(m, path))) {
-        rc = train(m, job, d);
+    char *path = NULL;
+    if (!w->folder)
+        return train(m, w, d);
+    if (asprintf(&path, "%s/%s.lbh", w->folder, w->key) < 0)
+        return fail_memory();
+    int rc = EXIT_OK;
+    if (mkdir(w->folder, 0777) != 0 && errno != EEXIST)
+        rc = fail_errno("make the directory", w->folder);
+    if (rc == EXIT_OK && (w->again || !load(m, path))) {
+        rc = train(m, w, d);
         if (rc == EXIT_OK)
             keep(m, path);
     }
     free(path);
-    free(folder);
-    worker_phase(job);
+    return rc;
+}
+
+static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
+{
+    int rc = get_ours(m, w, d);
+    phase(w);
     double began = cli_now();
     if (rc == EXIT_OK)
-        rc = encode_all(m->enc, &d->base, method_of(job)->refine, &m->codes);
+        rc = encode_all(m->enc, &d->base, w->method->refine, &m->codes);
     add_number(m->facts, "encode_s", cli_now() - began);
     if (rc == EXIT_OK)
         rc = encode_all(m->enc, &d->sample, ENCODE_QUERIES, &m->sample);
@@ -152,10 +152,10 @@ static int open_ours(bench_model *m, const worker_job *job, const bench_data *d)
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
 
-static int make_rival(bench_model *m, const worker_job *job, const bench_data *d)
+static int make_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
-    const char *name = method_of(job)->method;
-    int rc = bench_rival_recipe(&m->recipe, name, d->base.d, group_of(job)->nbits);
+    const char *name = w->method->method;
+    int rc = bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits);
     if (rc)
         return rc;
     int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
@@ -166,13 +166,13 @@ static int make_rival(bench_model *m, const worker_job *job, const bench_data *d
                 "FAISS", lbh_faiss_version(), name, m->recipe.factory, lbh_last_error());
 }
 
-static int open_rival(bench_model *m, const worker_job *job, const bench_data *d)
+static int open_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
-    const spec_method *method = method_of(job);
+    const spec_method *method = w->method;
     int64_t n = bench_train_rows(d)->n, most;
     int rc = bench_rival_options(&most, method->method, method->options);
     if (rc == EXIT_OK)
-        rc = make_rival(m, job, d);
+        rc = make_rival(m, w, d);
     if (rc)
         return rc;
     n = most && most < n ? most : n;
@@ -181,7 +181,7 @@ static int open_rival(bench_model *m, const worker_job *job, const bench_data *d
     add_number(m->facts, "train_s", cli_now() - began);
     add_number(m->facts, "n_train", (double)n);
     cJSON_AddStringToObject(m->facts, "factory", m->recipe.factory);
-    worker_phase(job);
+    phase(w);
     began = cli_now();
     if (rc == EXIT_OK && m->recipe.hamming)
         rc = faiss_encode_rows(m->floats, &d->base, &m->codes);
@@ -197,12 +197,12 @@ static int open_rival(bench_model *m, const worker_job *job, const bench_data *d
     return rc;
 }
 
-int model_open(bench_model *m, const worker_job *job, const bench_data *d)
+int model_open(bench_model *m, const model_wish *w, const bench_data *d)
 {
     *m = (bench_model){.facts = cJSON_CreateObject()};
     if (!m->facts)
         return fail_memory();
-    int rc = bench_is_rival(method_of(job)->method) ? open_rival(m, job, d) : open_ours(m, job, d);
+    int rc = bench_is_rival(w->method->method) ? open_rival(m, w, d) : open_ours(m, w, d);
     if (rc == EXIT_OK && m->codes)
         rc = measure_bits(m->facts, d->base.n, m->nbits, m->code_size, m->codes);
     if (rc == EXIT_OK)

@@ -2,9 +2,21 @@
 #ifndef LBH_BENCH_MODEL_H
 #define LBH_BENCH_MODEL_H
 
+#include "bench_data.h"
 #include "bench_rival.h"
-#include "bench_worker.h"
 #include "lbh_faiss.h"
+
+#include <cJSON.h>
+
+/* What is wanted. */
+typedef struct model_wish {
+    const spec_method *method;
+    int64_t nbits, seed;
+    const char *folder, *key; /* where ours is kept, and its name there; NULL: it is not */
+    bool again;               /* train it even if it is there */
+    void (*phase)(void *ctx); /* called when something is done; NULL: not */
+    void *ctx;
+} model_wish;
 
 typedef struct bench_model {
     lbh_encoder *enc;     /* ours, or NULL */
@@ -17,8 +29,8 @@ typedef struct bench_model {
     cJSON *facts;         /* what all lines of the model say: train_s, curve, ... */
 } bench_model;
 
-/* Trains the model of the job's group, or loads it from DIR/models, and encodes the base. */
-int model_open(bench_model *m, const worker_job *job, const bench_data *d);
+/* Trains the model, or loads it from its folder, and encodes the base and the sample of queries. */
+int model_open(bench_model *m, const model_wish *w, const bench_data *d);
 void model_close(bench_model *m);
 
 #endif

@@ -266,21 +266,28 @@ static void cpu_name(char text[128])
         fclose(f);
 }
 
-static void add_environment(cJSON *o, const bench_env *env)
+void bench_set_date(cJSON *line)
 {
-    char cpu[128], date[32];
+    char date[32];
     time_t now = time(NULL);
     struct tm utc;
-    cpu_name(cpu);
     gmtime_r(&now, &utc);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    cJSON_DeleteItemFromObject(line, "date");
+    cJSON_AddStringToObject(line, "date", date);
+}
+
+static void add_environment(cJSON *o, const bench_env *env)
+{
+    char cpu[128];
+    cpu_name(cpu);
     cJSON_AddStringToObject(o, "cpu", cpu);
     cJSON_AddStringToObject(o, "isa", lbh_isa());
     cJSON_AddNumberToObject(o, "threads", env->threads);
     cJSON_AddStringToObject(o, "library", lbh_version());
     cJSON_AddStringToObject(o, "faiss", lbh_faiss_version());
     cJSON_AddStringToObject(o, "git", LBH_GIT);
-    cJSON_AddStringToObject(o, "date", date);
+    bench_set_date(o);
     cJSON_AddStringToObject(o, "command", env->command);
 }
 

@@ -50,5 +50,6 @@ typedef struct bench_env {
 
 /* A line for a cell with all but the measurements. NULL: no memory. */
 cJSON *bench_cell_line(const bench_plan *plan, int group, int cell, const bench_env *env);
+void bench_set_date(cJSON *line); /* now */
 
 #endif

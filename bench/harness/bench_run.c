@@ -5,6 +5,7 @@
 #include "bench_run.h"
 
 #include "bench_child.h"
+#include "bench_job.h"
 #include "bench_show.h"
 #include "result_lines.h"
 
@@ -149,50 +150,12 @@ static int write_lines(work *w, double peak_mb)
 
 /* ---- Jobs ---------------------------------------------------------------------------------- */
 
-static cJSON *job_data(const bench_run *r)
-{
-    cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < r->spec->ndata; i++) {
-        cJSON *o = cJSON_CreateObject();
-        char digest[24];
-        snprintf(digest, sizeof digest, "%016llx", (unsigned long long)r->data[i].digest);
-        cJSON_AddNumberToObject(o, "there", r->data[i].there);
-        cJSON_AddNumberToObject(o, "n", (double)r->data[i].n);
-        cJSON_AddNumberToObject(o, "nq", (double)r->data[i].nq);
-        cJSON_AddNumberToObject(o, "d", r->data[i].d);
-        cJSON_AddStringToObject(o, "digest", digest);
-        cJSON_AddItemToArray(list, o);
-    }
-    return list;
-}
-
-/* The job for the waiting cells of the group, or for a data set. */
-static char *job_text(const work *w, int truth_of)
+/* The job for the waiting cells of the group, or for the neighbours of a data set. */
+static char *job_text(const work *w, int data)
 {
     const bench_run *r = w->run;
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "name", r->name);
-    cJSON_AddStringToObject(o, "spec", r->text);
-    cJSON_AddNumberToObject(o, "quick", r->quick);
-    cJSON_AddNumberToObject(o, "force", r->force);
-    cJSON_AddStringToObject(o, "dir", r->dir);
-    cJSON_AddStringToObject(o, "data_dir", r->data_dir);
-    cJSON_AddStringToObject(o, "preset", r->env.preset);
-    cJSON_AddStringToObject(o, "command", r->env.command);
-    cJSON_AddNumberToObject(o, "threads", r->env.threads);
-    cJSON_AddItemToObject(o, "data", job_data(r));
-    cJSON_AddNumberToObject(o, "truth", truth_of);
-    cJSON_AddNumberToObject(o, "group", w->group);
-    cJSON *cells = cJSON_AddArrayToObject(o, "cells");
-    const bench_group *g = w->group < 0 ? NULL : &r->plan.group[w->group];
-    for (int i = g ? g->first : 0; g && i < g->first + g->count; i++)
-        if (w->state[i] == CELL_WAITS)
-            cJSON_AddItemToArray(cells, cJSON_CreateNumber(i));
-    char *text = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    if (!text)
-        fail_memory();
-    return text;
+    job_maker m = {&r->plan, &r->env, r->dir, r->data_dir, r->force};
+    return bench_job_text(&m, data, w->group, w->state);
 }
 
 static int waiting(const work *w)
@@ -226,7 +189,7 @@ static int run_group(work *w)
     int rc = EXIT_OK;
     while (rc == EXIT_OK && waiting(w)) {
         child_end end = {0};
-        char *job = job_text(w, -1);
+        char *job = job_text(w, w->run->plan.group[w->group].data);
         w->current = -1;
         rc = job ? child_run(job, w->run->spec->time_limit, take, w, &end) : EXIT_RUNTIME;
         cJSON_free(job);

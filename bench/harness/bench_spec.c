@@ -19,8 +19,6 @@
 
 enum { MAX_TEXT = 1 << 20, MAX_SECTION_TEXT = 120 };
 
-const char *const bench_metrics[] = {"l2", "ip", "cosine", "label", NULL};
-
 /* ---- Sections ------------------------------------------------------------------------------ */
 
 static bool plain_name(const char *s)

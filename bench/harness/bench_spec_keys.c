@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const bench_metrics[] = {"l2", "ip", "cosine", "label", NULL};
+
 int spec_fail(const spec_reader *r, const char *format, ...)
 {
     char text[1024];
