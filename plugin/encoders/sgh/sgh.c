@@ -7,7 +7,8 @@
  * found from the data; a start from ITQ; codes in {-1,+1}; a step size that falls to 0; and noise
  * that is wider than U(0,1) for longer codes, xi ~ 1/2 + noise U(-1/2, 1/2): a neuron then keeps a
  * chance of (noise - 1) / (2 noise) to flip however sure it is, which spreads what is learned over
- * the bits. README.md in this directory has the measurements. */
+ * the bits. A last stage, which the paper has not, goes by the neighbours of rows (near_stage.h).
+ * README.md in encoders/ has the measurements. */
 #include "sgh.h"
 
 #include "adam.h"
@@ -80,17 +81,26 @@ static const lbh_param params[] = {
     [SGH_OPT_EARLY_STOP] = {"early_stop", 0, 0, 1e6, 1, NULL,
                             "end after so many checks (one in 250 steps) of the error on held-out "
                             "rows without gain; 0: never"},
+    [SGH_OPT_NEAR_STEPS] = {"near_steps", -1, -1, 1e9, 1, NULL,
+                            "metric=l2, refit=1: steps of a last stage that gives rows the "
+                            "neighbours that they have in the data; -1: steps / 15; 0: none"},
+    [SGH_OPT_NEAR_LR] = {"near_lr", 0.003, 1e-8, 10, 0, NULL, "its step size"},
+    [SGH_OPT_NEAR_BETA] = {"near_beta", 2, 1e-3, 1e3, 0, NULL,
+                           "its slope of the codes' similarities exp(beta t.t' / sqrt(nbits))"},
+    [SGH_OPT_NEAR_SHARPNESS] = {"near_sharpness", 10, 1e-3, 1e4, 0, NULL,
+                                "its fall of the rows' similarities over the distance of the tenth "
+                                "neighbour"},
     {0},
 };
 
 static const lbh_preset presets[] = {
     {"official", "objective=official,noise=0,estimator=biased,decoder=scaled,coding=01,alpha=0.001,"
                  "decay_u=0.001,decay_w=0,steps=5000,batch=500,lr=0.01,schedule=constant,"
-                 "init=random,pca=0,centre=0,refit=0"},
+                 "init=random,pca=0,centre=0,refit=0,near_steps=0"},
     /* rho starts at the scaled rows' root mean square; the unbiased estimator loses its bits here */
     {"paper", "objective=paper,noise=1,estimator=biased,decoder=basic,coding=01,kl=1,"
               "learn_prior=1,rho=0.33,learn_rho=1,steps=5000,batch=500,lr=0.01,schedule=constant,"
-              "init=random,pca=0,centre=0,refit=0"},
+              "init=random,pca=0,centre=0,refit=0,near_steps=0"},
     {0},
 };
 
@@ -269,9 +279,12 @@ static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
     LBH_TRY(sgh_start(self, t, r));
     LBH_TRY(sgh_extend(self, t, r));
     LBH_TRY(sgh_early_start(self, t, r));
+    LBH_TRY(sgh_stage_take(self, t, r));
     LBH_TRY(lbh_resume(t, &step));
     r->done = step;
-    LBH_TRY(optimise(self, t, r, step));
+    if (step <= (int64_t)self->value[SGH_OPT_STEPS])
+        LBH_TRY(optimise(self, t, r, step));
+    LBH_TRY(sgh_stage_run(t, r, step));
     LBH_TRY(sgh_extend_finish(self, t, r));
     if (self->value[SGH_OPT_REFIT] != 0)
         LBH_TRY(sgh_refit_decoder(t, r));
@@ -364,7 +377,9 @@ static int train(lbh_encoder *self, lbh_training *t)
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));
     bool searched = decoder_score || (ip && searches_for_ip(self, &r));
-    r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS]) +
+    bool by_distance = !ip || (!searched && choice(self, SGH_OPT_MIPS) == SGH_MIPS_AUTO);
+    r.stage.steps = by_distance ? sgh_stage_steps(self) : 0;
+    r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS] + r.stage.steps) +
               (searched ? rounds * SGH_MAP_TICK : 0);
     if (decoder_score) {
         sgh_codes k;

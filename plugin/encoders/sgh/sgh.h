@@ -4,6 +4,7 @@
 #define LBH_ENCODERS_SGH_H
 
 #include "adam.h"
+#include "near_stage.h"
 #include "sgh_step.h"
 #include "method.h"
 
@@ -41,6 +42,10 @@ enum sgh_option {
     SGH_OPT_PAIRS_K,
     SGH_OPT_LAMBDA_PAIRS,
     SGH_OPT_EARLY_STOP,
+    SGH_OPT_NEAR_STEPS,
+    SGH_OPT_NEAR_LR,
+    SGH_OPT_NEAR_BETA,
+    SGH_OPT_NEAR_SHARPNESS,
 };
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
@@ -110,6 +115,7 @@ typedef struct sgh_run {
     bool learned[SGH_NPARAMS];
 
     sgh_early early;
+    lbh_near_stage stage; /* steps 0: none */
     sgh_batch batch;
     int B;
     int64_t *ids;     /* rows of a batch */
@@ -162,6 +168,13 @@ int64_t sgh_early_row(const sgh_run *r, int64_t row);
 void sgh_early_check(sgh_run *r, int64_t step, int64_t steps);
 bool sgh_early_over(const sgh_run *r);
 void sgh_early_finish(sgh_run *r);
+
+/* sgh_stage.c: the last stage, on the neighbours of rows: how many steps it has where near rows are
+ * the answers, 0 where other options rule it out; its memory; the stage from step `step` of the
+ * training on. */
+int64_t sgh_stage_steps(const lbh_encoder *self);
+int sgh_stage_take(const lbh_encoder *self, lbh_training *t, sgh_run *r);
+int sgh_stage_run(lbh_training *t, sgh_run *r, int64_t step);
 
 /* sgh_encode.c: encoding by search, and what it needs prepared. */
 sgh_mode sgh_model_mode(const sgh_model *model);

@@ -5,6 +5,7 @@
 #include "blas.h"
 #include "cpu.h"
 #include "lbh_exact.h"
+#include "found.h"
 #include "rng.h"
 #include "vmath.h"
 
@@ -250,31 +251,6 @@ int sgh_ranking_train(lbh_training *t, const sgh_run *r, sgh_codes *k, sgh_ranki
 
 /* ---- Judging ------------------------------------------------------------------------------- */
 
-/* How many of top[K] are among the 100 nearest codes, equal distances by rising row, `own` out. */
-static int found_within_100(int64_t n, int L, const uint8_t *items, const uint8_t *query,
-                            int64_t own, const int64_t *top, uint16_t *distance)
-{
-    int size = (L + 7) / 8, found = 0;
-    int64_t count[LBH_MAX_NBITS + 2] = {0};
-    for (int64_t i = 0; i < n; i++) {
-        int h = 0;
-        for (int b = 0; b < size; b++)
-            h += __builtin_popcount((unsigned)(items[i * size + b] ^ query[b]));
-        distance[i] = (uint16_t)h;
-        if (i != own)
-            count[h + 1]++;
-    }
-    for (int h = 0; h <= L; h++)
-        count[h + 1] += count[h]; /* count[h]: rows nearer than h */
-    for (int j = 0; j < K && top[j] >= 0; j++) {
-        int64_t rank = count[distance[top[j]]];
-        for (int64_t i = 0; i < top[j] && rank < 100; i++)
-            rank += i != own && distance[i] == distance[top[j]];
-        found += rank < 100;
-    }
-    return found;
-}
-
 int sgh_ranking_recall(lbh_training *t, const sgh_ranking *q, int64_t n, int L,
                        const uint8_t *items, const uint8_t *queries, double *recall)
 {
@@ -284,7 +260,8 @@ int sgh_ranking_recall(lbh_training *t, const sgh_ranking *q, int64_t n, int L,
         return LBH_ENOMEM;
     for (int64_t i = 0; i < q->nheld; i++) {
         const int64_t *top = q->held_top + i * K;
-        found += found_within_100(n, L, items, queries + i * size, q->held_row[i], top, distance);
+        found += lbh_found_within_100(n, L, items, queries + i * size, q->held_row[i], K, top,
+                                      distance);
         for (int j = 0; j < K && top[j] >= 0; j++)
             wanted++;
     }

@@ -9,7 +9,7 @@
  *   - noisy bits in place of tanh, whose values a sign does not keep;
  *   - errors and noise relative to the length of the row;
  *   - learned thresholds: those at the mean have no place for a row's length;
- *   - a graph term that repels as well as it attracts (sigah_graph.h);
+ *   - a graph term that repels as well as it attracts (graph_term.h);
  *   - a step size that falls to 0.
  * preset=paper goes back on all of it but the first. README.md in this directory has the
  * measurements.
@@ -41,7 +41,7 @@ static const lbh_param params[] = {
                             "weight of the mean absolute feature (lambda 1)"},
     [SIGAH_OPT_GRAPH] = {"graph", 0.2, 0, 1e6, 0, NULL,
                          "weight of the in-batch graph regulariser (lambda 2); 0: none"},
-    [SIGAH_OPT_GRAPH_LOSS] = {"graph_loss", SIGAH_EMBEDDING, 0, 1, 1, "embedding|laplacian",
+    [SIGAH_OPT_GRAPH_LOSS] = {"graph_loss", LBH_GRAPH_EMBEDDING, 0, 1, 1, "embedding|laplacian",
                               "codes reproduce the similarities, or near rows attract (the paper)"},
     [SIGAH_OPT_SIGMA] = {"sigma", 0.1, 1e-4, 1e4, 0, NULL,
                          "laplacian: width of the similarities, times the median squared distance"},

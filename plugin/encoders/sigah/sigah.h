@@ -4,7 +4,7 @@
 #ifndef LBH_ENCODERS_SIGAH_H
 #define LBH_ENCODERS_SIGAH_H
 
-#include "sigah_graph.h"
+#include "graph_term.h"
 #include "sigah_step.h"
 #include "method.h"
 
@@ -75,7 +75,7 @@ typedef struct sigah_run {
     int64_t size[SIGAH_NPARAMS];
     bool learned[SIGAH_NPARAMS];
 
-    sigah_graph near;
+    lbh_graph near;
     sigah_batch batch;
     int B;
     float *X, *noise, *share, *weight; /* of a batch: noise NULL without any; ||x||^2 unit; w */

@@ -6,7 +6,7 @@
 #include "blas.h"
 #include "cpu.h"
 #include "vmath.h"
-#include "sigah_graph.h"
+#include "graph_term.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -338,7 +338,7 @@ void sigah_generator(const sigah_config *cfg, float *const *p, int B, const floa
     columns(B, m, w->dS, 0, g[SIGAH_BG]);
     lbh_gemm_nt(B, L, m, 1, w->dS, p[SIGAH_WG], 0, w->dT);
     losses->graph =
-        cfg->near ? sigah_graph_gradients(cfg->near, B, d, L, cfg->graph, X, w->H, w->dT) : 0;
+        cfg->near ? lbh_graph_gradients(cfg->near, B, d, L, cfg->graph, X, w->H, w->dT) : 0;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < B; i++)
         hash_gradient_row(L, w->T + (ptrdiff_t)i * L, w->dT + (ptrdiff_t)i * L);

@@ -10,7 +10,7 @@
  *   discriminator  AE(y) = lrelu(y We + be) Wd + bd,  energy D(y) = ||y - AE(y)||^2 unit
  *
  *   rec = 1/n sum w ||x - x^||^2 unit    sp = 1/n sum ||s||_1 / m
- *   gr  = see sigah_graph.h, on H        adv = 1/n sum D(x^)
+ *   gr  = see graph_term.h, on H        adv = 1/n sum D(x^)
  *   generator and hash layer minimise    rec + sparsity sp + graph gr + adversarial adv
  *   the discriminator minimises          1/n sum D(x) + max(0, margin - D(x^))      (x^ constant)
  *
@@ -58,7 +58,7 @@ typedef struct sigah_config {
     float leak; /* slope of the leaky ReLU below 0 */
     float unit;
     float sparsity, graph, adversarial, margin; /* weights; adversarial = 0: no discriminator */
-    struct sigah_graph *near;                   /* NULL if graph is 0 */
+    struct lbh_graph *near;                     /* NULL if graph is 0 */
 } sigah_config;
 
 /* Scratch of a batch of B rows. */

@@ -106,7 +106,7 @@ static int take_graph(const lbh_encoder *self, lbh_training *t, sigah_run *r)
     if (r->cfg.graph <= 0)
         return LBH_OK;
     LBH_TRY(sigah_median_distance(t, r, &median));
-    r->near = (sigah_graph){.loss = (sigah_graph_loss)o[SIGAH_OPT_GRAPH_LOSS],
+    r->near = (lbh_graph){.loss = (lbh_graph_loss)o[SIGAH_OPT_GRAPH_LOSS],
                             .sigma = (float)o[SIGAH_OPT_SIGMA] * (median > 0 ? median : 1),
                             .neighbours = (float)o[SIGAH_OPT_NEIGHBOURS],
                             .beta = (float)(o[SIGAH_OPT_BETA] / self->nbits),
@@ -117,9 +117,9 @@ static int take_graph(const lbh_encoder *self, lbh_training *t, sigah_run *r)
                             .slope = lbh_scratch(t, B, sizeof(double)),
                             .bend = lbh_scratch(t, B, sizeof(double))};
     r->cfg.near = &r->near;
-    const sigah_graph *g = &r->near;
+    const lbh_graph *g = &r->near;
     bool ok = g->D && g->K && g->norm && g->row && g->slope && g->bend;
-    if (o[SIGAH_OPT_BETA] == 0 && g->loss == SIGAH_EMBEDDING) {
+    if (o[SIGAH_OPT_BETA] == 0 && g->loss == LBH_GRAPH_EMBEDDING) {
         ok = (r->beta = lbh_state_f(t, "beta", 1, 1)) && ok;
         if (r->beta)
             r->beta[0] = (float)(FIRST_BETA / self->nbits);
@@ -248,7 +248,7 @@ static void one_step(const lbh_encoder *self, sigah_run *r, int64_t step, int64_
         r->near.beta = r->beta[0];
     sigah_generator(&r->cfg, r->p, r->B, r->X, &r->batch, r->g, losses);
     if (r->beta)
-        r->beta[0] = sigah_graph_better_beta(&r->near, r->B, r->cfg.nbits);
+        r->beta[0] = lbh_graph_better_beta(&r->near, r->B, r->cfg.nbits);
     update(self, r, SIGAH_W, SIGAH_WG, step, o[SIGAH_OPT_LR] * course(self, step, steps, true));
     update(self, r, SIGAH_WG, SIGAH_NGENERATOR, step,
            o[SIGAH_OPT_LR] * course(self, step, steps, false));

@@ -2,7 +2,7 @@
  * writes them down, in double precision and without a matrix product. */
 #include "support.h"
 
-#include "sigah_graph.h"
+#include "graph_term.h"
 #include "sigah_step.h"
 
 #include <math.h>
@@ -122,18 +122,18 @@ static void similarities(const reference *r, int i, double p[B])
 
 static double graph_loss(const reference *r)
 {
-    const sigah_graph *g = r->cfg->near;
+    const lbh_graph *g = r->cfg->near;
     double sum = 0;
     for (int i = 0; i < B; i++) {
         double p[B], sum_q = 0;
         similarities(r, i, p);
         for (int j = 0; j < B; j++) {
             double s = exp(-squared(D, r->x[i], r->x[j]) / (double)g->sigma);
-            if (g->loss == SIGAH_LAPLACIAN)
+            if (g->loss == LBH_GRAPH_LAPLACIAN)
                 sum += s * squared(L, r->t[i], r->t[j]) / (B * B);
             sum_q += j != i ? exp((double)g->beta * dot(L, r->t[i], r->t[j])) : 0;
         }
-        for (int j = 0; j < B && g->loss == SIGAH_EMBEDDING; j++)
+        for (int j = 0; j < B && g->loss == LBH_GRAPH_EMBEDDING; j++)
             if (j != i)
                 sum += (double)near_weight[i] * p[j] / B *
                        (log(p[j] * sum_q) - (double)g->beta * dot(L, r->t[i], r->t[j]));
@@ -173,7 +173,7 @@ typedef struct bench {
     double row[B], graph_row[B], slope[B], bend[B];
     float *pp[SIGAH_NPARAMS], *gp[SIGAH_NPARAMS];
     sigah_batch batch;
-    sigah_graph near;
+    lbh_graph near;
     sigah_config cfg;
     sigah_losses losses;
 } bench;
@@ -190,7 +190,7 @@ static void fill(bench *w, reference *r, uint64_t seed)
     }
     for (int i = 0; i < B * D; i++)
         r->x[i / D][i % D] = w->x[i] = (float)test_normal(seed + 40, (uint64_t)i);
-    w->near = (sigah_graph){.sigma = 3,
+    w->near = (lbh_graph){.sigma = 3,
                             .neighbours = 0.5f,
                             .beta = 0.7f,
                             .weight = near_weight,
@@ -269,7 +269,7 @@ Test(sigah, hash_layer_and_generator_with_every_activation)
             reference r;
             fill(&w, &r, 100 + (uint64_t)f);
             w.cfg.activation = (sigah_activation)f;
-            w.near.loss = (sigah_graph_loss)loss;
+            w.near.loss = (lbh_graph_loss)loss;
             check_generator(&w, &r);
         }
 }
@@ -314,7 +314,7 @@ Test(sigah, beta_is_fitted_to_the_codes)
                 slope -= w.slope[i] / B;
                 bend += w.bend[i] / B;
             }
-            w.near.beta = sigah_graph_better_beta(&w.near, B, L);
+            w.near.beta = lbh_graph_better_beta(&w.near, B, L);
         }
         double up = (value[2] - value[1]) / steps[2], down = (value[0] - value[1]) / steps[0];
         cr_assert_float_eq(slope, (up + down) / 2, 1e-4, "%g, not %g", slope, (up + down) / 2);

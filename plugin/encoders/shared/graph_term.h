@@ -1,4 +1,4 @@
-/* sigah_graph.h: the in-batch graph regulariser of SiGAH, on codes t of L values in [-1, 1].
+/* graph_term.h: an in-batch graph regulariser, on codes t of L values in [-1, 1] (sigah, neh).
  *
  *   laplacian  gr = 1/n^2 sum_ij S_ij ||t_i - t_j||^2,  S_ij = exp(-||x_i - x_j||^2 / sigma)
  *
@@ -20,33 +20,34 @@
  * data, but the best one in the sense of the same loss, of maximum likelihood, can be followed
  * while the codes are learned: the loss is convex in beta, and its derivatives cost next to
  * nothing. */
-#ifndef LBH_ENCODERS_SIGAH_GRAPH_H
-#define LBH_ENCODERS_SIGAH_GRAPH_H
+#ifndef LBH_ENCODERS_GRAPH_TERM_H
+#define LBH_ENCODERS_GRAPH_TERM_H
 
-typedef enum { SIGAH_EMBEDDING, SIGAH_LAPLACIAN } sigah_graph_loss;
+typedef enum { LBH_GRAPH_EMBEDDING, LBH_GRAPH_LAPLACIAN } lbh_graph_loss;
 
-typedef struct sigah_graph {
-    sigah_graph_loss loss;
+typedef struct lbh_graph {
+    lbh_graph_loss loss;
     float sigma;      /* laplacian: of squared distances, > 0 */
     float neighbours; /* embedding: effective number, as a share of the batch */
     float beta;       /* embedding: of t_i . t_j; the option is that times L */
 
     const float *weight; /* B: embedding: v, or NULL = 1, set by the caller */
+    const float *narrow; /* B: embedding: 1 / sigma_i, or NULL = fitted to `neighbours` */
 
     /* Scratch of a batch of B rows. */
     float *D, *K; /* B x B: squared distances, then similarities; derivative by t_i . t_j */
     float *norm;  /* B */
     double *row;  /* B */
     double *slope, *bend; /* B: embedding: of the loss by beta, -first and second derivative */
-} sigah_graph;
+} lbh_graph;
 
 /* Adds weight d(gr)/dT to dT[B * L] for rows X[B * d] with codes T[B * L]; returns gr. A batch of
  * one row has no pairs: 0. */
-double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
+double lbh_graph_gradients(const lbh_graph *g, int B, int d, int L, float weight,
                              const float *X, const float *T, float *dT);
 
 /* beta after a small step (Newton's, damped: a batch is a sample) towards the one that fits the
  * last call's codes of L bits best, between 1 / L and 100 / L. */
-float sigah_graph_better_beta(const sigah_graph *g, int B, int L);
+float lbh_graph_better_beta(const lbh_graph *g, int B, int L);
 
 #endif

@@ -1,7 +1,7 @@
-/* sigah_graph.c: see sigah_graph.h. Both losses depend on the codes through K = T T^T (and, on
+/* graph_term.c: see graph_term.h. Both losses depend on the codes through K = T T^T (and, on
  * relaxed codes, the Laplacian through the diagonal too), so that with M = d(loss)/dK the gradient
  * is (M + M^T) T: passes over the rows of K, each by one thread, and one or two products. */
-#include "sigah_graph.h"
+#include "graph_term.h"
 
 #include "blas.h"
 #include "cpu.h"
@@ -128,7 +128,7 @@ static double total(int B, const double *row)
     return sum;
 }
 
-double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float weight,
+double lbh_graph_gradients(const lbh_graph *g, int B, int d, int L, float weight,
                              const float *X, const float *T, float *dT)
 {
     if (B < 2)
@@ -144,14 +144,14 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < B; i++) {
         float *D = g->D + (ptrdiff_t)i * B, *K = g->K + (ptrdiff_t)i * B;
-        if (g->loss == SIGAH_LAPLACIAN)
+        if (g->loss == LBH_GRAPH_LAPLACIAN)
             g->row[i] = laplacian_row(B, i, 1 / g->sigma, g->norm, D, K);
         else
-            g->row[i] = embedding_row(B, i, fit_sigma(B, i, target, D), g->beta,
-                                      g->weight ? g->weight[i] : 1, D, K, g->slope + i,
+            g->row[i] = embedding_row(B, i, g->narrow ? g->narrow[i] : fit_sigma(B, i, target, D),
+                                      g->beta, g->weight ? g->weight[i] : 1, D, K, g->slope + i,
                                       g->bend + i);
     }
-    if (g->loss == SIGAH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
+    if (g->loss == LBH_GRAPH_LAPLACIAN) { /* symmetric: 4 / n^2 (deg T - S T) */
         float n2 = (float)B * (float)B;
         lbh_gemm_nn(B, L, B, 4 * weight / n2, g->K, T, 1, dT);
         return total(B, g->row) / (double)n2;
@@ -162,10 +162,10 @@ double sigah_graph_gradients(const sigah_graph *g, int B, int d, int L, float we
     return total(B, g->row) / B;
 }
 
-float sigah_graph_better_beta(const sigah_graph *g, int B, int L)
+float lbh_graph_better_beta(const lbh_graph *g, int B, int L)
 {
     double slope = total(B, g->slope), bend = total(B, g->bend), beta = (double)g->beta;
-    if (B < 2 || g->loss == SIGAH_LAPLACIAN || !(bend > 0) || !isfinite(slope))
+    if (B < 2 || g->loss == LBH_GRAPH_LAPLACIAN || !(bend > 0) || !isfinite(slope))
         return g->beta;
     double change = BETA_RATE * slope / (bend * beta);
     beta *= 1 + fmin(fmax(change, -BETA_CHANGE), BETA_CHANGE);

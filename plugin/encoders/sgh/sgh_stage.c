@@ -1,0 +1,38 @@
+/* sgh_stage.c: the stage of near_stage.h behind SGH's own training. Codes from which the rows can be
+ * rebuilt are where it starts: it learns less by heart from there than from ITQ, and ends higher. */
+#include "sgh.h"
+
+int64_t sgh_stage_steps(const lbh_encoder *self)
+{
+    const double *o = self->value;
+    bool plain = o[SGH_OPT_PAIRS] == SGH_PAIRS_NONE && o[SGH_OPT_LATENT_SCALE] == 0 &&
+                 o[SGH_OPT_SCORE] == SGH_SCORE_HAMMING && o[SGH_OPT_REFIT] != 0;
+    int64_t steps = (int64_t)o[SGH_OPT_NEAR_STEPS];
+    if (!plain)
+        return 0;
+    return steps >= 0 ? steps : (int64_t)o[SGH_OPT_STEPS] / 15;
+}
+
+int sgh_stage_take(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    r->stage = (lbh_near_stage){.steps = r->stage.steps,
+                                .done = (int64_t)self->value[SGH_OPT_STEPS],
+                                .total = r->total,
+                                .lr = self->value[SGH_OPT_NEAR_LR],
+                                .beta = self->value[SGH_OPT_NEAR_BETA],
+                                .sharpness = self->value[SGH_OPT_NEAR_SHARPNESS],
+                                .L = r->cfg.nbits,
+                                .W = r->p.W,
+                                .b = r->p.b};
+    return r->stage.steps > 0 ? lbh_near_take(t, &r->stage, r->cfg.d) : LBH_OK;
+}
+
+int sgh_stage_run(lbh_training *t, sgh_run *r, int64_t step)
+{
+    lbh_near_stage *s = &r->stage;
+    if (s->steps == 0)
+        return LBH_OK;
+    LBH_TRY(lbh_near_run(t, s, r->n, r->cfg.d, r->rows, r->seed, step > s->done ? step - s->done : 0));
+    r->done = t->stop || s->near.m == 0 ? s->done : s->done + s->steps;
+    return LBH_OK;
+}
