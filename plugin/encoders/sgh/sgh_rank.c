@@ -4,8 +4,8 @@
 #include "adam.h"
 #include "blas.h"
 #include "cpu.h"
-#include "lbh_exact.h"
 #include "found.h"
+#include "lbh_exact.h"
 #include "rng.h"
 #include "vmath.h"
 
