@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """FAISS's own methods by the newest FAISS, as rows of `lbh bench`.
 
-The FAISS that lbh is linked with may be old: Debian 12's has no RaBitQ. This program takes the same
-specification, measures its rivals (faiss-lsh faiss-itq pq opq pqfs rabitq sq flat) with PyPI's
-faiss-cpu on the same data by the same definitions, and appends JSON lines to DIR/rivals.jsonl,
-which `lbh bench` and `lbh report` read beside their own. `rabitq` stands for four: one bit a
+The FAISS that lbh is linked with may be old: Debian 12's has no RaBitQ. This program asks
+`lbh bench --plan` for the data, their neighbours and the cells, measures the rivals (faiss-lsh
+faiss-itq pq opq pqfs rabitq sq flat) with PyPI's faiss-cpu by the same definitions, and appends
+JSON lines to DIR/rivals.jsonl, which `lbh bench` and `lbh report` read beside their own. `rabitq` stands for four: one bit a
 dimension, the same with fast scan, two bits and four. Cells that are there are kept.
 
 faiss-cpu comes into a virtual environment of its own, made on the first run with pip as it is
@@ -31,6 +31,7 @@ def arguments():
                         help="at most 10,000 rows, 1,000 queries, one seed and 64 bits")
     parser.add_argument("--methods", metavar="LIST", help="only these, separated by commas")
     parser.add_argument("--threads", type=int, help="(the specification's, or all cores)")
+    parser.add_argument("--lbh", metavar="PATH", help="the command lbh (build/lbh, or of PATH)")
     parser.add_argument("--venv", metavar="DIR",
                         help="virtual environment (in the user's cache directory)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -46,10 +47,9 @@ def main():
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.execv(python, [python, os.path.realpath(__file__), "--inside", *sys.argv[1:]])
     import runner
-    import spec
     try:
         return runner.run(args, os.path.join(HERE, os.pardir))
-    except spec.Refused as error:
+    except runner.Refused as error:
         print(f"rivals.py: {error}", file=sys.stderr)
         return 1
 

@@ -3,6 +3,7 @@
 #include "common.h"
 
 #include "bench_presets.h"
+#include "bench_print_plan.h"
 #include "bench_run.h"
 #include "bench_table.h"
 #include "bench_worker.h"
@@ -15,7 +16,7 @@
 typedef struct bench_args {
     common common;
     const char *spec, *preset, *out, *data, *table, *print;
-    int quick, force, retry, list;
+    int quick, force, retry, list, plan;
 } bench_args;
 
 /* ---- The specification --------------------------------------------------------------------- */
@@ -171,8 +172,8 @@ static int measure(const bench_args *a, int argc, char **argv)
         r.env.threads = a->common.threads > 0  ? (int)a->common.threads
                         : r.spec->threads > 0 ? (int)r.spec->threads
                                               : omp_get_max_threads();
-        rc = bench_run_all(&r);
-        if (rc == EXIT_OK)
+        rc = a->plan ? bench_print_plan(&r) : bench_run_all(&r);
+        if (rc == EXIT_OK && !a->plan)
             rc = print_results(&r, a->common.json);
         if (rc == EXIT_OK && r.ok + r.found == 0 && r.failed + r.failed_before > 0)
             rc = fail("all %d cells failed; '%s/bench.jsonl' says why", r.failed + r.failed_before,
@@ -230,6 +231,8 @@ static int run(const command *self, int argc, char **argv)
          "a quick look: 10000 rows, 1000 queries, one seed, up to 64 bits, short training", 0},
         {OPT_FLAG, 0, "force", 0, &a.force, 0, 0, "measure again what is there already", 0},
         {OPT_FLAG, 0, "retry", 0, &a.retry, 0, 0, "measure again what failed", 0},
+        {OPT_FLAG, 0, "plan", 0, &a.plan, 0, 0,
+         "print as JSON what FAISS's methods are to be measured on, measure nothing", 0},
         {OPT_TEXT, 0, "table", "DIR", &a.table, 0, 0, "print the tables of DIR, measure nothing",
          0},
         {OPT_FLAG, 0, "list-presets", 0, &a.list, 0, 0, "print the names of presets", 0},

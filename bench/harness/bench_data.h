@@ -48,6 +48,10 @@ int bench_sample(bench_data *d, int64_t most);
 /* Computes the neighbours that a specification needs and keeps them in DIR/truth, if they are not
  * there; then reads them. Nothing to do for metric = label. */
 int bench_truth_make(bench_data *d, const bench_spec *s, const char *dir);
+/* The files: neighbours of all queries, and more of those of the sample. New memory, also after an
+ * error. */
+int bench_truth_paths(const bench_data *d, const bench_spec *s, const char *dir, char **near,
+                      char **sample);
 int bench_truth_open(bench_data *d, const bench_spec *s, const char *dir);
 
 /* LBH_METRIC_* of the distances. */

@@ -71,16 +71,24 @@ static int write_truth(const char *path, const truth *t, int64_t nq, const int64
     return array_close(&out, rc);
 }
 
+int bench_truth_paths(const bench_data *d, const bench_spec *s, const char *dir, char **near,
+                      char **sample)
+{
+    *near = truth_path(d, dir, "q", d->query.n, most_neighbours(s));
+    *sample = truth_path(d, dir, "s", d->sample.n, s->map_k);
+    return *near && *sample ? EXIT_OK : EXIT_RUNTIME;
+}
+
 int bench_truth_make(bench_data *d, const bench_spec *s, const char *dir)
 {
     if (d->spec->metric == BENCH_LABEL)
         return EXIT_OK;
     int64_t k = most_neighbours(s);
-    char *near = truth_path(d, dir, "q", d->query.n, k);
-    char *sample = truth_path(d, dir, "s", d->sample.n, s->map_k);
-    char *folder = NULL;
+    char *near, *sample, *folder = NULL;
     truth t = {0};
-    int rc = near && sample && asprintf(&folder, "%s/truth", dir) > 0 ? EXIT_OK : fail_memory();
+    int rc = bench_truth_paths(d, s, dir, &near, &sample);
+    if (rc == EXIT_OK && asprintf(&folder, "%s/truth", dir) < 0)
+        rc = fail_memory();
     if (rc == EXIT_OK && mkdir(folder, 0777) != 0 && errno != EEXIST)
         rc = fail_errno("make the directory", folder);
     bool have = rc == EXIT_OK && access(near, R_OK) == 0 &&
@@ -104,9 +112,8 @@ int bench_truth_open(bench_data *d, const bench_spec *s, const char *dir)
     if (d->spec->metric == BENCH_LABEL)
         return EXIT_OK;
     int64_t k = most_neighbours(s);
-    char *near = truth_path(d, dir, "q", d->query.n, k);
-    char *sample = truth_path(d, dir, "s", d->sample.n, s->map_k);
-    int rc = near && sample ? EXIT_OK : EXIT_RUNTIME;
+    char *near, *sample;
+    int rc = bench_truth_paths(d, s, dir, &near, &sample);
     if (rc == EXIT_OK)
         rc = truth_read(&d->near, near, &d->base, &d->query, NULL, k);
     if (rc == EXIT_OK && s->map_k)

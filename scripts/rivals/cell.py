@@ -11,19 +11,10 @@ import metrics
 REPEAT_SECONDS, MOST_LATENCIES, LATENCY_SECONDS = 10, 1000, 2
 
 
-def modes(name, rescore):
-    """`rescore` of the specification as it applies: rivals have neither margins nor decoders, and
-    what is not compared by Hamming distance has no rescoring to call Hamming."""
-    plain = "hamming" if name in ("faiss-lsh", "faiss-itq") else "none"
-    out = [plain if mode in ("hamming", "none") else mode for mode in rescore.split()
-           if mode in ("hamming", "none") or mode.startswith("float:")]
-    return list(dict.fromkeys(out)) if name != "flat" else ["none"]
-
-
 def evenly(n, most):
     """At most `most` of the numbers below n, at even distances."""
     count = min(n, most)
-    return [i * n // count for i in range(count)]
+    return [int(i * n / count) for i in range(count)]  # as lbh rounds
 
 
 def _answers(index, data, at, count, k, depth):
@@ -66,47 +57,43 @@ def _full_rankings(index, data, queries):
         yield metrics.without_own(ids, own, len(data.base))[0]
 
 
-def _scores(index, data, truth, depth, options, rankings):
+def _scores(index, data, depth, options, rankings):
     """Recall of all queries; mAP and precision of the sample's rankings."""
     ns = options["at"]
     out = {}
-    if truth is not None:
+    if data.near is not None:
         found = _answers(index, data, 0, len(data.query), min(max(ns), len(data.base)), depth)
         ns = [n for n in ns if n <= found.shape[1]]
-        out["recall"] = metrics.recall(found, truth, options["k"], ns)
+        out["recall"] = metrics.recall(found, data.near, options["k"], ns)
     if rankings is not None:
         queries, rows = rankings
         if depth:
             rows = indexes.rerank(data, data.query[queries], rows, depth)
-        relevance = metrics.Relevance(data, truth, options["map_k"])
-        scores = metrics.score_rankings(rows, queries, relevance, options["map_at"])
+        scores = metrics.score_rankings(rows, queries, data, options["map_at"])
         if data.metric == "label":
             scores["label_map"] = scores.pop("map", None)
         else:
-            out["map_k"] = min(options["map_k"], truth.shape[1])
+            out["map_k"] = data.sample_near.shape[1]
         out.update({name: value for name, value in scores.items() if value is not None},
                    map_queries=len(queries))
     return out
 
 
-def measure(cells, data, truth, options):
-    """Yields one dictionary for each of `cells`, which differ in `rescore` alone."""
-    first = cells[0]
-    factory, hamming = indexes.recipe(first["method"], data.base.shape[1], first["nbits"],
-                                      first["bits"], first["fast"])
-    learn = evenly(len(data.train), first["max_train"] or len(data.train))
-    index, train = indexes.build(factory, data, hamming, data.train[learn])
+def measure(cells, group, data, options):
+    """Yields one dictionary for each of `cells`, lines that differ in `rescore` alone."""
+    learn = evenly(len(data.train), group["max_train"] or len(data.train))
+    index, train = indexes.build(group["factory"], data, group["hamming"], learn)
     start = time.perf_counter()
     index.train(train)
     trained = time.perf_counter()
-    index.add(data.base)
+    index.add(data.rows(data.base, group["hamming"]))
     added = time.perf_counter()
     size = indexes.code_bytes(index)
     shared = {"train_s": trained - start, "n_train": len(learn), "build_s": added - trained,
-              "code_bytes": size, "index_bytes": size * len(data.base), "factory": factory}
+              "code_bytes": size, "index_bytes": size * len(data.base), "factory": group["factory"]}
     rankings = None
     if options["map_k"] or data.metric == "label":
-        queries = evenly(len(data.query), options["map_queries"])
+        queries = evenly(len(data.query), options["map_queries"] or len(data.query))
         rows = np.array(list(_full_rankings(index, data, queries)), np.int32)
         rankings = queries, rows
     for cell in cells:
@@ -115,6 +102,6 @@ def measure(cells, data, truth, options):
         if depth:
             out["index_bytes"] += data.base.nbytes
         out.update(_timing(index, data, options["answers"], depth, options["repeats"]))
-        out.update(_scores(index, data, truth, depth, options, rankings))
+        out.update(_scores(index, data, depth, options, rankings))
         out["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         yield out

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import venv
 
-NEEDS = ["faiss-cpu>=1.11", "numpy", "h5py"]
+NEEDS = ["faiss-cpu>=1.11", "numpy"]
 
 
 def python(program, directory):

@@ -7,7 +7,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shlex
 import subprocess
@@ -18,10 +17,6 @@ import numpy as np
 
 import cell
 import indexes
-import metrics
-import spec
-
-FORMAT = "lbh-bench 1"
 
 
 # ---- Result lines ------------------------------------------------------------------------------
@@ -58,55 +53,65 @@ def append(path, result):
         os.close(fd)
 
 
-# ---- What lines share --------------------------------------------------------------------------
+# ---- The plan ----------------------------------------------------------------------------------
 
-def _cpu():
-    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
-        text = f.read()
-    name = [line.partition(":")[2].strip() for line in text.splitlines()
-            if line.startswith("model name")]
-    flags = text.split()
-    isa = next((i for i, flag in (("avx512", "avx512bw"), ("avx2", "avx2"), ("neon", "asimd"))
-                if flag in flags), "scalar")
-    return (name or [platform.processor() or platform.machine()])[0], isa
+class Refused(Exception):
+    """Bad input; the text says what to do."""
 
 
-def _git(root):
+def plan_of(args, root):
+    """What `lbh bench --plan` says."""
+    built = os.path.join(root, "build", "lbh")
+    lbh = args.lbh or (built if os.path.exists(built) else "lbh")
+    command = [lbh, "bench", "--plan", "--out", args.out]
+    for name in ("preset", "data", "threads"):
+        if getattr(args, name):
+            command += ["--" + name, str(getattr(args, name))]
+    command += ["--quick"] if args.quick else []
+    command += ["--", args.spec] if args.spec else []
     try:
-        done = subprocess.run(["git", "-C", root, "rev-parse", "--short", "HEAD"],
-                              capture_output=True, text=True)
-        return done.stdout.strip() or "unknown"
-    except OSError:
-        return "unknown"
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Refused(f"{lbh}: {error.strerror} (--lbh)") from error
+    if done.returncode:
+        raise Refused(done.stderr.strip())
+    return json.loads(done.stdout)
 
 
-def _library(root):
-    """Version of the project, from its CMakeLists.txt."""
-    with open(os.path.join(root, "CMakeLists.txt"), encoding="utf-8") as f:
-        for line in f:
-            words = line.replace("(", " ").replace(")", " ").split()
-            if "VERSION" in words and "faiss-lbh" in words:
-                return words[words.index("VERSION") + 1]
-    return "unknown"
+class Data:
+    """base, query, train: float32 rows; own: row of base that each query is, or None; near: true
+    neighbours of the queries, sample_near: more of those of the sample; or labels, as rows of
+    classes from start[i] to start[i + 1]."""
+
+    def __init__(self, said):
+        self.name, self.metric = said["name"], said["metric"]
+        for part in ("base", "query", "train", "own", "base_start", "base_class", "query_start",
+                     "query_class"):
+            setattr(self, part, np.load(said[part]) if part in said else None)
+        for part in ("own", "base_start", "base_class", "query_start", "query_class"):
+            if part in said:
+                setattr(self, part, getattr(self, part).reshape(-1))
+        self.train = self.base if self.train is None else self.train
+        for part in ("near", "sample_near"):
+            rows = np.fromfile(said[part], np.int32) if part in said else None
+            setattr(self, part, None if rows is None else rows.reshape(-1, rows[0] + 1)[:, 1:])
+
+    def rows(self, x, hamming):
+        """Of unit length where the metric is the cosine, which codes do without."""
+        if self.metric != "cosine" or hamming:
+            return x.copy()
+        return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-30)
 
 
-def _faiss_version():
-    """Loads FAISS for all children to come; it must not work before they are forked, as OpenMP's
-    threads do not live on in them."""
-    import faiss
-    return faiss.__version__
-
-
-def _digest(parts):
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-
-def _content(data):
-    h = hashlib.blake2b(digest_size=8)
-    arrays = [data.base, data.query, data.train, data.own, data.base_labels, data.query_labels]
-    for array in arrays:
-        h.update(b"-" if array is None else np.ascontiguousarray(array).view(np.uint8).data)
-    return h.hexdigest()
+def variants(group):
+    """The group, or four for RaBitQ: what is added to names, options, and the group."""
+    first = group["cells"][0]
+    if first["method"] != "rabitq":
+        yield "", "", group
+        return
+    for bits, fast, name in indexes.VARIANTS:
+        factory = indexes.rabitq(first["d"], first["nbits"], bits, fast)
+        yield name, f"bits={bits}" + ",fastscan=1" * fast, dict(group, factory=factory, hamming=False)
 
 
 # ---- Processes ---------------------------------------------------------------------------------
@@ -162,93 +167,47 @@ def in_child(work, threads, memory, seconds):
 
 class Run:
     def __init__(self, args, root):
-        path = args.spec or os.path.join(root, "bench", "presets", args.preset + ".ini")
-        try:
-            with open(path, encoding="utf-8") as f:
-                text = f.read()
-        except OSError as error:
-            raise spec.Refused(f"{path}: {error.strerror}") from error
-        self.bench, self.data, self.methods = spec.read_spec(text, path)
-        if args.quick:
-            spec.make_quick(self.bench, self.data, self.methods)
-        self.args, self.out = args, os.path.join(args.out, "rivals.jsonl")
-        self.threads = args.threads or int(self.bench["threads"] or len(os.sched_getaffinity(0)))
-        numbers = {key: [int(v) for v in self.bench[key].split()] for key in ("k", "at")}
-        self.options = {**numbers, **{key: int(self.bench[key]) for key in
-                                      ("map_k", "map_at", "map_queries", "answers", "repeats")}}
-        self.faiss = _faiss_version()
-        cpu, isa = _cpu()
+        import faiss  # for all children; it must not work before they are forked
+        self.plan, self.args, self.faiss = plan_of(args, root), args, faiss.__version__
+        self.out, self.failures = os.path.join(args.out, "rivals.jsonl"), 0
         command = ["scripts/rivals.py", *(a for a in sys.argv[1:] if a != "--inside")]
-        self.shared = {"preset": args.preset or "", "cpu": cpu, "isa": isa,
-                       "threads": self.threads, "library": _library(root), "faiss": self.faiss,
-                       "git": _git(root), "command": shlex.join(command)}
-        self.failures = 0
+        self.shared = {"faiss": self.faiss, "command": shlex.join(command)}
 
-    def groups(self, name, d):
-        """Lists of cells that share an index."""
-        wanted = self.args.methods.split(",") if self.args.methods else spec.RIVALS
-        for ident, values in self.methods.items():
-            method = ident.partition(":")[0]
-            if method not in spec.RIVALS or method not in wanted:
-                continue
-            if "data" in values and name not in values["data"].split():
-                continue
-            get = {key: values.get(key, self.bench[key]) for key in ("nbits", "seeds", "rescore")}
-            all_bits = [32 * d] if method == "flat" else [int(b) for b in get["nbits"].split()]
-            most = spec.max_train(ident, values.get("options", ""))
-            seed = int(get["seeds"].split()[0])  # more would be the same: FAISS's are fixed
-            for nbits in all_bits:
-                for bits, fast, suffix in indexes.VARIANTS.get(method, [(1, False, "")]):
-                    label = f"{values.get('label', ident)}{suffix} {self.faiss}"
-                    yield [{"method": method, "label": label, "nbits": nbits, "bits": bits,
-                            "fast": fast, "seed": seed, "max_train": most, "rescore": mode}
-                           for mode in cell.modes(method, get["rescore"])]
-
-    def line(self, data, one, key, status, value):
-        out = {"format": FORMAT, "type": "cell", "key": key, "status": status}
-        if status != "ok":
-            out["error"] = value
-        options = [f"bits={one['bits']}"] if one["method"] == "rabitq" else []
-        options += ["fastscan=1"] if one["fast"] else []
-        options += [f"max_train={one['max_train']}"] if one["max_train"] else []
-        out.update({"data": data.name, "n": len(data.base), "d": data.base.shape[1],
-                    "nq": len(data.query), "metric": data.metric, "method": one["method"],
-                    "label": one["label"], "nbits": one["nbits"],
-                    "family": "ceiling" if one["method"] == "flat" else "rival",
-                    "options": ",".join(options), "seed": one["seed"],
-                    "rescore": one["rescore"]})
-        if status == "ok":
-            out.update(value)
+    def line(self, cell_line, name, options):
+        """The line that lbh would write, as one of this FAISS."""
+        known = [cell_line["key"], self.faiss, name]
+        options = ",".join(filter(None, (options, cell_line["options"])))
         now = datetime.datetime.now(datetime.timezone.utc)
-        out.update(self.shared, date=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        return out
+        return dict(cell_line, **self.shared, options=options,
+                    key=hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest(),
+                    label=f"{cell_line['label']}{name} {self.faiss}",
+                    date=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
-    def truth(self, data, content):
-        if data.metric == "label":
-            return None
-        k = max([*self.options["k"], self.options["map_k"]])
-        path = os.path.join(self.args.out, "truth", f"rivals-{content}-{data.metric}-{k}.npy")
-        if not os.path.exists(path):
-            def work():
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                part = f"{path}.{os.getpid()}.npy"
-                np.save(part, metrics.true_neighbours(data, k))
-                os.replace(part, path)
-                yield True
-            for status, value in in_child(work, self.threads, 1 << 20, 86400):
-                if status not in ("ok", "end"):
-                    raise spec.Refused(f"{data.name}: no ground truth: {value}")
-        return np.load(path)
+    def groups(self):
+        """(data set, group, its lines) that are not measured yet."""
+        done = finished(self.args.out)
+        for group in self.plan["groups"]:
+            for name, options, one in variants(group):
+                cells = [self.line(c, name, options) for c in one["cells"]]
+                cells = [c for c in cells if c["key"] not in done]
+                wanted = not self.args.methods or cells and \
+                    cells[0]["method"] in self.args.methods.split(",")
+                if cells and wanted:
+                    yield group["data"], one, cells
 
-    def run_group(self, data, truth, cells):
-        work = (lambda: cell.measure([c for c, _ in cells], data, truth, self.options))
+    def run_group(self, data, group, cells):
+        def work():
+            if "factory" not in group:
+                raise ValueError(group["error"])
+            yield from cell.measure(cells, group, data, self.plan)
         left = list(cells)
-        for status, value in in_child(work, self.threads, int(float(self.bench["memory_limit"])),
-                                      float(self.bench["time_limit"])):
+        for status, value in in_child(work, int(self.plan["threads"]),
+                                      int(self.plan["memory_limit"]), self.plan["time_limit"]):
             if status == "end":
                 return
-            for one, key in left[:1] if status == "ok" else left:
-                line = self.line(data, one, key, status, value)
+            for line in left[:1] if status == "ok" else left:
+                line = dict(line, status=status)
+                line.update(value if status == "ok" else {"error": value})
                 append(self.out, line)
                 self.tell(line)
                 self.failures += status != "ok"
@@ -266,27 +225,20 @@ class Run:
               file=sys.stderr)
 
     def run(self):
-        os.makedirs(self.args.out, exist_ok=True)
-        done, missing, count, start = finished(self.args.out), [], 0, time.time()
-        for name, values in self.data.items():
-            try:
-                data = spec.Data(name, values, self.args.data)
-            except spec.Refused as error:
-                missing.append(name)
-                print(f"rivals.py: [data {name}] is skipped: {error}", file=sys.stderr)
-                continue
-            content, truth = _content(data), None
-            for group in self.groups(name, data.base.shape[1]):
-                cells = [(one, _digest([content, data.metric, one, self.options, self.threads,
-                                        self.shared["library"], self.faiss])) for one in group]
-                cells = [(one, key) for one, key in cells if key not in done]
-                if cells:
-                    truth = self.truth(data, content) if truth is None else truth
-                    self.run_group(data, truth, cells)
-                    count += len(cells)
+        start, count, at, data = time.time(), 0, None, None
+        sets = self.plan["data"]
+        for said in sets:
+            if "missing" in said:
+                print(f"rivals.py: [data {said['name']}] is skipped: {said['missing']}",
+                      file=sys.stderr)
+        for which, group, cells in self.groups():
+            data = data if which == at else Data(sets[which])
+            at = which
+            self.run_group(data, group, cells)
+            count += len(cells)
         print(f"rivals.py: {count} cells in {time.time() - start:.0f} s, {self.failures} failed; "
               f"{self.out}", file=sys.stderr)
-        return 1 if self.failures or len(missing) == len(self.data) else 0
+        return 1 if self.failures else 0
 
 
 def run(args, root):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_rivals.py RIVALS VENV: scripts/rivals.py on small sets: its recall and mAP against a naive
+"""test_rivals.py RIVALS VENV LBH: scripts/rivals.py on small sets: its recall and mAP against a naive
 computation from FAISS's own answers, its files, its errors. Exit code 77 where it cannot install
 faiss-cpu."""
 import json
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-program, environment = (os.path.abspath(path) for path in sys.argv[1:3])
+program, environment, lbh = (os.path.abspath(path) for path in sys.argv[1:4])
 try:
     import numpy as np
 except ImportError as error:
@@ -65,7 +65,7 @@ near nobody = .5
 
 
 def call(*args, **more):
-    return subprocess.run([sys.executable, program, *args], capture_output=True, text=True,
+    return subprocess.run([sys.executable, program, "--lbh", lbh, *args], capture_output=True, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1", **more})
 
 

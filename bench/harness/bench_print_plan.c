@@ -1,0 +1,217 @@
+/* bench_print_plan.c: see bench_print_plan.h. Files are named by the digest of their set. */
+#define _GNU_SOURCE
+#include "bench_print_plan.h"
+
+#include "bench_rival.h"
+#include "encode.h"
+#include "output.h"
+#include "outfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+static int write_floats(const char *path, const vectors *v)
+{
+    array_out out;
+    int64_t block = block_rows(v->d) < v->n ? block_rows(v->d) : v->n;
+    float *x = cli_alloc(block * v->d, sizeof *x);
+    int rc = x ? array_open(&out, path, ARRAY_FLOATS, v->n, v->d) : EXIT_RUNTIME;
+    if (rc) {
+        free(x);
+        return rc;
+    }
+    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+        int64_t count = v->n - i < block ? v->n - i : block;
+        rc = vectors_floats(v, i, count, x);
+        if (rc == EXIT_OK)
+            rc = array_write(&out, count, x);
+    }
+    free(x);
+    return array_close(&out, rc);
+}
+
+static int write_ids(const char *path, int64_t n, const int64_t *ids)
+{
+    array_out out;
+    int rc = array_open(&out, path, ARRAY_IDS, n, 1);
+    return rc ? rc : array_close(&out, array_write(&out, n, ids));
+}
+
+typedef struct part {
+    const char *name;
+    const vectors *rows;
+    const int64_t *ids;
+    int64_t n; /* of the ids */
+} part;
+
+static int put_part(cJSON *o, const char *folder, uint64_t digest, const part *p)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%016llx-%s.npy", folder, (unsigned long long)digest, p->name) < 0)
+        return fail_memory();
+    int rc = access(path, R_OK) == 0 ? EXIT_OK
+             : p->rows               ? write_floats(path, p->rows)
+                                     : write_ids(path, p->n, p->ids);
+    cJSON_AddStringToObject(o, p->name, path);
+    free(path);
+    return rc;
+}
+
+static int put_parts(cJSON *o, const char *folder, const bench_data *d)
+{
+    const labels *base = &d->base_labels, *query = &d->query_labels;
+    bool by_label = d->spec->metric == BENCH_LABEL;
+    const part parts[] = {
+        {"base", &d->base, NULL, 0},
+        {"query", &d->query, NULL, 0},
+        {"train", d->train.n ? &d->train : NULL, NULL, 0},
+        {"own", NULL, d->own, d->query.n},
+        {"base_start", NULL, by_label ? base->start : NULL, base->n + 1},
+        {"base_class", NULL, by_label ? base->item : NULL, by_label ? base->start[base->n] : 0},
+        {"query_start", NULL, by_label ? query->start : NULL, query->n + 1},
+        {"query_class", NULL, by_label ? query->item : NULL, by_label ? query->start[query->n] : 0}};
+    int rc = EXIT_OK;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        rc = fail_errno("make the directory", folder);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && rc == EXIT_OK; i++)
+        if (parts[i].rows || parts[i].ids)
+            rc = put_part(o, folder, d->digest, &parts[i]);
+    return rc;
+}
+
+static int put_truth(cJSON *o, const bench_data *d, const bench_run *r)
+{
+    char *near, *sample;
+    if (d->spec->metric == BENCH_LABEL)
+        return EXIT_OK;
+    int rc = bench_truth_paths(d, r->spec, r->dir, &near, &sample);
+    if (rc == EXIT_OK) {
+        cJSON_AddStringToObject(o, "near", near);
+        if (r->spec->map_k)
+            cJSON_AddStringToObject(o, "sample_near", sample);
+    }
+    free(near);
+    free(sample);
+    return rc;
+}
+
+static int put_set(cJSON *list, const bench_run *r, int data, const char *folder)
+{
+    bench_data d;
+    bool missing;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, o);
+    cJSON_AddStringToObject(o, "name", r->spec->data[data].name);
+    if (r->missing[data])
+        cJSON_AddStringToObject(o, "missing", r->missing[data]);
+    if (r->missing[data])
+        return EXIT_OK;
+    int rc = bench_data_open(&d, &r->spec->data[data], r->data_dir, &missing);
+    if (rc)
+        return rc;
+    d.digest = r->data[data].digest;
+    cJSON_AddStringToObject(o, "metric", bench_metrics[d.spec->metric]);
+    rc = bench_sample(&d, r->spec->map_queries);
+    if (rc == EXIT_OK)
+        rc = bench_truth_make(&d, r->spec, r->dir);
+    if (rc == EXIT_OK)
+        rc = put_truth(o, &d, r);
+    if (rc == EXIT_OK)
+        rc = put_parts(o, folder, &d);
+    bench_data_close(&d);
+    return rc;
+}
+
+/* ---- Groups -------------------------------------------------------------------------------- */
+
+static int put_group(cJSON *list, const bench_run *r, int group)
+{
+    const bench_group *g = &r->plan.group[group];
+    const spec_method *m = &r->spec->method[g->method];
+    rival_recipe recipe;
+    int64_t most;
+    int rc = bench_rival_options(&most, m->method, m->options);
+    if (rc)
+        return rc;
+    cJSON *o = cJSON_CreateObject(), *cells;
+    cJSON_AddItemToArray(list, o);
+    cJSON_AddNumberToObject(o, "data", g->data);
+    cJSON_AddNumberToObject(o, "max_train", (double)most);
+    if (bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits))
+        cJSON_AddStringToObject(o, "error", cli_error());
+    else {
+        cJSON_AddStringToObject(o, "factory", recipe.factory);
+        cJSON_AddBoolToObject(o, "hamming", recipe.hamming);
+    }
+    cells = cJSON_AddArrayToObject(o, "cells");
+    for (int i = g->first; i < g->first + g->count; i++)
+        cJSON_AddItemToArray(cells, bench_cell_line(&r->plan, group, i, &r->env));
+    return EXIT_OK;
+}
+
+static cJSON *numbers(const spec_numbers *list)
+{
+    cJSON *out = cJSON_CreateArray();
+    for (int i = 0; i < list->count; i++)
+        cJSON_AddItemToArray(out, cJSON_CreateNumber((double)list->value[i]));
+    return out;
+}
+
+static void put_measured(cJSON *doc, const bench_run *r)
+{
+    const bench_spec *s = r->spec;
+    cJSON_AddItemToObject(doc, "k", numbers(&s->k));
+    cJSON_AddItemToObject(doc, "at", numbers(&s->at));
+    report_number(doc, "map_k", (double)s->map_k);
+    report_number(doc, "map_at", (double)s->map_at);
+    report_number(doc, "map_queries", (double)s->map_queries);
+    report_number(doc, "answers", (double)s->answers);
+    report_number(doc, "repeats", (double)s->repeats);
+    report_number(doc, "threads", r->env.threads);
+    report_number(doc, "time_limit", s->time_limit);
+    report_number(doc, "memory_limit", s->memory_limit);
+}
+
+static int put_plan(cJSON *doc, bench_run *r)
+{
+    char *folder = NULL;
+    int rc = bench_plan_make(&r->plan, r->spec, r->data, r->env.threads);
+    cJSON *sets = cJSON_AddArrayToObject(doc, "data"), *groups;
+    put_measured(doc, r);
+    if (rc == EXIT_OK && asprintf(&folder, "%s/rows", r->dir) < 0)
+        rc = fail_memory();
+    for (int i = 0; i < r->spec->ndata && rc == EXIT_OK; i++)
+        rc = put_set(sets, r, i, folder);
+    free(folder);
+    groups = cJSON_AddArrayToObject(doc, "groups");
+    for (int g = 0; g < r->plan.ngroups && rc == EXIT_OK; g++)
+        if (bench_is_rival(r->spec->method[r->plan.group[g].method].method))
+            rc = put_group(groups, r, g);
+    return rc;
+}
+
+int bench_print_plan(bench_run *r)
+{
+    cJSON *doc = report_new("bench");
+    int fd = -1, rc = doc ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK && mkdir(r->dir, 0777) != 0 && errno != EEXIST)
+        rc = fail_errno("make the directory", r->dir);
+    if (rc == EXIT_OK)
+        rc = bench_lock(r, &fd);
+    if (rc == EXIT_OK)
+        rc = bench_open_sets(r);
+    if (rc == EXIT_OK)
+        rc = put_plan(doc, r);
+    if (fd >= 0)
+        close(fd);
+    if (rc == EXIT_OK)
+        return report_print(doc, 1);
+    cJSON_Delete(doc);
+    return rc;
+}
