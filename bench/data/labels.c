@@ -1,82 +1,68 @@
 /* labels.c: reads class labels and row numbers. See labels.h. */
+#define _POSIX_C_SOURCE 200809L
 #include "labels.h"
 
 #include "labels_text.h"
 #include "synthetic.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool zero_one(const vectors *v)
+/* Number `column` of a row as a whole one; false with the error raised if it is none. */
+static bool whole_number(const vectors *v, int64_t row, int column, int64_t *out)
 {
-    for (int64_t i = 0; i < v->n; i++)
-        for (int j = 0; j < v->d; j++) {
-            int64_t x = vectors_int(v, i, j);
-            if (x != 0 && x != 1)
-                return false;
-        }
-    return true;
+    if (vectors_is_int(v)) {
+        *out = vectors_int(v, row, column);
+        return true;
+    }
+    double x = vectors_number(v, row, column);
+    if (x == floor(x) && fabs(x) <= 0x1p53) {
+        *out = (int64_t)x;
+        return true;
+    }
+    fail("'%s': row %lld holds %g; labels are whole numbers: classes, or 0 and 1", v->name,
+         (long long)(v->first + row), x);
+    return false;
 }
 
-/* Is this a 0/1 matrix rather than lists of classes? */
-static int is_matrix(const vectors *v, bool *matrix)
+/* All numbers of the file to l->item, which has room for them. */
+static int take_numbers(labels *l, const vectors *v)
 {
-    vec_format format = VEC_NPY;
-    char *at = strrchr(v->name, '@');
-    if (at)
-        *at = '\0';
-    vec_format_of(v->name, &format);
-    if (at)
-        *at = '@';
-    bool bytes = v->type == VEC_U8 || v->type == VEC_I8;
-    *matrix = v->d > 1 && (bytes || format == VEC_NPY) && zero_one(v);
-    if (v->d > 1 && bytes && !*matrix)
-        return fail("'%s': a label matrix holds 0 and 1 only; one column or .ivecs holds class "
-                    "numbers", v->name);
+    for (int64_t i = 0; i < v->n; i++) {
+        int rc = vectors_check_row(v, i);
+        if (rc)
+            return rc;
+        for (int j = 0; j < v->d; j++)
+            if (!whole_number(v, i, j, &l->item[i * v->d + j]))
+                return EXIT_RUNTIME;
+    }
     return EXIT_OK;
 }
 
-/* The labels of one row to `item`; the count, or -1 with the error raised. */
-static int64_t read_one(const vectors *v, int64_t row, bool matrix, int64_t *item)
+int labels_by_rule(labels *l, const char *name, int64_t columns, bool can_pad, int *form)
 {
-    int64_t count = 0;
-    if (vectors_check_row(v, row))
-        return -1;
-    for (int j = 0; j < v->d; j++) {
-        int64_t x = vectors_int(v, row, j);
-        if (matrix && x)
-            item[count++] = j;
-        else if (!matrix && x < -1) {
-            fail("'%s': row %lld has class %lld; classes are 0, 1, 2 ... or -1 for none", v->name,
-                 (long long)(v->first + row), (long long)x);
-            return -1;
-        } else if (!matrix && x >= 0)
-            item[count++] = x;
-    }
-    return sort_unique(item, count);
+    int code = lbh_labels_read(l->n, columns, l->item, can_pad, form, l->start, l->item);
+    if (code)
+        return fail("'%s': %s", name, lbh_last_error());
+    for (int64_t i = 0; *form == LBH_LABELS_SIGNS && i < l->start[l->n]; i++)
+        l->item[i] = 2 * l->item[i] - 1; /* called as the file calls them */
+    return EXIT_OK;
 }
 
 static int read_all(labels *l, const vectors *v)
 {
-    bool matrix = false;
-    int rc = v->made ? EXIT_OK : is_matrix(v, &matrix);
-    if (rc)
-        return rc;
-    int64_t room = v->n * (v->made ? 1 : v->d);
-    rc = labels_alloc(l, v->n, room);
-    if (rc)
-        return rc;
-    for (int64_t i = 0; i < v->n; i++) {
-        int64_t count = 1;
-        if (v->made)
-            l->item[i] = synthetic_label(v->made, v->first + i);
-        else
-            count = read_one(v, i, matrix, l->item + l->start[i]);
-        if (count < 0)
-            return EXIT_RUNTIME;
-        l->start[i + 1] = l->start[i] + count;
+    int rc = labels_alloc(l, v->n, v->n * (v->made ? 1 : v->d));
+    for (int64_t i = 0; v->made && i < v->n && rc == EXIT_OK; i++) {
+        l->item[i] = synthetic_label(v->made, v->first + i);
+        l->start[i + 1] = i + 1;
     }
-    return EXIT_OK;
+    if (rc || v->made)
+        return rc;
+    int form = LBH_LABELS_ANY;
+    rc = take_numbers(l, v);
+    return rc ? rc
+              : labels_by_rule(l, v->name, v->d, v->type != VEC_U8 && !v->is_unsigned, &form);
 }
 
 int labels_alloc(labels *l, int64_t n, int64_t room)
@@ -90,17 +76,37 @@ int labels_alloc(labels *l, int64_t n, int64_t room)
     return EXIT_OK;
 }
 
+/* What a file is shows in all of it, whichever rows are wanted. */
+static int pick_range(labels *l, char *range, const char *name)
+{
+    labels whole = *l;
+    int64_t from, to;
+    int rc = parse_range(range, name, whole.n, &from, &to);
+    *l = (labels){0};
+    int64_t *rows = rc ? NULL : cli_alloc(to - from, sizeof *rows);
+    if (rc == EXIT_OK && !rows)
+        rc = EXIT_RUNTIME;
+    for (int64_t i = 0; rc == EXIT_OK && i < to - from; i++)
+        rows[i] = from + i;
+    if (rc == EXIT_OK)
+        rc = labels_pick(l, &whole, to - from, rows);
+    free(rows);
+    labels_close(&whole);
+    return rc;
+}
+
 static int open_numbers(labels *l, const char *spec)
 {
     vectors v;
-    int rc = numbers_open(&v, spec);
-    if (rc)
-        return rc;
-    if (!v.made && !vectors_is_int(&v))
-        rc = fail("'%s': labels are integers, this file holds floats", spec);
-    if (rc == EXIT_OK)
+    char *path = strdup(spec), *range = path ? split_range(path) : NULL;
+    int rc = path ? numbers_open(&v, path) : fail_memory();
+    if (rc == EXIT_OK) {
         rc = read_all(l, &v);
-    vectors_close(&v);
+        vectors_close(&v);
+    }
+    if (rc == EXIT_OK && range)
+        rc = pick_range(l, range, spec);
+    free(path);
     return rc;
 }
 
@@ -124,8 +130,10 @@ void labels_close(labels *l)
     *l = (labels){0};
 }
 
-int labels_fit(const labels *l, const char *spec, const vectors *rows)
+int labels_fit(labels *l, const char *spec, const vectors *rows)
 {
+    if (l->n > rows->n && l->n - l->loose <= rows->n)
+        l->n = rows->n;
     if (l->n == rows->n)
         return EXIT_OK;
     return fail("'%s' has labels for %lld rows, but '%s' has %lld rows", spec, (long long)l->n,

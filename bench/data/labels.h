@@ -1,11 +1,9 @@
 /* labels.h: class labels of rows: one class a row, or several, or none.
  *
- *   one column of integers (.ivecs .ibin .bvecs .u8bin .npy)   the class of each row, -1 = none
- *   .ivecs .ibin with more columns                             classes of each row, padded with -1
- *   .u8bin .bvecs, .npy with more columns                      a 0/1 matrix, one column a class
- *   (an .npy of int32 or int64 that holds more than 0 and 1 is read as classes padded with -1)
- *   .csv .tsv .libsvm .svm .txt                                text, see labels_text.h
- *   synthetic:...                                              the cluster of each row
+ *   .ivecs .ibin .bvecs .u8bin .npy ...   whole numbers, also as floats; lbh.h says by which rule they
+ *                                         are classes, a matrix of 0 and 1 or of -1 and 1, or lists
+ *   .csv .tsv .libsvm .svm .txt           text, see labels_text.h
+ *   synthetic:...                         the cluster of each row
  * Class numbers need not be dense; text files may have names instead of numbers.
  */
 #ifndef LBH_LABELS_H
@@ -19,6 +17,7 @@ typedef struct labels {
     int64_t n;
     int64_t *start; /* n + 1 */
     int64_t *item;  /* start[n], rising within a row */
+    int64_t loose;  /* rows at the end that are empty lines: no labels, or no rows */
     /* Classes by name: item i is called name[i], names[nnames] rise by bytes. Else name is NULL. */
     int64_t nnames;
     char **name;
@@ -35,6 +34,9 @@ void labels_close(labels *l);
 /* Room for labels of n rows with `room` items in all. */
 int labels_alloc(labels *l, int64_t n, int64_t room);
 
+/* Turns l->item, an array of l->n rows, into lists in place by the rule of lbh_labels_read. */
+int labels_by_rule(labels *l, const char *name, int64_t columns, bool can_pad, int *form);
+
 /* Renumbers the classes that occur in either set (b may be NULL) as 0, 1, 2 ..., in the order of
  * their numbers, or of their names by bytes. A number that meets names is the name of its digits.
  * May be called again, with another set: numbers and names are kept. */
@@ -43,8 +45,8 @@ int labels_dense(labels *a, labels *b);
 /* The labels of rows ids[count] of a set, as opened or dense. */
 int labels_pick(labels *out, const labels *from, int64_t count, const int64_t *ids);
 
-/* Refuses labels whose number is not that of the rows. */
-int labels_fit(const labels *l, const char *spec, const vectors *rows);
+/* Refuses labels whose number is not that of the rows; loose ones may be too many. */
+int labels_fit(labels *l, const char *spec, const vectors *rows);
 
 /* After labels_dense: refuses sets without a common class, whose measures would all be empty. */
 int labels_meet(const labels *base, const labels *query);

@@ -197,6 +197,8 @@ int cells_read_libsvm(cells *c, const char *data, size_t size)
                   (long long)promised, (long long)c->n);
     if (rc == EXIT_OK && c->n > 0)
         c->start[c->n] = c->words;
+    while (rc == EXIT_OK && c->loose < c->n && c->start[c->n - c->loose] == c->start[c->n - 1 - c->loose])
+        c->loose++;
     return rc;
 }
 
@@ -299,8 +301,10 @@ static int csv_row(cells *c, csv *s, const bool *keep, int64_t *columns)
     return rc;
 }
 
-static bool names_labels(const char *text)
+static bool names_labels(const cells *c, const char *text)
 {
+    if (c->column)
+        return strcmp(text, c->column) == 0;
     static const char *const words[] = {"label",   "labels", "class",
                                         "classes", "target", "category"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -323,12 +327,54 @@ static int csv_header(cells *c, csv *s, bool **keep, int64_t *columns)
     if (!*keep)
         return EXIT_RUNTIME;
     for (int64_t i = 0; i < *columns; i++)
-        any |= (*keep)[i] = names_labels(cell(c, i));
+        any |= (*keep)[i] = names_labels(c, cell(c, i));
     drop_rows(c);
+    if (!any && c->column)
+        return fail("'%s': its first line names no column '%s'", c->path, c->column);
     if (!any) {
         free(*keep);
         *keep = NULL;
         *s = start;
+    }
+    return EXIT_OK;
+}
+
+/* Whether nothing but empty lines is left. */
+static bool only_empty_lines(const csv *s)
+{
+    const char *p = s->p;
+    while (p < s->end && (*p == '\n' || (blank(*p) && *p != s->separator)))
+        p++;
+    return p == s->end;
+}
+
+/* Empty lines at the end: no rows where rows have several cells, else c->loose of them. */
+static void drop_empty_end(cells *c)
+{
+    int64_t rows = c->n;
+    bool wide = false;
+    for (int64_t i = 0; i < c->n; i++)
+        wide |= c->start[i + 1] - c->start[i] > 1;
+    while (rows > 0 && c->start[rows] - c->start[rows - 1] == 1 && !*cell(c, c->start[rows - 1]))
+        rows--;
+    c->loose = wide ? 0 : c->n - rows;
+    if (wide) {
+        c->words = c->start[rows];
+        c->n = rows;
+    }
+}
+
+/* A file of one column whose every line has the same other separator in it. */
+static int check_separator(const cells *c)
+{
+    static const char others[] = ";\t,";
+    for (int k = 0; k < 3; k++) {
+        bool all = c->n > 1;
+        for (int64_t i = 0; i < c->n && all; i++)
+            all = c->start[i + 1] - c->start[i] == 1 && strchr(cell(c, c->start[i]), others[k]);
+        if (all)
+            return fail("'%s': its cells seem to be separated by %s; .csv has commas, .tsv tabs", c->path,
+                        k == 0 ? "semicolons" : k == 1 ? "tabs" : "commas");
     }
     return EXIT_OK;
 }
@@ -341,10 +387,13 @@ int cells_read_csv(cells *c, const char *data, size_t size, char separator)
     int rc = csv_header(c, &s, &keep, &columns);
     s.split = true;
     c->labels = keep != NULL;
-    while (rc == EXIT_OK && s.p < s.end)
+    while (rc == EXIT_OK && s.p < s.end && !(keep && columns > 1 && only_empty_lines(&s)))
         rc = csv_row(c, &s, keep, &columns);
-    if (rc == EXIT_OK && c->n > 0)
-        c->start[c->n] = c->words;
     free(keep);
-    return rc;
+    if (rc || c->n == 0)
+        return rc;
+    c->start[c->n] = c->words;
+    if (!c->labels || columns == 1)
+        drop_empty_end(c);
+    return check_separator(c);
 }

@@ -6,37 +6,70 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 
 typedef enum { TEXT_NONE, TEXT_LIBSVM, TEXT_CSV, TEXT_TSV } text_format;
 
-static text_format format_of(const char *path)
+static const struct {
+    const char *extension;
+    text_format format;
+} formats[] = {{".libsvm", TEXT_LIBSVM}, {".svm", TEXT_LIBSVM}, {".txt", TEXT_LIBSVM},
+               {".csv", TEXT_CSV},       {".tsv", TEXT_TSV}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static text_format by_extension(const char *path)
 {
-    static const char *const extension[] = {".libsvm", ".svm", ".txt", ".csv", ".tsv"};
-    static const text_format format[] = {TEXT_LIBSVM, TEXT_LIBSVM, TEXT_LIBSVM, TEXT_CSV, TEXT_TSV};
-    const char *dot = strrchr(path, '.');
-    for (int i = 0; dot && i < 5; i++)
-        if (strcmp(dot, extension[i]) == 0)
-            return format[i];
+    for (int i = 0; i < FORMATS; i++)
+        if (ends_in(path, formats[i].extension, true))
+            return formats[i].format;
     return TEXT_NONE;
+}
+
+/* "KIND:FILE" or "FILE" or, of a table, "FILE:COLUMN": cuts up `text`. */
+static text_format format_of(char *text, char **path, char **column)
+{
+    *path = text;
+    *column = NULL;
+    for (int i = 0; i < FORMATS; i++) {
+        const char *kind = formats[i].extension + 1;
+        size_t length = strlen(kind);
+        if (strncasecmp(text, kind, length) == 0 && text[length] == ':') {
+            *path = text + length + 1;
+            return formats[i].format;
+        }
+    }
+    text_format format = by_extension(text);
+    for (char *colon = strchr(text, ':'); colon && !format; colon = strchr(colon + 1, ':')) {
+        *colon = '\0';
+        format = by_extension(text);
+        if (format == TEXT_CSV || format == TEXT_TSV) {
+            *column = colon + 1;
+            return format;
+        }
+        format = TEXT_NONE;
+        *colon = ':';
+    }
+    return format;
 }
 
 bool is_label_text(const char *spec)
 {
-    char *path = strdup(spec);
-    if (!path)
+    char *text = strdup(spec), *path, *column;
+    if (!text)
         return false;
-    split_range(path);
-    bool text = format_of(path) != TEXT_NONE;
-    free(path);
-    return text;
+    split_range(text);
+    bool is = format_of(text, &path, &column) != TEXT_NONE;
+    free(text);
+    return is;
 }
 
 /* What the rows first .. n-1 of a file are made of. */
 typedef struct survey {
     int64_t first;    /* 1 behind a header, else 0 */
-    int64_t whole, names;
-    bool matrix;      /* 0/1, a column a class */
+    int64_t width;    /* words a row; 0: not all have the same number, or a cell had several */
+    int64_t whole, names, empty, plus, minus;
+    bool matrix;      /* 0/1 or -1/1, a column a class */
     bool binary;      /* -1 and +1 are classes */
 } survey;
 
@@ -61,38 +94,122 @@ static bool has_header(const cells *c)
     return whole > 0;
 }
 
-static bool is_matrix(const cells *c, int64_t first)
+static int count_words(survey *s, const cells *c)
 {
-    int64_t width = c->start[first + 1] - c->start[first], value;
-    if (c->labels || c->pieces || width < 2)
-        return false;
-    for (int64_t i = first; i < c->n; i++)
-        if (c->start[i + 1] - c->start[i] != width)
-            return false;
-    for (int64_t i = c->start[first]; i < c->words; i++)
-        if (word_of(cell(c, i), &value) != WORD_WHOLE || (value != 0 && value != 1))
-            return false;
-    return true;
-}
-
-static int look(survey *s, const cells *c, bool csv)
-{
-    *s = (survey){.first = csv && has_header(c), .binary = !csv};
-    s->matrix = csv && is_matrix(c, s->first);
+    s->width = c->labels || c->pieces ? 0 : c->start[s->first + 1] - c->start[s->first];
+    s->binary = true;
     for (int64_t row = s->first; row < c->n; row++) {
-        s->binary &= c->start[row + 1] - c->start[row] < 2;
+        int64_t words = c->start[row + 1] - c->start[row];
+        s->width = words == s->width ? words : 0;
+        s->binary &= words < 2;
         for (int64_t i = c->start[row]; i < c->start[row + 1]; i++) {
-            int64_t value;
+            int64_t value = 0;
             word_kind kind = word_of(cell(c, i), &value);
             if (kind == WORD_NUMBER)
                 return refuse(c, row, cell(c, i), "is a number but not a whole one; a label is a "
                                                   "class number or a name");
             s->whole += kind == WORD_WHOLE;
             s->names += kind == WORD_NAME;
-            s->binary &= kind == WORD_WHOLE && (value == 1 || value == -1);
+            s->empty += kind == WORD_EMPTY;
+            s->plus += kind == WORD_WHOLE && value == 1;
+            s->minus += kind == WORD_WHOLE && value == -1;
         }
     }
+    s->binary &= !s->names && s->whole == s->plus + s->minus;
     return EXIT_OK;
+}
+
+/* ---- Tables: rows of equally many cells ------------------------------------------------------ */
+
+/* The numbers of all rows by the one rule for arrays of labels. Empty cells, which stand for no class
+ * wherever they are, leave lists only. */
+static int apply_rule(survey *s, const cells *c)
+{
+    labels l = {0};
+    int form = s->empty ? LBH_LABELS_LISTS : LBH_LABELS_ANY;
+    int rc = labels_alloc(&l, c->n - s->first, (c->n - s->first) * s->width);
+    for (int64_t row = s->first; row < c->n && rc == EXIT_OK; row++) {
+        int64_t *at = l.item + (row - s->first) * s->width, count = 0, value = 0;
+        for (int64_t i = c->start[row]; i < c->start[row + 1]; i++)
+            if (word_of(cell(c, i), &value) == WORD_WHOLE)
+                at[count++] = value;
+        while (count < s->width)
+            at[count++] = -1;
+    }
+    if (rc == EXIT_OK)
+        rc = labels_by_rule(&l, c->path, s->width, true, &form);
+    s->matrix = form == LBH_LABELS_MATRIX;
+    labels_close(&l);
+    return rc;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* As lbh_labels_read does with numbers: a column with another word in every row, beside one in which
+ * words come again, holds ids. */
+static int refuse_ids(const survey *s, const cells *c)
+{
+    enum { FEW = 8 };
+    int64_t rows = c->n - s->first, id = -1;
+    bool classes = false;
+    if (rows < FEW)
+        return EXIT_OK;
+    const char **word = cli_alloc(rows, sizeof *word);
+    if (!word)
+        return EXIT_RUNTIME;
+    for (int64_t j = 0; j < s->width; j++) {
+        int64_t filled = 0, different = 0;
+        for (int64_t row = s->first; row < c->n; row++)
+            if (*cell(c, c->start[row] + j))
+                word[filled++] = cell(c, c->start[row] + j);
+        qsort(word, (size_t)filled, sizeof *word, compare_texts);
+        for (int64_t i = 0; i < filled; i++)
+            different += i == 0 || strcmp(word[i], word[i - 1]) != 0;
+        if (filled >= rows - 1 && different == filled)
+            id = j;
+        else if (2 * filled > rows && different < filled)
+            classes = true;
+    }
+    free(word);
+    return id < 0 || !classes
+               ? EXIT_OK
+               : fail("'%s': column %lld has another word in every row, as ids do; give the columns names "
+                      "in a first line, and that of the labels the name 'label'", c->path,
+                      (long long)id + 1);
+}
+
+static int look_at_table(survey *s, const cells *c, bool csv)
+{
+    int rc = EXIT_OK;
+    if (s->width < 2)
+        return EXIT_OK;
+    if (!csv) { /* lists as such, unless they can be nothing but a matrix */
+        int64_t zeros = 0, value = 0;
+        for (int64_t i = c->start[s->first]; i < c->words; i++)
+            zeros += word_of(cell(c, i), &value) == WORD_WHOLE && value == 0;
+        s->matrix = s->plus + zeros == c->words || (s->plus && s->plus + s->minus == c->words);
+        return EXIT_OK;
+    }
+    rc = s->names ? EXIT_OK : apply_rule(s, c);
+    if (rc || s->matrix)
+        return rc;
+    if (s->first)
+        return fail("'%s': which of its %lld columns, '%.40s', '%.40s' ..., holds the labels? Give it the "
+                    "name 'label', or say %s:NAME", c->path, (long long)s->width, cell(c, 0), cell(c, 1),
+                    c->path);
+    return refuse_ids(s, c);
+}
+
+static int look(survey *s, const cells *c, bool csv)
+{
+    *s = (survey){.first = csv && has_header(c)};
+    int rc = count_words(s, c);
+    if (csv) /* LIBSVM has binary sets of one sign too */
+        s->binary &= s->plus && s->minus;
+    return rc ? rc : look_at_table(s, c, csv);
 }
 
 /* ---- Names --------------------------------------------------------------------------------- */
@@ -179,30 +296,35 @@ static int interpret(labels *l, const cells *c, bool csv, char *range)
         rc = parse_range(range, c->path, to, &from, &to);
     if (rc == EXIT_OK && (s.matrix ? s.first > 0 : s.names > 0))
         rc = collect_names(l, c, &s);
-    return rc ? rc : read_rows(l, c, &s, from + s.first, to + s.first);
+    if (rc == EXIT_OK)
+        rc = read_rows(l, c, &s, from + s.first, to + s.first);
+    l->loose = range ? 0 : c->loose;
+    return rc;
 }
 
 int labels_open_text(labels *l, const char *spec)
 {
-    char *path = strdup(spec), *range = path ? split_range(path) : NULL;
+    char *text = strdup(spec), *range = text ? split_range(text) : NULL, *path = text, *column = NULL;
     void *map = NULL;
     size_t size = 0;
-    int rc = path ? map_file(path, true, &map, &size) : fail_memory();
-    cells c = {.path = path};
+    text_format format = text ? format_of(text, &path, &column) : TEXT_NONE;
+    int rc = text ? map_file(path, true, &map, &size) : fail_memory();
+    cells c = {.path = path, .column = column};
     const char *data = map;
     size_t bom = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    text_format format = path ? format_of(path) : TEXT_NONE;
     if (rc == EXIT_OK && memchr(data, '\0', size))
         rc = fail("'%s' is no text: it holds a byte 0", path);
     if (rc == EXIT_OK)
         rc = format == TEXT_LIBSVM ? cells_read_libsvm(&c, data + bom, size - bom)
                                    : cells_read_csv(&c, data + bom, size - bom,
                                                     format == TEXT_TSV ? '\t' : ',');
+    if (rc == EXIT_OK && c.n == 0)
+        rc = fail("'%s' holds no rows", path);
     if (rc == EXIT_OK)
         rc = interpret(l, &c, format != TEXT_LIBSVM, range);
     cells_free(&c);
     if (map)
         munmap(map, size);
-    free(path);
+    free(text);
     return rc;
 }

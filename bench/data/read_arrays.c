@@ -103,6 +103,7 @@ int read_npy(vectors *v, const char *path, const char *part)
     v->n = a.n;
     v->d = (int)a.d;
     v->column = a.axes == 1;
+    v->is_unsigned = a.kind == 'u' || a.kind == 'b';
     v->type = a.type;
     v->stride = (size_t)v->d * vec_type_size(v->type);
     v->data = (const unsigned char *)v->map + a.offset;

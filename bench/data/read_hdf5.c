@@ -206,6 +206,7 @@ static bool choose_type(vectors *v, source *s)
 {
     size_t size = H5Tget_size(s->type);
     bool negative = H5Tget_sign(s->type) == H5T_SGN_2;
+    v->is_unsigned = H5Tget_class(s->type) == H5T_ENUM || H5Tget_sign(s->type) == H5T_SGN_NONE;
     switch (H5Tget_class(s->type)) {
     case H5T_ENUM: /* h5py's booleans: FALSE and TRUE over int8 */
         return size == 1 && use_type(v, s, VEC_U8, s->type);

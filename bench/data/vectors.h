@@ -47,6 +47,7 @@ typedef struct vectors {
     bool unit;                 /* rows are brought to length 1 when they are read */
     bool products;             /* a set of ann-benchmarks whose neighbours are by inner product */
     bool column;               /* the file has one axis: d = 1 */
+    bool is_unsigned;          /* the file's numbers are: then no -1 pads its lists */
     bool bits;                 /* a Hamming set of ann-benchmarks: numbers are 0 and 1 */
     void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
@@ -108,6 +109,8 @@ lbh_rows vectors_rows(const vectors *v);
  */
 int64_t vectors_int(const vectors *v, int64_t row, int column);
 bool vectors_is_int(const vectors *v);
+/* The same of a file of any numbers, as it is in the file. */
+double vectors_number(const vectors *v, int64_t row, int column);
 int vectors_check_row(const vectors *v, int64_t row);
 
 /* Splits "FILE@FROM:TO": cuts spec at the '@' and returns what follows it, or NULL. A '@' that is

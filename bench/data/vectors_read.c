@@ -234,3 +234,18 @@ int64_t vectors_int(const vectors *v, int64_t row, int column)
         return wide;
     }
 }
+
+double vectors_number(const vectors *v, int64_t row, int column)
+{
+    const unsigned char *p = row_at(v, row) + (size_t)column * vec_type_size(v->type);
+    float narrow;
+    double wide;
+    if (v->type == VEC_F64) {
+        memcpy(&wide, p, sizeof wide);
+        return wide;
+    }
+    if (v->type != VEC_F32)
+        return (double)vectors_int(v, row, column);
+    memcpy(&narrow, p, sizeof narrow);
+    return (double)narrow;
+}

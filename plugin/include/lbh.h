@@ -180,6 +180,24 @@ typedef struct lbh_lists {
     const int64_t *item;  /* start[n] items */
 } lbh_lists;
 
+/* What an array of labels is. */
+enum {
+    LBH_LABELS_ANY,     /* what its numbers show */
+    LBH_LABELS_CLASSES, /* one column: the class of each row, -1 for none */
+    LBH_LABELS_SIGNS,   /* one column of -1 and +1, both there: the classes 0 and 1 */
+    LBH_LABELS_MATRIX,  /* 0 and 1, or -1 and 1, and nothing else: a column a class, 1 where a row has it */
+    LBH_LABELS_LISTS    /* the classes of each row, none twice, and then -1 up to its end */
+};
+
+/* Reads an array x[n * columns] of whole numbers as the labels of n rows, by the rule above: the first
+ * form that fits. *form is LBH_LABELS_ANY, or LBH_LABELS_LISTS where the caller knows that they are
+ * lists; on return it is what they are. can_pad: 0 for unsigned types, whose -1 would be another number:
+ * they have no lists. start[n + 1] and item[n * columns] become what lbh_lists has, items rising within
+ * a row; `item` may be x itself. LBH_EINVAL names the row that fits no form, or the column of lists that
+ * has another number in every row, as ids do; LBH_ENOMEM. */
+LBH_API int lbh_labels_read(int64_t n, int64_t columns, const int64_t *x, int can_pad, int *form,
+                            int64_t *start, int64_t *item);
+
 /* Trains on n rows x[n * d]. Reads x during the call only. LBH_EINVAL (data), LBH_ESTATE (trained
  * before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */
 LBH_API int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x);

@@ -3,6 +3,7 @@
 
 #include "labels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +40,82 @@ Test(labels, one_column_sparse_numbers_and_unlabelled_rows)
     labels_close(&l);
 }
 
-Test(labels, padded_lists_are_sorted_and_without_repeats)
+Test(labels, padded_lists_are_sorted)
 {
     labels l;
-    cr_assert_eq(labels_open(&l, ivecs("b.ivecs", 2, 4, (int32_t[]){5, 2, 5, -1, -1, -1, -1, 9})),
+    cr_assert_eq(labels_open(&l, ivecs("b.ivecs", 3, 3, (int32_t[]){5, 2, -1, -1, -1, -1, 9, -1, -1})),
                  EXIT_OK);
     expect(&l, 0, 2, (int64_t[]){2, 5});
-    expect(&l, 1, 1, (int64_t[]){9});
+    expect(&l, 1, 0, NULL);
+    expect(&l, 2, 1, (int64_t[]){9});
+    labels_close(&l);
+}
+
+/* What is no list and no matrix is refused, whatever the kind of file. */
+Test(labels, what_does_not_look_like_lists_is_refused)
+{
+    static const struct {
+        int32_t x[6];
+        const char *says;
+    } cases[] = {{{5, 2, 5, 1, 2, 3}, "row 0 has class 5 twice"},
+                 {{1, 2, 3, 4, -1, 5}, "row 1 has 5 behind -1"},
+                 {{1, 0, 0, 0, 2, 0}, "class 0 twice"},
+                 {{-1, 1, 0, 1, -1, 0}, "behind -1"},
+                 {{1, 2, -2, 1, 2, -1}, "-2 behind -1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        labels l;
+        cr_assert_eq(labels_open(&l, ivecs("b.ivecs", 2, 3, cases[i].x)), EXIT_RUNTIME, "%zu", i);
+        cr_assert(strstr(cli_error(), cases[i].says), "%s", cli_error());
+    }
+}
+
+/* The same labels as a matrix of 0 and 1 and of -1 and 1; all of the file says what it is. */
+Test(labels, matrices_are_known_by_their_numbers)
+{
+    static const int32_t forms[2][9] = {{0, 1, 1, 1, 0, 0, 0, 0, 0}, {-1, 1, 1, 1, -1, -1, -1, -1, -1}};
+    for (int f = 0; f < 2; f++) {
+        labels l;
+        char spec[512];
+        const char *path = ivecs("m.ivecs", 3, 3, forms[f]);
+        cr_assert_eq(labels_open(&l, path), EXIT_OK, "%s", cli_error());
+        expect(&l, 0, 2, (int64_t[]){1, 2});
+        expect(&l, 1, 1, (int64_t[]){0});
+        expect(&l, 2, 0, NULL);
+        labels_close(&l);
+        snprintf(spec, sizeof spec, "%s@1:3", path); /* {1, -1, -1} alone could be a list */
+        cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(l.n, 2);
+        expect(&l, 0, 1, (int64_t[]){0});
+        expect(&l, 1, 0, NULL);
+        labels_close(&l);
+    }
+}
+
+Test(labels, a_column_of_signs_has_two_classes)
+{
+    labels l;
+    cr_assert_eq(labels_open(&l, ivecs("s.ivecs", 3, 1, (int32_t[]){1, -1, 1})), EXIT_OK);
+    expect(&l, 0, 1, (int64_t[]){1});
+    expect(&l, 1, 1, (int64_t[]){-1});
+    labels_close(&l);
+    cr_assert_eq(labels_open(&l, ivecs("s.ivecs", 3, 1, (int32_t[]){1, -1, 0})), EXIT_OK);
+    expect(&l, 1, 0, NULL);
+    labels_close(&l);
+}
+
+Test(labels, a_column_of_ids_is_refused)
+{
+    enum { N = 12 };
+    int32_t x[2 * N];
+    labels l;
+    for (int i = 0; i < N; i++) {
+        x[2 * i] = 1000 + 7 * i;
+        x[2 * i + 1] = i % 3;
+    }
+    cr_assert_eq(labels_open(&l, ivecs("i.ivecs", N, 2, x)), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), "column 0 has another number in every row"), "%s", cli_error());
+    x[2 * 5] = 1000; /* a class that comes again */
+    cr_assert_eq(labels_open(&l, ivecs("i.ivecs", N, 2, x)), EXIT_OK, "%s", cli_error());
     labels_close(&l);
 }
 
@@ -76,7 +146,7 @@ Test(labels, two_sets_share_their_numbers)
     labels_close(&b);
 }
 
-Test(labels, negative_classes_and_floats_are_refused)
+Test(labels, negative_classes_and_fractions_are_refused)
 {
     labels l;
     cr_assert_eq(labels_open(&l, ivecs("f.ivecs", 1, 1, (int32_t[]){-2})), EXIT_RUNTIME);
@@ -86,7 +156,13 @@ Test(labels, negative_classes_and_floats_are_refused)
     x[1] = 3;
     const char *path = test_tmp("g.fvecs");
     test_spit(path, x, sizeof x);
+    cr_assert_eq(labels_open(&l, path), EXIT_OK); /* as scikit-learn has them */
+    expect(&l, 0, 1, (int64_t[]){3});
+    labels_close(&l);
+    x[1] = 0.5F;
+    test_spit(path, x, sizeof x);
     cr_assert_eq(labels_open(&l, path), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), "row 0 holds 0.5"), "%s", cli_error());
 }
 
 Test(labels, row_numbers_are_checked)

@@ -80,6 +80,31 @@ static const example examples[] = {
     {"u.csv", "a,a\n0,1\n", NULL, "same name"},
     {"w.csv", "a\n0,1\n", NULL, "1 names in the header of 2 columns"},
     {"v.csv", "label\n", NULL, "holds no rows"},
+    /* tables: by the rule for arrays */
+    {"ta.csv", "-1,1,1\n-1,-1,-1\n1,-1,-1\n", "1,2;;0", NULL},
+    {"tb.csv", "sea,air,land\n-1,1,1\n-1,-1,-1\n1,-1,-1\n", "air,land;;sea", NULL},
+    {"tc.csv", "4,2,-1\n7,-1,-1\n", "2,4;7", NULL},
+    {"td.csv", "5,2,5\n1,2,3\n", NULL, "class 5 twice"},
+    {"te.csv", "4,-1,2\n7,-1,-1\n", NULL, "behind -1"},
+    {"tf.csv", "4,,2\n7,,\n", "2,4;7", NULL},
+    {"tg.csv", "-1,1,\n1,-1,1\n", NULL, "behind -1"},
+    {"th.csv", "1\n-1\n1\n", "1;-1;1", NULL},
+    {"ti.csv", "id,y\n5,1\n6,0\n7,1\n", NULL, "which of its 2 columns, 'id', 'y'"},
+    {"tj.csv", "1,0\n2,1\n3,0\n4,1\n5,0\n6,1\n7,0\n8,1\n9,0\n", NULL, "column 0 has another number"},
+    {"tk.csv", "a,x\nb,y\nc,x\nd,y\ne,x\nf,y\ng,x\nh,y\n", NULL, "column 1 has another word"},
+    {"tl.csv", "id;label\n1;2\n3;4\n", NULL, "semicolons"},
+    {"tm.csv", "id\tlabel\n1\t2\n3\t4\n", NULL, "tabs"},
+    {"tn.tsv", "id,label\n1,2\n3,4\n", NULL, "commas"},
+    {"to.svm", "0,1 1:2\n1,0 1:3\n0,0 1:3\n", "1;0;", NULL},
+    {"tp.svm", "-1,1,1 1:2\n1,-1,-1 1:3\n", "1,2;0", NULL},
+    {"tq.svm", "4,7 1:2\n9,4 1:3\n", "4,7;4,9", NULL},
+    /* as found */
+    {"aa.CSV", "label\n3\n", "3", NULL},
+    {"ab.csv", "label,age\n1,20\n2,30\n\n\n", "1;2", NULL},
+    {"ac.csv", "1,2\n3,4\n\n", "1,2;3,4", NULL},
+    {"ad.csv", "label,age\n1,20\n\n2,30\n", NULL, "line 3 has 1 cells"},
+    {"ae.csv", "label,age\n1,20\n,30\n", "1;", NULL},
+    {"af.libsvm", "+1 qid:1 1:.5 3:1e-3 # a \n-1 qid:1 1:2 \n", "1;-1", NULL},
 };
 
 Test(labels_text, every_form)
@@ -103,6 +128,45 @@ Test(labels_text, every_form)
             cr_assert(l.item[j] >= 0 && l.item[j] < l.classes);
         labels_close(&l);
     }
+}
+
+/* Empty lines at the end are rows without label, or no rows, whichever the vectors have. */
+Test(labels_text, empty_lines_at_the_end)
+{
+    static const struct {
+        const char *name, *text;
+        int least, most;
+    } cases[] = {{"a.csv", "1\n2\n\n\n", 2, 4}, {"b.csv", "label\nx\n\ny\n\n", 3, 4},
+                 {"c.svm", "1 1:2\n\n2\n\n", 3, 4}, {"d.csv", "1\n2\n", 2, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int n = 1; n < 6; n++) {
+            labels l;
+            vectors rows = {.n = n, .name = (char[]){"rows"}};
+            const char *path = text_file(cases[i].name, cases[i].text);
+            cr_assert_eq(labels_open(&l, path), EXIT_OK, "%s", cli_error());
+            bool fits = n >= cases[i].least && n <= cases[i].most;
+            cr_assert_eq(labels_fit(&l, path, &rows) == EXIT_OK, fits, "%s, %d rows", cases[i].name, n);
+            cr_assert(!fits || l.n == n);
+            labels_close(&l);
+        }
+}
+
+Test(labels_text, a_column_by_its_name)
+{
+    char spec[512];
+    labels l;
+    const char *path = text_file("c.csv", "id,y,label\n1,cat,5\n2,dog,6\n");
+    snprintf(spec, sizeof spec, "%s:y", path);
+    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_str_eq(spell(&l), "cat;dog");
+    labels_close(&l);
+    snprintf(spec, sizeof spec, "%s:y@1:2", path);
+    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_str_eq(spell(&l), "dog");
+    labels_close(&l);
+    snprintf(spec, sizeof spec, "%s:z", path);
+    cr_assert_eq(labels_open(&l, spec), EXIT_RUNTIME);
+    cr_assert(strstr(cli_error(), "no column 'z'"), "%s", cli_error());
 }
 
 Test(labels_text, a_byte_zero_is_no_text)
