@@ -84,9 +84,10 @@ int64_t relevance_of(const relevance *r, int64_t q, int64_t *items, uint8_t *mar
 {
     if (!r->near)
         return of_labels(r, q, items, mark);
-    memcpy(items, r->near->ids + q * r->near->k, (size_t)r->k * sizeof *items);
-    qsort(items, (size_t)r->k, sizeof *items, compare_ids);
-    return r->k;
+    int64_t count = truth_known(r->near, q, r->k);
+    memcpy(items, r->near->ids + q * r->near->k, (size_t)count * sizeof *items);
+    qsort(items, (size_t)count, sizeof *items, compare_ids);
+    return count;
 }
 
 /* NOLINTEND(clang-analyzer-core.*) */
@@ -239,17 +240,39 @@ int score_codes_visited(map_scores *scores, const relevance *rel, int64_t n, con
 
 /* ---- Recall -------------------------------------------------------------------------------- */
 
+int64_t truth_known(const truth *t, int64_t query, int64_t k)
+{
+    const int64_t *ids = t->ids + query * t->k;
+    int64_t known = 0;
+    while (known < k && known < t->k && ids[known] >= 0)
+        known++;
+    return known;
+}
+
 double recall_at(const truth *t, const int64_t *answers, int64_t stride, int64_t k, int64_t n)
 {
-    int64_t found = 0;
-    k = k < t->k ? k : t->k;
+    int64_t queries, full = 0, found_of_full = 0;
+    double shares = 0; /* of queries that know fewer than k, in order: one sum whatever the threads */
     n = n < stride ? n : stride;
-#pragma omp parallel for schedule(static) reduction(+ : found)
+    k = k < t->k ? k : t->k;
+#pragma omp parallel for schedule(static) reduction(+ : full, found_of_full)
     for (int64_t q = 0; q < t->nq; q++)
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < k; j++)
+        if (truth_known(t, q, k) == k) {
+            full++;
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t j = 0; j < k; j++)
+                    found_of_full += answers[q * stride + i] == t->ids[q * t->k + j];
+        }
+    queries = full;
+    for (int64_t q = 0; q < t->nq && full < t->nq; q++) {
+        int64_t known = truth_known(t, q, k), found = 0;
+        for (int64_t i = 0; i < n && known && known < k; i++)
+            for (int64_t j = 0; j < known; j++)
                 found += answers[q * stride + i] == t->ids[q * t->k + j];
-    return (double)found / ((double)t->nq * (double)k);
+        queries += known && known < k;
+        shares += known && known < k ? (double)found / (double)known : 0;
+    }
+    return (shares + (double)found_of_full / (double)k) / (double)queries;
 }
 
 void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, int32_t *distances)

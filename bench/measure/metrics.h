@@ -79,7 +79,9 @@ void score_ranks(ap_sums *out, int64_t count, const int64_t *rank, const int64_t
                  int64_t r_cut);
 void score_mean(map_scores *scores, int64_t nq, const ap_sums *sums);
 
-/* Recall K@N of answers[nq * stride] (-1 = none). K is lowered to truth->k. */
+/* Recall K@N of answers[nq * stride] (-1 = none): the mean over queries of the share of their K true
+ * neighbours, or of as many as are known, among N answers. K is lowered to truth->k; queries of which no
+ * neighbour is known do not count. */
 double recall_at(const truth *t, const int64_t *answers, int64_t stride, int64_t k, int64_t n);
 
 /* Drops each query's own row from answers[nq x (k + 1)], in place, leaving nq x k. distances may be

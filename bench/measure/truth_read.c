@@ -11,32 +11,42 @@ typedef struct source {
     int64_t *sorted; /* v->d, scratch */
 } source;
 
-/* The first k ids of a row without `own`, to `out`. */
+/* The first k ids of a row without `own`, to `out`, and -1 behind them. */
 static int read_row(const source *s, int64_t row, int64_t own, int64_t *out)
 {
     const vectors *v = s->v;
-    int64_t kept = 0;
+    int64_t kept = 0, known = 0;
     int rc = vectors_check_row(v, row);
     for (int j = 0; j < v->d && rc == EXIT_OK; j++) {
         int64_t id = vectors_int(v, row, j);
-        s->sorted[j] = id;
+        if (id == -1)
+            continue;
         if (id < 0 || id >= s->base->n)
             rc = fail("'%s': row %lld names row %lld; the base has rows 0 to %lld", v->name,
                       (long long)row, (long long)id, (long long)s->base->n - 1);
+        else if (known < j)
+            rc = fail("'%s': row %lld names row %lld behind -1, which ends a list", v->name,
+                      (long long)row, (long long)id);
         else if (id != own && kept < s->k)
             out[kept++] = id;
+        s->sorted[known++] = id;
     }
-    if (rc == EXIT_OK && sort_unique(s->sorted, v->d) < v->d)
+    if (rc == EXIT_OK && sort_unique(s->sorted, known) < known)
         rc = fail("'%s': row %lld names a row of the base twice", v->name, (long long)row);
+    while (kept < s->k)
+        out[kept++] = -1;
     return rc;
 }
 
 static int read_all(truth *t, const source *s, const int64_t *own)
 {
     int rc = EXIT_OK;
-    for (int64_t q = 0; q < t->nq && rc == EXIT_OK; q++)
+    bool any = false;
+    for (int64_t q = 0; q < t->nq && rc == EXIT_OK; q++) {
         rc = read_row(s, q, own ? own[q] : -1, t->ids + q * t->k);
-    return rc;
+        any |= t->ids[q * t->k] >= 0;
+    }
+    return rc || any ? rc : fail("'%s' names no neighbours at all", s->v->name);
 }
 
 int truth_read(truth *t, const char *spec, const vectors *base, const vectors *query,

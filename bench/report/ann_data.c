@@ -94,8 +94,11 @@ static int write_truth(ann_file *f, const export_job *j, int64_t k)
     int rc = distances ? EXIT_OK : EXIT_RUNTIME;
     for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++) {
         rc = vectors_floats(j->r->query, q, 1, j->query);
-        for (int64_t i = 0; i < k && rc == EXIT_OK; i++)
-            rc = ann_distance(j, near->ids[q * near->k + i], &distances[q * k + i]);
+        for (int64_t i = 0; i < k && rc == EXIT_OK; i++) {
+            distances[q * k + i] = HUGE_VAL; /* of those that are not known */
+            if (near->ids[q * near->k + i] >= 0)
+                rc = ann_distance(j, near->ids[q * near->k + i], &distances[q * k + i]);
+        }
     }
     ann_set(f, "neighbors", ANN_I64, near->nq, k);
     for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++)

@@ -192,7 +192,7 @@ def test_truth(train, test):
         np.save("bad.npy", np.ascontiguousarray(ids))
         refused(words, *base, "--truth", "bad.npy")
     no("names row 600", np.where(near == near[3, 4], N, near))
-    no("names row -1", np.where(near == near[3, 4], -1, near))
+    no("behind -1", np.where(near == near[3, 4], -1, near))
     no("twice", near[:, [0, 1, 0]])
     no("neighbours of 19 queries", near[1:])
     no("holds floats", near.astype(np.float32))

@@ -2,9 +2,11 @@
 #include "support.h"
 
 #include "lbh_faiss.h"
+#include "metrics.h"
 #include "truth.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct pair {
     double distance;
@@ -76,4 +78,73 @@ Test(truth, several_chunks)
 {
     check("synthetic:n=2500,d=65536,clusters=2@:2200", "synthetic:n=2500,d=65536,clusters=2@2200:2203",
           false, LBH_METRIC_L2, 5);
+}
+
+/* ---- From files ------------------------------------------------------------------------------ */
+
+enum { NQ = 3, WIDTH = 4 };
+
+static int read_ids(truth *t, const int32_t *ids, const int64_t *own, int64_t k)
+{
+    char data[NQ * (4 + 4 * WIDTH)];
+    int32_t width = WIDTH;
+    for (int i = 0; i < NQ; i++) {
+        memcpy(data + i * (4 + 4 * WIDTH), &width, 4);
+        memcpy(data + i * (4 + 4 * WIDTH) + 4, ids + i * WIDTH, 4 * WIDTH);
+    }
+    const char *path = test_tmp("t.ivecs");
+    test_spit(path, data, sizeof data);
+    vectors base = {.n = 20, .name = (char[]){"base"}}, query = {.n = NQ, .name = (char[]){"query"}};
+    return truth_read(t, path, &base, &query, own, k);
+}
+
+/* Rows may know of fewer neighbours; recall and average precision count those that are known. */
+Test(truth, lists_may_end_in_minus_one)
+{
+    static const int32_t ids[] = {5, 6, 7, 8, 9, 3, -1, -1, -1, -1, -1, -1};
+    static const int64_t answers[] = {5, 1, 6, 2, 3, -1, 9, -1, 1, 2, -1, -1};
+    truth t;
+    relevance rel;
+    uint8_t mark[20] = {0};
+    int64_t items[WIDTH];
+    cr_assert_eq(read_ids(&t, ids, NULL, 10), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(t.k, WIDTH);
+    for (int i = 0; i < NQ * WIDTH; i++)
+        cr_assert_eq(t.ids[i], ids[i]);
+    /* queries 0 and 1 have answers, 2 does not count; no missing answer is a hit */
+    cr_assert_float_eq(recall_at(&t, answers, WIDTH, 4, 4), (2. / 4 + 2. / 2) / 2, 1e-12);
+    cr_assert_float_eq(recall_at(&t, answers, WIDTH, 4, 1), (1. / 4 + 1. / 2) / 2, 1e-12);
+    cr_assert_float_eq(recall_at(&t, answers, WIDTH, 2, 4), (2. / 2 + 2. / 2) / 2, 1e-12);
+    cr_assert_float_eq(recall_at(&t, answers, WIDTH, 1, 1), (1. + 0) / 2, 1e-12);
+    relevance_near(&rel, 20, NULL, &t, 3);
+    cr_assert_eq(relevance_of(&rel, 0, items, mark), 3);
+    cr_assert_eq(relevance_of(&rel, 1, items, mark), 2);
+    cr_assert(items[0] == 3 && items[1] == 9);
+    cr_assert_eq(relevance_of(&rel, 2, items, mark), 0);
+    truth_free(&t);
+    static const int64_t own[] = {6, 3, 0};
+    cr_assert_eq(read_ids(&t, ids, own, 10), EXIT_OK);
+    static const int64_t left[] = {5, 7, 8, 9, -1, -1, -1, -1, -1};
+    cr_assert_eq(t.k, 3);
+    for (int i = 0; i < NQ * 3; i++)
+        cr_assert_eq(t.ids[i], left[i]);
+    truth_free(&t);
+}
+
+Test(truth, lists_that_are_none_are_refused)
+{
+    static const struct {
+        int32_t ids[NQ * WIDTH];
+        const char *says;
+    } bad[] = {{{0, 1, 2, 3, 4, -1, 5, -1, 6, 7, 8, 9}, "row 1 names row 5 behind -1"},
+               {{0, 1, 2, 3, -1, 4, 5, 6, 6, 7, 8, 9}, "row 1 names row 4 behind -1"},
+               {{0, 1, 2, 3, 4, 5, 4, -1, 6, 7, 8, 9}, "row 1 names a row of the base twice"},
+               {{0, 1, 2, 20, 4, 5, 6, 7, 6, 7, 8, 9}, "row 0 names row 20"},
+               {{0, 1, 2, -2, 4, 5, 6, 7, 6, 7, 8, 9}, "row 0 names row -2"},
+               {{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, "no neighbours at all"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        truth t;
+        cr_assert_eq(read_ids(&t, bad[i].ids, NULL, 10), EXIT_RUNTIME, "%zu", i);
+        cr_assert(strstr(cli_error(), bad[i].says), "%s", cli_error());
+    }
 }
