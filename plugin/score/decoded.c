@@ -6,6 +6,7 @@
  * threads nor on blocks nor on the instruction set. */
 #include "decoded.h"
 
+#include "byte_filter.h"
 #include "decoder_score.h"
 #include "topk.h"
 #include "watch.h"
@@ -26,6 +27,8 @@ typedef struct decoded {
     const float *q;
     bool l2, cosine;
     lbh_decoder_score decoder;
+    bool filtered; /* scores that bounds leave over only */
+    float most;    /* the largest norm */
     float *norm, *zeros; /* of each code, unless for inner products; one block */
     /* Work is cut into blocks of queries times slices of codes. */
     int64_t block, nblocks, slice, nslices;
@@ -42,6 +45,8 @@ typedef struct worker {
     lbh_score_table table[MAX_QUERIES];
     lbh_topk best[MAX_QUERIES];
     lbh_code_block codes;
+    lbh_filter filter[MAX_QUERIES];
+    uint8_t *plane;
     float *score;
     uint64_t *sorted;
 } worker;
@@ -56,7 +61,13 @@ static int prepare(decoded *s, const lbh_encoder *enc, int metric)
     if (!s->norm)
         return LBH_ENOMEM;
     s->zeros = s->norm + norms;
-    return norms ? lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm) : LBH_OK;
+    s->filtered = s->decoder.tables && !s->cosine && s->nbytes <= LBH_FILTER_BYTES &&
+                  lbh_filter_pays();
+    if (norms)
+        LBH_TRY(lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm));
+    for (int64_t i = 0; i < norms; i++)
+        s->most = s->norm[i] > s->most ? s->norm[i] : s->most;
+    return LBH_OK;
 }
 
 /* Blocks of queries for every thread; where there are too few, the codes are cut as well. */
@@ -95,14 +106,17 @@ static int worker_new(worker *w, const decoded *s)
     w->sorted = lbh_alloc(sorted, sizeof *w->sorted);
     w->codes = (lbh_code_block){.nbytes = s->nbytes, .stride = LBH_DECODED_BLOCK};
     w->codes.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->codes.word);
+    w->plane = lbh_alloc(s->filtered ? (int64_t)s->nbytes * LBH_DECODED_BLOCK : 0, 1);
     for (int64_t i = 0; i < s->block; i++) {
+        w->filter[i].whole = lbh_alloc(s->filtered ? (int64_t)s->nbytes * 256 : 0, 1);
+        ok = ok && w->filter[i].whole;
         bool made = lbh_score_table_new(&w->table[i], s->nbytes, s->decoder.nibble_tables,
                                         s->decoder.byte_tables) == LBH_OK;
         w->best[i] = (lbh_topk){.k = s->kept, .room = room};
         w->best[i].key = lbh_alloc(room, sizeof(uint64_t));
         ok = ok && made && w->best[i].key;
     }
-    return ok && w->room && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
+    return ok && w->room && w->plane && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
 }
 
 static void workers_free(worker *w, int count)
@@ -111,11 +125,13 @@ static void workers_free(worker *w, int count)
         free(w[t].room);
         free(w[t].score);
         free(w[t].sorted);
+        free(w[t].plane);
         free(w[t].codes.word);
         for (int i = 0; i < MAX_QUERIES; i++) {
             free(w[t].table[i].nibble);
             free(w[t].table[i].byte);
             free(w[t].best[i].key);
+            free(w[t].filter[i].whole);
         }
     }
     free(w);
@@ -129,6 +145,33 @@ static void make_tables(const decoded *s, worker *w, int64_t first, int64_t coun
     for (int64_t i = 0; i < count; i++) {
         w->best[i].count = 0;
         w->best[i].bar = INFINITY;
+        if (s->filtered)
+            lbh_filter_fill(&w->filter[i], s->nbytes, &w->table[i], s->most);
+    }
+}
+
+/* The score of one code, by the kernels' order of additions (decoded.h). */
+static float exact_score(int nbytes, const lbh_score_table *table, const uint8_t *code, float norm)
+{
+    float sum = 0;
+    for (int b = 0; b < nbytes; b++)
+        sum += table->byte[256 * b + code[b]];
+    sum = (sum + norm) + table->offset;
+    return sum > table->least ? sum : table->least;
+}
+
+/* The codes of a block that may be among the best of query j. */
+static void add_filtered(const decoded *s, worker *w, int64_t j, int64_t first, int64_t rows,
+                         const float *norm)
+{
+    lbh_topk *best = &w->best[j];
+    uint16_t pass[LBH_DECODED_BLOCK];
+    int count = lbh_filter_pass(&w->filter[j], s->nbytes, rows, w->plane, norm, best->bar, pass);
+    for (int i = 0; i < count; i++) {
+        int64_t id = first + pass[i];
+        float score = exact_score(s->nbytes, &w->table[j], s->codes + id * s->nbytes,
+                                  norm[pass[i]]);
+        lbh_topk_add(best, 1, &score, (uint32_t)id);
     }
 }
 
@@ -165,7 +208,11 @@ static void search_task(const decoded *s, worker *w, int64_t task, bool *stop)
         int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
         const float *norm = s->l2 ? s->norm + i : s->zeros;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
-        for (int64_t j = 0; j < count; j++) {
+        if (s->filtered)
+            lbh_filter_planes(&w->codes, w->plane);
+        for (int64_t j = 0; j < count && s->filtered; j++)
+            add_filtered(s, w, j, i, rows, norm);
+        for (int64_t j = 0; j < count && !s->filtered; j++) {
             s->decoder.score(&w->codes, &w->table[j], norm, w->score);
             if (s->cosine)
                 lbh_decoder_score_multiply(rows, s->norm + i, w->score);
