@@ -205,6 +205,8 @@ int lbh_encoder_decoder(const lbh_encoder *enc, float *U, float *c)
 int lbh_encoder_decode(const lbh_encoder *enc, int64_t n, const uint8_t *codes, float *x)
 {
     LBH_TRY(lbh_check_call(enc, n, codes, x));
+    if (enc->common[LBH_OPT_REBUILD] == LBH_REBUILD_GENERATOR)
+        return enc->method->rebuild(enc, n, codes, x);
     if (enc->tables.columns)
         return lbh_tables_decode(&enc->tables, n, codes, x);
     float *U = lbh_alloc((int64_t)enc->nbits * enc->d, sizeof *U);

@@ -87,6 +87,7 @@ int lbh_train_tables(lbh_encoder *enc, lbh_training *t)
     int how = (int)enc->common[LBH_OPT_REBUILD], d = enc->d;
     bool hopeless = t->n < AUTO_ROWS || enc->nbits > AUTO_BITS || t->stop;
     if (!enc->method->decoder || how == LBH_REBUILD_LINEAR ||
+        how == LBH_REBUILD_GENERATOR ||
         (how == LBH_REBUILD_AUTO && hopeless) || enc->tables.columns)
         return LBH_OK;
     int wanted = COLUMNS_PER_BIT * enc->nbits > MIN_COLUMNS ? COLUMNS_PER_BIT * enc->nbits

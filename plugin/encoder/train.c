@@ -46,6 +46,8 @@ static int check_training(const lbh_encoder *enc, const lbh_rows *rows, const lb
     LBH_TRY(check_lists(name, "neighbours", neighbours, rows->n));
     if (enc->method->needs_labels && !labels)
         return lbh_error(LBH_EINVAL, "%s: needs labels of the training rows", name);
+    if (!enc->method->rebuild && enc->common[LBH_OPT_REBUILD] == LBH_REBUILD_GENERATOR)
+        return lbh_error(LBH_EINVAL, "%s: rebuild=generator: the method has no generator", name);
     if (!enc->method->decoder && enc->common[LBH_OPT_REBUILD] == LBH_REBUILD_TABLES)
         return lbh_error(LBH_EINVAL, "%s: rebuild=tables needs a method with a decoder", name);
     return enc->method->check ? enc->method->check(enc) : LBH_OK;

@@ -28,7 +28,7 @@ enum {
 };
 
 /* Choices of LBH_OPT_REBUILD: encoder/tables.c. */
-enum { LBH_REBUILD_AUTO, LBH_REBUILD_LINEAR, LBH_REBUILD_TABLES };
+enum { LBH_REBUILD_AUTO, LBH_REBUILD_LINEAR, LBH_REBUILD_TABLES, LBH_REBUILD_GENERATOR };
 
 /* What a vector is: databases and queries are encoded alike unless the method says otherwise. */
 typedef enum { LBH_BASE, LBH_QUERY } lbh_role;
@@ -162,6 +162,9 @@ struct lbh_method {
 
     /* Optional: the decoder, U[nbits*d] and c[d]: x^ = sum of U_k over set bits + c. */
     int (*decoder)(const lbh_encoder *self, float *U, float *c);
+
+    /* Optional: x^ of codes by the network that made them what they are, under rebuild=generator. */
+    int (*rebuild)(const lbh_encoder *self, int64_t n, const uint8_t *codes, float *x);
 
     /* Optional: the linear classifier on the code, if the method learns one. */
     lbh_classifier (*classifier)(const lbh_encoder *self);

@@ -16,9 +16,10 @@ static const lbh_param common[LBH_OPT_COMMON] = {
     [LBH_OPT_ROBUST] = {"robust", 4, 0, 1e30, 0, NULL,
                         "training draws rows in to so many times the distance from the middle that "
                         "three quarters of the rows keep within; 0: none"},
-    [LBH_OPT_REBUILD] = {"rebuild", LBH_REBUILD_AUTO, 0, 2, 1, "auto|linear|tables",
+    [LBH_OPT_REBUILD] = {"rebuild", LBH_REBUILD_AUTO, 0, 3, 1, "auto|linear|tables|generator",
                          "decoder: linear in the bits, or by tables for bytes; auto: tables if they "
-                         "rebuild rows left out better (decoder=... says the same)"},
+                         "rebuild rows left out better; or the network that made the codes, where "
+                         "the method keeps it (decoder=... says the same)"},
     [LBH_OPT_METRIC] = {"metric", LBH_METRIC_L2, 0, 2, 1, "l2|ip|cosine",
                         "what neighbours are: by distance, inner product or angle (cosine: every "
                         "row is brought to unit length; ip: sgh learns for it)"},

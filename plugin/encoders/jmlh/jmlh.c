@@ -31,6 +31,7 @@ enum {
     OPT_DROP,
     OPT_MIXUP,
     OPT_SCALE,
+    OPT_CENTRE,
 };
 
 enum { HEAD_AUTO, HEAD_SOFTMAX, HEAD_SIGMOID };
@@ -70,17 +71,25 @@ static const lbh_param params[] = {
                    "blend pairs of training rows: the smaller share is uniform in 0 .. mixup / 2"},
     [OPT_SCALE] = {"scale", 0, 0, 1e30, 0, NULL,
                    "factor on the rows while training; 0: root mean square entry 1"},
+    [OPT_CENTRE] = {"centre", 1, 0, 1, 1, NULL, "1: take off the mean while training"},
     {0},
 };
 
 static const lbh_preset presets[] = {
+    /* Two layers on the features as they are, xi ~ U(0,1), batches of 256, Adam (section 3 of the
+     * paper). Its text lost lambda, step size and length of training: lambda is that of the
+     * author's later programs, the step size that of the published program, and the steps are
+     * what 5,000 rows take to settle. */
+    {"paper", "hidden1=0,hidden2=0,hidden3=0,relaxation=none,noise=uniform,estimator=biased,"
+              "lambda=0.1,qr=0,lr=0.0001,schedule=constant,batch=256,steps=20000,decay=0,drop_in=0,"
+              "drop=0,mixup=0,scale=1,centre=0"},
     {"full", "relaxation=none,noise=uniform,estimator=biased,lambda=-1,qr=0"},
     {"cont", "relaxation=cont,noise=uniform,estimator=biased,lambda=-1,qr=0"},
     {"qr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0.1"},
     {"nr", "relaxation=none,noise=uniform,estimator=biased,lambda=0,qr=0"},
     {"code", "hidden1=0,hidden2=0,hidden3=0,relaxation=none,noise=none,estimator=biased,"
              "lambda=0.2,qr=0,lr=0.0001,schedule=constant,batch=400,steps=100000,head=softmax,"
-             "decay=0,drop_in=0,drop=0,mixup=0,scale=1"},
+             "decay=0,drop_in=0,drop=0,mixup=0,scale=1,centre=0"},
     {0},
 };
 
@@ -181,6 +190,7 @@ static int train(lbh_encoder *self, lbh_training *t)
                         .drop = o[OPT_DROP],
                         .mixup = o[OPT_MIXUP],
                         .scale = o[OPT_SCALE],
+                        .uncentred = o[OPT_CENTRE] == 0,
                         .labelled = &all};
     LBH_TRY(look_at_labels(self, t, &all));
     setup.steps = choose_steps(self, all.n);

@@ -1,5 +1,5 @@
 /* jmlh_train.c: see jmlh_train.h. Rows are taken in a new random order in each epoch, less their mean
- * and times one scalar, which keeps the geometry of the data and puts the units where they learn.
+ * (unless it is to stay) and times one scalar, which keeps the geometry of the data and puts the units where they learn.
  * Every random number is a function of the seed and the step, so a training can be cut and resumed.
  *
  * Beyond the paper: step sizes by layer, a cosine schedule, decoupled weight decay (Loshchilov &
@@ -108,7 +108,8 @@ static int look_at_data(lbh_training *t, run *r)
         LBH_TRY(lbh_sample_labelled(t, r->s->labelled, STATISTICS_ROWS, &m, &ids, &S));
     else
         LBH_TRY(lbh_sample_rows(t, STATISTICS_ROWS, &m, &S));
-    lbh_centre(m, r->d, S, r->mean);
+    if (!r->s->uncentred)
+        lbh_centre(m, r->d, S, r->mean);
     for (int64_t i = 0; i < m * r->d; i++)
         total += (double)S[i] * (double)S[i];
     double rms = sqrt(total / (double)m / r->d), scale = r->s->scale;

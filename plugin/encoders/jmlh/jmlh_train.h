@@ -17,6 +17,7 @@ typedef struct jmlh_setup {
     double drop_in, drop;     /* dropout of inputs and of hidden units */
     double mixup;             /* largest share of a second row in a training row, times 2 */
     double scale;             /* factor on the rows; 0: root mean square entry 1 */
+    bool uncentred;           /* the mean stays in the rows */
     const lbh_labelled *labelled; /* learn these rows' labels; NULL: learn to rebuild all rows */
 } jmlh_setup;
 

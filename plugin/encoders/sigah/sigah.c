@@ -11,7 +11,7 @@
  *   - learned thresholds: those at the mean have no place for a row's length;
  *   - a graph term that repels as well as it attracts (graph_term.h);
  *   - a step size that falls to 0.
- * preset=paper goes back on all of it but the first. README.md in this directory has the
+ * preset=paper goes back on all of it. README.md in this directory has the
  * measurements.
  *
  * The decoder of the model is linear, by least squares on the final codes: scores from it need no
@@ -75,16 +75,24 @@ static const lbh_param params[] = {
     [SIGAH_OPT_BIAS] = {"bias", 1, 0, 1, 1, NULL, "1: learn thresholds; 0: those at the mean"},
     [SIGAH_OPT_PCA] = {"pca", 256, 1, 65536, 1, NULL,
                        "train in that many principal components, 2 nbits at least"},
+    [SIGAH_OPT_SPARSITY_OF] = {"sparsity_of", SIGAH_OF_MEAN, 0, 1, 1, "mean|sum",
+                               "what sparsity weighs: a row's mean absolute feature, or the sum of "
+                               "them (the paper; rows with a mean square length of 1)"},
     {0},
 };
 
 #define PLAIN "sparsity=0,graph=0,adversarial=0"
 
 static const lbh_preset presets[] = {
-    /* as far as it can be known */
-    {"paper", "noise=0,relative=0,bias=0,orthogonal=1,slope=1,graph_loss=laplacian,sigma=0.1,"
-              "graph=1,sparsity=0.001,adversarial=0.1,margin=0.5,schedule=constant,lr=0.001,"
-              "decay=0.0001"},
+    /* The text's system, as far as it can be known: random Gaussian start, tanh, no thresholds, all
+     * dimensions (m = 2 d), lambda 1 on the sum of the features, Adam at a constant step, weight decay.
+     * Kept otherwise: the axes are principal components (a rotation, which a Gaussian measurement does
+     * not notice), the mean is taken off, one scalar makes E||x||^2 = 1, and the in-batch graph has the
+     * width `sigma`, as the text has no numbers. */
+    {"paper", "init=random,slope=1,warmup=0,noise=0,relative=0,lengths=0,bias=0,orthogonal=0,pca=65536,"
+              "m_scale=2,activation=leaky_relu,measurement=gaussian,graph_loss=laplacian,sigma=1,"
+              "graph=0.01,sparsity=0.001,sparsity_of=sum,adversarial=0.1,margin=0.5,"
+              "schedule=constant,lr=0.001,lr_d=0.001,decay=0.0001,batch=256"},
     {"relu", "activation=relu"},
     {"tanh", "activation=tanh"},
     {"sigmoid", "activation=sigmoid"},
@@ -118,7 +126,14 @@ static int visit(lbh_encoder *self, lbh_visitor *v)
     LBH_TRY(v->tensor(v, "W", &s->W, self->nbits, self->d));
     LBH_TRY(v->tensor(v, "b", &s->b, 1, self->nbits));
     LBH_TRY(v->tensor(v, "U", &s->U, self->nbits, self->d));
-    return v->tensor(v, "c", &s->c, 1, self->d);
+    LBH_TRY(v->tensor(v, "c", &s->c, 1, self->d));
+    if (!sigah_keeps_generator(self))
+        return LBH_OK;
+    int m = sigah_configure(self).m;
+    LBH_TRY(v->tensor(v, "Wg", &s->Wg, self->nbits, m));
+    LBH_TRY(v->tensor(v, "bg", &s->bg, 1, m));
+    LBH_TRY(v->tensor(v, "A", &s->A, m, self->d));
+    return v->tensor(v, "mean", &s->mean, 1, self->d);
 }
 
 static int linear(const lbh_encoder *self, lbh_role role, float *A, float *b)
@@ -151,4 +166,5 @@ const lbh_method lbh_method_sigah = {
     .visit = visit,
     .linear = linear,
     .decoder = decoder,
+    .rebuild = sigah_rebuild,
 };

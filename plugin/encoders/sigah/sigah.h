@@ -37,13 +37,17 @@ enum sigah_option {
     SIGAH_OPT_ORTHOGONAL,
     SIGAH_OPT_BIAS,
     SIGAH_OPT_PCA,
+    SIGAH_OPT_SPARSITY_OF,
 };
 
 enum { SIGAH_INIT_ITQ, SIGAH_INIT_RANDOM };
+enum { SIGAH_OF_MEAN, SIGAH_OF_SUM };
 
 /* The learned tensors, in the data's units: bits = [W x + b >= 0], x^ = bits U + c. */
 typedef struct sigah_model {
     float *W, *b, *U, *c;
+    /* rebuild=generator: x^ = f(h Wg + bg) A + mean, h = 2 bits - 1 */
+    float *Wg, *bg, *A, *mean; /* L x m, m, m x d, d */
 } sigah_model;
 
 /* What the codes are like; sigah_watch.c has the definitions. */
@@ -87,8 +91,15 @@ typedef struct sigah_run {
     sigah_watch watch;
 } sigah_run;
 
-/* sigah_train.c: the whole training. */
+/* sigah_train.c: shapes and weights as the options have them; the whole training. */
+sigah_config sigah_configure(const lbh_encoder *self);
 int sigah_train(lbh_encoder *self, lbh_training *t);
+
+/* sigah_rebuild.c: whether the model keeps its generator; puts it into the model, in the data's units;
+ * rebuilds rows by it. */
+bool sigah_keeps_generator(const lbh_encoder *self);
+void sigah_keep_generator(const sigah_run *r, sigah_model *model);
+int sigah_rebuild(const lbh_encoder *self, int64_t n, const uint8_t *codes, float *x);
 
 /* sigah_space.c: dimension of the training space; finds it and brings the rows into it; sets the
  * parameters that training starts from; the median of ||x_i - x_j||^2 over rows of the space; folds

@@ -186,6 +186,16 @@ static double total(int B, const double *row)
 
 /* ---- Forward ------------------------------------------------------------------------------- */
 
+void sigah_features(const sigah_config *cfg, int B, const float *H, const float *Wg, const float *bg,
+                    float *S, float *dS)
+{
+    int m = cfg->m;
+    lbh_gemm_nn(B, m, cfg->nbits, 1, H, Wg, 0, S);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < B; i++)
+        activate(cfg->activation, m, cfg->leak, bg, S + (ptrdiff_t)i * m, dS + (ptrdiff_t)i * m);
+}
+
 void sigah_forward(const sigah_config *cfg, float *const *p, int B, const float *X,
                    const float *noise, sigah_batch *w)
 {
@@ -199,11 +209,7 @@ void sigah_forward(const sigah_config *cfg, float *const *p, int B, const float 
         if (noise)
             noisy_row(L, w->T + at, noise + at, w->bits + at);
     }
-    lbh_gemm_nn(B, m, L, 1, w->H, p[SIGAH_WG], 0, w->S);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < B; i++)
-        activate(cfg->activation, m, cfg->leak, p[SIGAH_BG], w->S + (ptrdiff_t)i * m,
-                 w->dS + (ptrdiff_t)i * m);
+    sigah_features(cfg, B, w->H, p[SIGAH_WG], p[SIGAH_BG], w->S, w->dS);
     if (cfg->measurement == SIGAH_IDENTITY)
         memcpy(w->Y, w->S, (size_t)B * (size_t)d * sizeof *w->Y);
     else

@@ -84,6 +84,10 @@ typedef struct sigah_losses {
     double hinge;                                 /* mean of max(0, margin - D(x^)) */
 } sigah_losses;
 
+/* The generator: S[B * m] = f(H Wg + bg), and f' there into dS. */
+void sigah_features(const sigah_config *cfg, int B, const float *H, const float *Wg, const float *bg,
+                    float *S, float *dS);
+
 /* Fills w->T, bits, S, dS, Y from rows X[B * d]. noise: B x L numbers, or NULL. */
 void sigah_forward(const sigah_config *cfg, float *const *p, int B, const float *X,
                    const float *noise, sigah_batch *w);

@@ -17,7 +17,7 @@ static const double FIRST_BETA = 10; /* where the fitted one starts */
 /* Of E||x||^2: what a row's error is relative to, at least; as what it counts, at most. */
 static const float LEAST_SHARE = 0.05f, MOST_SHARE = 4;
 
-static sigah_config configure(const lbh_encoder *self)
+sigah_config sigah_configure(const lbh_encoder *self)
 {
     const double *o = self->value;
     int d = sigah_space_dimension(self);
@@ -264,7 +264,7 @@ static double weighted(const sigah_config *cfg, const sigah_losses *l)
 
 int sigah_train(lbh_encoder *self, lbh_training *t)
 {
-    sigah_run r = {.cfg = configure(self),
+    sigah_run r = {.cfg = sigah_configure(self),
                    .d = self->d,
                    .B = (int)self->value[SIGAH_OPT_BATCH],
                    .seed = (uint64_t)self->common[LBH_OPT_SEED],
@@ -277,6 +277,8 @@ int sigah_train(lbh_encoder *self, lbh_training *t)
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(take_orthogonal(self, t, &r));
     LBH_TRY(sigah_enter_space(self, t, &r));
+    if ((int)self->value[SIGAH_OPT_SPARSITY_OF] == SIGAH_OF_SUM) /* of rows with E||x||^2 = 1 */
+        r.cfg.sparsity *= (float)r.cfg.m * sqrtf(r.cfg.unit);
     LBH_TRY(take_graph(self, t, &r));
     LBH_TRY(sigah_start(self, t, &r));
     LBH_TRY(sigah_watch_start(t, &r));
@@ -288,5 +290,7 @@ int sigah_train(lbh_encoder *self, lbh_training *t)
         LBH_TRY(lbh_report(t, step, steps, weighted(&r.cfg, &losses)));
     }
     LBH_TRY(sigah_leave_space(t, &r, self->state));
+    if (sigah_keeps_generator(self))
+        sigah_keep_generator(&r, self->state);
     return step < steps ? lbh_report(t, steps, steps, weighted(&r.cfg, &losses)) : LBH_OK;
 }

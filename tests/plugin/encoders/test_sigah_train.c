@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "lbh.h"
+#include "sigah.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -217,4 +218,54 @@ Test(sigah_train, a_few_very_long_rows_do_no_harm)
     against_itq(x, "steps=800,batch=128,seed=1", &sigah, &itq);
     cr_assert(sigah > 0.8 * itq, "precision at 100: %.3f, itq %.3f", sigah, itq);
     free(x);
+}
+
+/* x^ = f(h Wg + bg) A + mean, term by term, from the tensors that the model keeps; and not far from the
+ * rows: the mean alone leaves an error of 1. */
+static void check_generator(const char *options, double most)
+{
+    lbh_encoder *enc, *again = NULL;
+    progress p = {0};
+    float *x = test_mixture(N, D, 3, NULL), *rebuilt = malloc(sizeof *x * N * D);
+    uint8_t *codes = malloc(2 * N);
+    OK(train(&enc, options, &p));
+    OK(lbh_encoder_save(enc, test_tmp("generator.lbh")));
+    OK(lbh_encoder_load(&again, test_tmp("generator.lbh")));
+    OK(lbh_encoder_encode(again, N, x, codes));
+    OK(lbh_encoder_decode(again, N, codes, rebuilt));
+    const sigah_model *s = enc->state;
+    sigah_config cfg = sigah_configure(enc);
+    double error = 0, variance = 0;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < D; j++) {
+            double by_hand = (double)s->mean[j];
+            for (int f = 0; f < cfg.m && i < 20; f++) {
+                double a = (double)s->bg[f];
+                for (int k = 0; k < 16; k++)
+                    a += (codes[2 * i + k / 8] >> (k % 8) & 1 ? 1 : -1) * (double)s->Wg[k * cfg.m + f];
+                by_hand += (a > 0 ? a : (double)cfg.leak * a) * (double)s->A[f * D + j];
+            }
+            if (i < 20)
+                cr_assert_float_eq(rebuilt[i * D + j], by_hand, 1e-3 * (1 + fabs(by_hand)), "%s", options);
+            error += pow((double)(rebuilt[i * D + j] - x[i * D + j]), 2);
+            variance += pow((double)(x[i * D + j] - s->mean[j]), 2);
+        }
+    cr_assert_lt(error, most * variance, "%s: %g", options, error / variance);
+    lbh_encoder_free(enc), lbh_encoder_free(again);
+    free(x), free(rebuilt), free(codes);
+}
+
+Test(sigah_train, the_generator_is_kept_where_it_is_asked_for)
+{
+    check_generator("rebuild=generator", 0.7);
+    check_generator("rebuild=generator,measurement=identity,bias=0", 0.7);
+    /* Its generator has seen values between the bits: from bits it rebuilds little. */
+    check_generator("preset=paper,rebuild=generator,steps=300,batch=64", 1.5);
+    lbh_encoder *enc;
+    OK(lbh_encoder_new(&enc, "itq", D, 16));
+    OK(lbh_encoder_set(enc, "rebuild=generator"));
+    float x[D] = {0};
+    cr_assert_eq(lbh_encoder_train(enc, 1, x), LBH_EINVAL);
+    cr_assert(strstr(lbh_last_error(), "no generator"), "%s", lbh_last_error());
+    lbh_encoder_free(enc);
 }

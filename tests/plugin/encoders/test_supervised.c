@@ -323,6 +323,33 @@ Test(supervised, wrong_labels_and_calls_are_refused)
 }
 
 /* Training with each preset works, and the estimators agree on what to learn. */
+/* With the mean taken off a shift of all rows changes nothing; with centre=0 (preset=paper) it does. */
+Test(supervised, the_mean_stays_where_it_is_asked_to)
+{
+    enum { SHIFT = 4 };
+    data here = make_classes(N, 61), there = make_classes(N, 61);
+    for (int i = 0; i < N * D; i++)
+        there.x[i] += SHIFT;
+    for (int centre = 0; centre < 2; centre++) {
+        int64_t differ = 0;
+        uint8_t *codes[2];
+        for (int j = 0; j < 2; j++) {
+            lbh_encoder *enc = fresh("jmlh", "preset=paper,steps=300,lr=0.003");
+            codes[j] = malloc(N * BITS / 8);
+            OK(lbh_encoder_set_value(enc, "centre", centre));
+            OK(train(enc, j ? &there : &here));
+            OK(lbh_encoder_encode(enc, N, j ? there.x : here.x, codes[j]));
+            lbh_encoder_free(enc);
+        }
+        for (int i = 0; i < N * BITS / 8; i++)
+            differ += codes[0][i] != codes[1][i];
+        cr_assert(centre ? differ < N / 20 : differ > N / 4, "centre=%d: %lld bytes differ", centre,
+                  (long long)differ);
+        free(codes[0]), free(codes[1]);
+    }
+    clear(&here), clear(&there);
+}
+
 Test(supervised, presets_of_the_ablations)
 {
     data base = make_classes(N, 51), query = make_classes(200, 55);
