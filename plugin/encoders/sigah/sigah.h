@@ -91,8 +91,7 @@ typedef struct sigah_run {
     sigah_watch watch;
 } sigah_run;
 
-/* sigah_train.c: shapes and weights as the options have them; the whole training. */
-sigah_config sigah_configure(const lbh_encoder *self);
+/* sigah_train.c: the whole training. */
 int sigah_train(lbh_encoder *self, lbh_training *t);
 
 /* sigah_rebuild.c: whether the model keeps its generator; puts it into the model, in the data's units;
@@ -105,6 +104,7 @@ int sigah_rebuild(const lbh_encoder *self, int64_t n, const uint8_t *codes, floa
  * parameters that training starts from; the median of ||x_i - x_j||^2 over rows of the space; folds
  * the hash layer, and the least-squares decoder of its codes, into the model. */
 int sigah_space_dimension(const lbh_encoder *self);
+sigah_config sigah_configure(const lbh_encoder *self); /* shapes and weights, by the options */
 int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r);
 int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r);
 int sigah_median_distance(lbh_training *t, const sigah_run *r, float *median);

@@ -32,6 +32,24 @@ int sigah_space_dimension(const lbh_encoder *self)
     return wanted < self->d ? wanted : self->d;
 }
 
+sigah_config sigah_configure(const lbh_encoder *self)
+{
+    const double *o = self->value;
+    int d = sigah_space_dimension(self);
+    sigah_measurement A = (sigah_measurement)o[SIGAH_OPT_MEASUREMENT];
+    return (sigah_config){.d = d,
+                          .nbits = self->nbits,
+                          .m = A == SIGAH_IDENTITY ? d : (int)ceil(o[SIGAH_OPT_M_SCALE] * d),
+                          .k = (int)ceil(o[SIGAH_OPT_HIDDEN] * d),
+                          .activation = (sigah_activation)o[SIGAH_OPT_ACTIVATION],
+                          .measurement = A,
+                          .leak = (float)o[SIGAH_OPT_LEAK],
+                          .sparsity = (float)o[SIGAH_OPT_SPARSITY],
+                          .graph = (float)o[SIGAH_OPT_GRAPH],
+                          .adversarial = (float)o[SIGAH_OPT_ADVERSARIAL],
+                          .margin = (float)o[SIGAH_OPT_MARGIN]};
+}
+
 /* ---- Into the space ------------------------------------------------------------------------ */
 
 static int compare_floats(const void *a, const void *b)

@@ -17,24 +17,6 @@ static const double FIRST_BETA = 10; /* where the fitted one starts */
 /* Of E||x||^2: what a row's error is relative to, at least; as what it counts, at most. */
 static const float LEAST_SHARE = 0.05f, MOST_SHARE = 4;
 
-sigah_config sigah_configure(const lbh_encoder *self)
-{
-    const double *o = self->value;
-    int d = sigah_space_dimension(self);
-    sigah_measurement A = (sigah_measurement)o[SIGAH_OPT_MEASUREMENT];
-    return (sigah_config){.d = d,
-                          .nbits = self->nbits,
-                          .m = A == SIGAH_IDENTITY ? d : (int)ceil(o[SIGAH_OPT_M_SCALE] * d),
-                          .k = (int)ceil(o[SIGAH_OPT_HIDDEN] * d),
-                          .activation = (sigah_activation)o[SIGAH_OPT_ACTIVATION],
-                          .measurement = A,
-                          .leak = (float)o[SIGAH_OPT_LEAK],
-                          .sparsity = (float)o[SIGAH_OPT_SPARSITY],
-                          .graph = (float)o[SIGAH_OPT_GRAPH],
-                          .adversarial = (float)o[SIGAH_OPT_ADVERSARIAL],
-                          .margin = (float)o[SIGAH_OPT_MARGIN]};
-}
-
 /* ---- Memory -------------------------------------------------------------------------------- */
 
 static bool is_learned(const lbh_encoder *self, const sigah_config *cfg, int i)
