@@ -4,8 +4,10 @@
 #include "finite.h"
 #include "profile.h"
 #include "training_run.h"
+#include "threads.h"
 #include "watch.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,12 +106,27 @@ static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists
     return LBH_OK;
 }
 
+/* Multiplications of one of the products that training is made of: of a batch, or of all rows, with a
+ * matrix of d x nbits. A step has tens of parallel regions, none of which is larger. */
+static double product_size(const lbh_encoder *enc, int64_t n)
+{
+    double batch;
+    if (lbh_encoder_get_value(enc, "batch", &batch))
+        batch = (double)n;
+    return (batch < (double)n ? batch : (double)n) * enc->d * enc->nbits;
+}
+
 int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
                            const lbh_lists *neighbours)
 {
     LBH_TRY(check_training(enc, rows, labels, neighbours));
+    /* Small steps take one thread: waking another would cost more than it does. */
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(lbh_threads_for(product_size(enc, rows->n) / 4));
     lbh_watch_begin(enc->method->name, 0);
-    return lbh_watch_end(train_checked(enc, rows, labels, neighbours));
+    int rc = lbh_watch_end(train_checked(enc, rows, labels, neighbours));
+    omp_set_num_threads(threads);
+    return rc;
 }
 
 int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x)

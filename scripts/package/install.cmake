@@ -31,9 +31,6 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/faiss-lbh-config-version.cm
 install(FILES ${CMAKE_BINARY_DIR}/faiss-lbh-config.cmake
               ${CMAKE_BINARY_DIR}/faiss-lbh-config-version.cmake DESTINATION ${package_dir})
 
-# One file over the shared libraries, for PYTHONPATH.
-install(FILES scripts/python/lbh.py DESTINATION ${CMAKE_INSTALL_DATADIR}/faiss-lbh/python)
-
 foreach(name ${pkgconfig_files})
     configure_file(${CMAKE_CURRENT_LIST_DIR}/${name}.pc.in ${CMAKE_BINARY_DIR}/${name}.pc @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

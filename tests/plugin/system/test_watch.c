@@ -235,6 +235,13 @@ Test(watch, tells_of_training)
 
 /* ---- Threads, forks ------------------------------------------------------------------------ */
 
+static int count_threads(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    (void)what, (void)step, (void)steps, (void)loss;
+    *(int *)ctx = lbh_num_threads();
+    return 0;
+}
+
 Test(watch, small_work_takes_one_thread)
 {
     cr_assert_eq(lbh_set_num_threads(0), LBH_EINVAL);
@@ -243,6 +250,17 @@ Test(watch, small_work_takes_one_thread)
     cr_assert_eq(lbh_threads_for(1000), 1);
     cr_assert_eq(lbh_threads_for(0x3p20), 4);
     cr_assert_eq(lbh_threads_for(1e18), 8);
+    float *x = test_mixture(100, D, 5, NULL);
+    int threads = 0;
+    lbh_encoder *enc = NULL;
+    OK(lbh_encoder_new(&enc, "sgh", D, 16));
+    OK(lbh_encoder_set(enc, "steps=3"));
+    lbh_encoder_on_progress(enc, count_threads, &threads);
+    OK(lbh_encoder_train(enc, 100, x));
+    cr_assert_eq(threads, 1);
+    cr_assert_eq(lbh_num_threads(), 8, "the number was not put back");
+    lbh_encoder_free(enc);
+    free(x);
 }
 
 Test(watch, a_forked_child_works_with_threads)

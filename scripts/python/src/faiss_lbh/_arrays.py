@@ -1,0 +1,233 @@
+"""What people have as arrays, made what the library takes."""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Iterator, List, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _lib
+
+Floats = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+_BLOCK_BYTES = 1 << 24  # of floats at a time, where arrays are converted
+
+
+def plain(x: Any, what: str = "x") -> npt.NDArray[Any]:
+    """x as an array, memory-mapped ones as they are; of tensors (on any device, with gradients, of 16
+    bits) the values. Masked and sparse ones are refused: they have values that are not there."""
+    if hasattr(x, "tocsr"):
+        raise TypeError(f"{what} is sparse; a dense array is required")
+    if hasattr(x, "detach"):  # PyTorch
+        x = x.detach().cpu()
+        x = x.float().numpy() if x.is_floating_point() else x.numpy()
+    x = np.asanyarray(x)
+    if isinstance(x, np.ma.MaskedArray):
+        if np.ma.getmaskarray(x).any():
+            raise ValueError(f"{what} has masked values; fill or drop them")
+        x = x.data
+    if x.dtype.kind == "O":
+        x = x.astype(np.float64)
+    if x.dtype.kind == "c":
+        raise ValueError(f"{what}: Complex data not supported")
+    if x.dtype.kind not in "fiub" and x.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        raise ValueError(f"{what} holds {x.dtype}; expected numbers")
+    if x.dtype.kind not in "fiub":
+        x = x.astype(np.float32)
+    return x
+
+
+def rows(x: Any, d: Optional[int], what: str = "x") -> npt.NDArray[Any]:
+    """x as a 2-d array of d numbers a row."""
+    x = plain(x, what)
+    if x.ndim == 1:
+        raise ValueError(f"{what} has the shape {x.shape}; expected (n, {d or 'd'}). Reshape your data: "
+                         "x[None] is one row")
+    if x.ndim != 2:
+        raise ValueError(f"{what} has the shape {x.shape}; expected (n, {d or 'd'})")
+    if x.shape[1] == 0:
+        raise ValueError(f"{what} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required.")
+    if d is not None and x.shape[1] != d:
+        raise ValueError(f"{what} has {x.shape[1]} features, but it is expecting {d} features as input")
+    return x
+
+
+def floats(x: Any, d: int, what: str = "x") -> Floats:
+    return np.ascontiguousarray(rows(x, d, what), np.float32)
+
+
+def queries(x: Any, d: int) -> Tuple[Floats, bool]:
+    """One query (d numbers) or several, as floats; whether it was one."""
+    x = plain(x, "queries")
+    single = x.ndim == 1
+    return floats(x[None] if single else x, d, "queries"), single
+
+
+def codes(x: Any, size: Optional[int], what: str = "codes") -> Codes:
+    """Packed codes, uint8 (n, size)."""
+    x = plain(x, what)
+    if x.ndim != 2 or x.dtype != np.uint8 or (size is not None and x.shape[1] != size) or not x.shape[1]:
+        raise ValueError(f"{what} are {x.dtype} of the shape {x.shape}; expected uint8 "
+                         f"(n, {size or 'bytes'})")
+    return np.ascontiguousarray(x)
+
+
+def ids(x: Any, n: int) -> Ids:
+    x = plain(x, "ids")
+    if x.dtype.kind not in "iu" or x.shape != (n,):
+        raise ValueError(f"ids are {x.dtype} of the shape {x.shape}; expected whole numbers ({n},)")
+    return np.ascontiguousarray(x, np.int64)
+
+
+def blocks(x: npt.NDArray[Any]) -> Iterator[Tuple[int, npt.NDArray[Any]]]:
+    """Pieces (first row, C-ordered float32 or uint8) of x."""
+    if x.dtype in (np.float32, np.uint8) and x.flags.c_contiguous:
+        yield 0, x
+        return
+    step = max(64, _BLOCK_BYTES // 4 // x.shape[1])
+    for i in range(0, len(x), step):
+        yield i, np.ascontiguousarray(x[i:i + step], np.float32)
+
+
+def order(packed: Codes, bit_order: str) -> Codes:
+    if bit_order not in ("lsb", "msb"):
+        raise ValueError(f"bit_order ({bit_order!r}) is neither 'lsb' nor 'msb'")
+    return reverse_bits(packed) if bit_order == "msb" else packed
+
+
+def reverse_bits(codes: Any) -> Codes:
+    """The codes with the bits of each byte turned round: from least significant first, as this package and
+    FAISS have them, to most significant first, as ``numpy.packbits``, pgvector, Vespa and
+    sentence-transformers have them, or back.
+
+    Parameters
+    ----------
+    codes : array of uint8, any shape
+
+    Returns
+    -------
+    ndarray of uint8
+        A copy.
+
+    Examples
+    --------
+    >>> import faiss_lbh, numpy
+    >>> faiss_lbh.reverse_bits(numpy.array([[1, 192]], numpy.uint8))
+    array([[128,   3]], dtype=uint8)
+    """
+    out = np.array(codes, order="C")
+    if out.dtype != np.uint8:
+        raise ValueError(f"codes are {out.dtype}; expected uint8")
+    _lib.check(_lib.plugin.lbh_codes_reverse_bits(out.size, 1, out.ctypes.data))
+    return out
+
+
+class Pulled:
+    """x as rows that the library pulls, so that x need not fit in memory."""
+
+    def __init__(self, x: npt.NDArray[Any]):
+        d = x.shape[1]
+
+        def read(count: int, places: int, to: int) -> None:
+            which = np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(places))
+            out = np.ctypeslib.as_array((ctypes.c_float * (count * d)).from_address(to)).reshape(count, d)
+            first = int(which[0])
+            if int(which[-1]) - first == count - 1 and (which[1:] - which[:-1] == 1).all():
+                out[:] = x[first:first + count]
+            else:
+                out[:] = x[which]
+
+        self.kept: List[Any] = [read]  # and what it raises
+        self.rows = _lib.Rows(x.shape[0], d, _lib.READ, id(self.kept))
+
+
+def lists(labels: Any, n: int, what: str) -> Tuple[Optional[_lib.Lists], Any]:
+    """(structure, arrays to keep) of a label a row (negative: none), of lists, of a 0/1 matrix."""
+    if labels is None:
+        return None, None
+    if hasattr(labels, "detach"):
+        labels = labels.detach().cpu().numpy()
+    if hasattr(labels, "tocsr"):  # scipy.sparse
+        labels = labels.tocsr()
+        start, item = labels.indptr, labels.indices
+        return _make_lists(start, item, n, what)
+    if hasattr(labels, "to_numpy"):  # pandas
+        labels = labels.to_numpy()
+    if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu":
+        start = np.concatenate([[0], np.cumsum(labels >= 0)])
+        item = labels[labels >= 0]
+    elif isinstance(labels, np.ndarray) and labels.ndim == 2 and (
+            labels.dtype == bool or what == "labels" and ((labels == 0) | (labels == 1)).all()):
+        start, item = np.concatenate([[0], np.cumsum((labels != 0).sum(1))]), np.nonzero(labels)[1]
+    else:
+        parts = [np.atleast_1d(np.asarray(row)) for row in labels]
+        if any(part.size and part.dtype.kind not in "iu" for part in parts):
+            raise ValueError(f"{what} must be whole numbers")
+        parts = [part[part >= 0] if part.size else np.empty(0, np.int64) for part in parts]
+        start = np.concatenate([[0], np.cumsum([part.size for part in parts], dtype=np.int64)])
+        item = np.concatenate(parts) if parts else np.empty(0)
+    return _make_lists(start, item, n, what)
+
+
+def _make_lists(start: Any, item: Any, n: int, what: str) -> Tuple[_lib.Lists, Any]:
+    start, item = np.ascontiguousarray(start, np.int64), np.ascontiguousarray(item, np.int64)
+    if len(start) != n + 1:
+        raise ValueError(f"{what} are for {len(start) - 1} rows, x has {n}")
+    nitems = n if what == "neighbours" else int(item.max()) + 1 if item.size else 0
+    return _lib.Lists(n, nitems, start.ctypes.data, item.ctypes.data), (start, item)
+
+
+class Filter:
+    """Which ids may be answers: the function and its context for the library. A mask is by id; ids are any
+    whole numbers; a function gets an id."""
+
+    def __init__(self, allowed: Any):
+        self.kept: List[Any] = [None]
+        if callable(allowed):
+            self.kept[0] = allowed
+            self.function, self.context = _lib.address("filter"), id(self.kept)
+            return
+        array = plain(allowed, "filter")
+        if array.ndim != 1 or array.dtype.kind not in "biu":
+            raise ValueError(f"filter is {array.dtype} of the shape {array.shape}; expected a mask (bool), ids "
+                             "(whole numbers) or a function")
+        self._structure: Any
+        if array.dtype == bool:
+            self._array = np.ascontiguousarray(array, np.uint8)
+            self._structure = _lib.Mask(0, len(array), self._array.ctypes.data)
+            self.function = _lib.address("mask")
+        else:
+            self._array = np.unique(array.astype(np.int64))
+            self._structure = _lib.Members(len(self._array), self._array.ctypes.data)
+            self.function = _lib.address("member")
+        self.context = ctypes.addressof(self._structure)
+
+
+def assignments(values: Any) -> bytes:
+    """name=value,... of options or parameters."""
+    def text(v: Any) -> str:
+        if isinstance(v, (bool, np.bool_)):
+            return str(int(v))
+        return repr(float(v)) if isinstance(v, (float, np.floating)) and not float(v).is_integer() else \
+            str(int(v)) if isinstance(v, (float, np.floating)) else str(v)
+    for name, value in values.items():
+        if "," in str(value) or "=" in str(value):
+            raise ValueError(f"{name}: {value!r} is no value")
+    return ",".join(f"{name}={text(value)}" for name, value in values.items()).encode()
+
+
+def take_range(pointer: Any) -> Tuple[Ids, npt.NDArray[np.int32], Ids]:
+    """(lims, distances, ids) of a range search; frees it."""
+    result = pointer.contents
+    n = result.n
+    lims = np.ctypeslib.as_array(result.lims, (n + 1,)).copy()
+    total = int(lims[-1])
+    if total:
+        distances = np.ctypeslib.as_array(result.distances, (total,)).copy()
+        labels = np.ctypeslib.as_array(result.labels, (total,)).copy()
+    else:
+        distances, labels = np.empty(0, np.int32), np.empty(0, np.int64)
+    _lib.plugin.lbh_range_result_free(pointer)
+    return lims, distances, labels
