@@ -191,7 +191,9 @@ class Runner:
     def __init__(self, source, build, faiss_root, scratch):
         self.source, self.sessions = source, {}  # running Pythons, by directory
         self.env = install(build, os.path.join(scratch, "prefix"), faiss_root)
-        self.env["PYTHONPATH"] = os.path.join(source, "scripts", "python")
+        # The package comes from the tree, its libraries from the build: what pip would install.
+        self.python_env = {**self.env, "PYTHONPATH": os.path.join(source, "scripts", "python", "src"),
+                           "LBH_LIBRARY": build}
         self.has_faiss = run([sys.executable, "-c", "import faiss"], "/", self.env).returncode == 0
         self.flags = must(["pkg-config", "--cflags", "--libs", "lbh_faiss"], "/", self.env).split()
 
@@ -233,7 +235,7 @@ class Runner:
         if here not in self.sessions:
             with open(os.path.join(here, ".printed"), "w", encoding="utf-8") as printed:
                 self.sessions[here] = subprocess.Popen(
-                    [sys.executable, "-c", SESSION], cwd=here, env=self.env, text=True,
+                    [sys.executable, "-c", SESSION], cwd=here, env=self.python_env, text=True,
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed)
         session = self.sessions[here]
         watch = threading.Timer(SECONDS, session.kill)
