@@ -83,6 +83,8 @@ if [ $want_test = 1 ]; then
     need_package python3-h5py
     need_package python3-yaml
     need_package python3-faiss
+    need_package python3-sklearn
+    need_package python3-torch
     need_package python3-venv
     need_tool doxygen doxygen
     need_tool groff groff-base

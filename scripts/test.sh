@@ -33,7 +33,7 @@ case ${1:-} in
 esac
 
 # `lbh bench` limits the memory of its children, of which a sanitizer takes terabytes for itself.
-left_out='^(docs_|package$|python_newest|bench_bench$|faults_kill_bench$)'
+left_out='^(docs_|package$|python_wheel|bench_bench$|faults_kill_bench$)'
 setup=() options=()
 case $sanitize in
 '') build=${BUILD_DIR:-build} ;;

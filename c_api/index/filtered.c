@@ -64,7 +64,7 @@ static int ask(const filtering *f, const uint8_t *codes, int64_t want, int64_t *
         rc = theirs ? lbh_gap_search_codes(f->index, count, some, want, distances, labels, theirs)
                     : lbh_index_search_codes(f->index, f->code_size, count, some, want, distances,
                                              labels);
-        for (int64_t j = 0; j < count && rc == LBH_OK; j++)
+        for (int64_t j = 0; j < count && !rc && !(rc = lbh_watch_check()); j++)
             if (!keep_allowed(f, queries[i + j], want, distances + j * want, labels + j * want,
                               theirs ? theirs + (size_t)(j * want) * f->code_size : NULL))
                 queries[left++] = queries[i + j];

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "profile.h"
 #include "rng.h"
+#include "watch.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -116,8 +117,11 @@ static int pca_full(int64_t n, int d, const float *X, int k, float *V, float *va
     lbh_time before = lbh_clock(LBH_TIME_GEMM);
     if (rc)
         nchunks = 0;
+    bool stop = false;
 #pragma omp parallel for ordered schedule(static, 1) num_threads(threads)
     for (int64_t c = 0; c < nchunks; c++) {
+        if (lbh_watch_stopped(&stop))
+            continue;
         int rows = n - c * CHUNK < CHUNK ? (int)(n - c * CHUNK) : CHUNK;
         float *part = parts + omp_get_thread_num() * size;
         cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, d, rows, 1, X + c * CHUNK * d, d, 0,
@@ -130,6 +134,8 @@ static int pca_full(int64_t n, int d, const float *X, int k, float *V, float *va
     lbh_clock(before);
     free(parts);
     if (!rc)
+        rc = lbh_watch_check();
+    if (!rc)
         rc = leading_eigenvectors(d, C, k, V, variance);
     free(C);
     return rc;
@@ -140,6 +146,7 @@ static int subspace_round(int64_t n, int d, const float *X, int q, float *Q, flo
 {
     lbh_gemm_nt((int)n, q, d, 1, X, Q, 0, Y);
     lbh_gemm_tn(q, d, (int)n, 1, Y, X, 0, Q);
+    LBH_TRY(lbh_watch_check());
     return lbh_orthonormal_rows(q, d, Q);
 }
 
@@ -210,7 +217,7 @@ int lbh_procrustes(int k, const float *M, float *R)
     int64_t size = (int64_t)k * k;
     float *copy = lbh_alloc(size, sizeof *copy), *U = lbh_alloc(size, sizeof *U);
     float *Vt = lbh_alloc(size, sizeof *Vt), *s = lbh_alloc(k, sizeof *s);
-    int rc = copy && U && Vt && s ? LBH_OK : LBH_ENOMEM;
+    int rc = copy && U && Vt && s ? lbh_watch_check() : LBH_ENOMEM;
     if (!rc)
         rc = check_finite("the singular value decomposition", sum_of_sizes(size, M));
     if (!rc) {
@@ -233,6 +240,7 @@ int lbh_procrustes(int k, const float *M, float *R)
 
 int lbh_solve_spd(int k, int d, double *G, double ridge, double *B)
 {
+    LBH_TRY(lbh_watch_check());
     for (int i = 0; i < k; i++)
         G[(int64_t)i * k + i] += ridge;
     int info = 0;
@@ -263,6 +271,7 @@ int lbh_least_squares(int64_t n, int k, int d, const float *X, const float *Y, d
     for (int64_t i = 0; i < n && !rc; i += BLOCK) {
         int rows = n - i < BLOCK ? (int)(n - i) : BLOCK;
         lbh_add_normal(rows, k, d, X + i * k, Y + i * d, part, G, R);
+        rc = lbh_watch_check();
     }
     if (!rc)
         rc = lbh_solve_spd(k, d, G, ridge * (double)n, R);

@@ -39,6 +39,7 @@ static int fill(lbh_encoder *enc, const lbh_layers *from)
     for (int l = 1; l < from->nlayers; l++)
         LBH_TRY(lbh_encoder_set_value(enc, hidden[l - 1], from->width[l]));
     LBH_TRY(lbh_encoder_set_value(enc, "decoder", from->U != NULL));
+    LBH_TRY(lbh_encoder_set_value(enc, "metric", from->metric));
     for (int l = 0; l < from->nlayers; l++) {
         c.from[count++] = from->W[l];
         c.from[count++] = from->b[l];

@@ -311,6 +311,7 @@ enum { LBH_MAX_LAYERS = 4 };
  * are the bits. One layer is a linear map, bits = [W x + b >= 0]. */
 typedef struct lbh_layers {
     int nlayers;                     /* 1 .. LBH_MAX_LAYERS */
+    int metric;                      /* LBH_METRIC_*; cosine: rows are brought to unit length first */
     int width[LBH_MAX_LAYERS + 1];   /* d, those of the hidden layers (1 .. 8192), nbits */
     const float *W[LBH_MAX_LAYERS];  /* width[l + 1] x width[l] */
     const float *b[LBH_MAX_LAYERS];  /* width[l + 1] */

@@ -15,6 +15,7 @@
 #include "map_codes.h"
 #include "itq.h"
 #include "reduced.h"
+#include "watch.h"
 
 #include <omp.h>
 #include <string.h>
@@ -138,8 +139,11 @@ static int search_codes(run *r, double mu, int64_t *changed)
     LBH_TRY(lbh_quadratic_new(&q, L, d, r->V));
     lbh_gemm_nt(1, L, d, 1, c, r->V, 0, Vc);
     lbh_gemm_nt((int)r->p.m, L, d, 1, r->p.Y, r->V, 0, r->T);
+    bool stop = false;
 #pragma omp parallel for schedule(static) reduction(+ : off)
     for (int64_t i = 0; i < r->p.m; i++) {
+        if (i % 64 == 0 && lbh_watch_stopped(&stop))
+            continue;
         char *scratch = r->scratch + (size_t)omp_get_thread_num() * r->share;
         float *b = (float *)(void *)scratch, *z = r->Z + i * (L + 1), *p = r->T + i * L;
         size_t bytes = ((size_t)L * sizeof *b + 63) / 64 * 64;
@@ -155,7 +159,7 @@ static int search_codes(run *r, double mu, int64_t *changed)
     }
     lbh_quadratic_free(&q);
     *changed = off;
-    return LBH_OK;
+    return lbh_watch_check();
 }
 
 /* Z starts at ITQ's bits, the machines at ITQ's map. */

@@ -15,6 +15,7 @@
 #include "rng.h"
 #include "rbf.h"
 #include "supervised.h"
+#include "watch.h"
 
 #include <string.h>
 
@@ -114,7 +115,7 @@ static int take(lbh_training *t, run *r)
 static void inner(const run *r, int p, int q, const float *A, const float *B, double *C)
 {
     memset(C, 0, (size_t)p * (size_t)q * sizeof *C);
-    for (int64_t i = 0; i < r->m; i += CHUNK) {
+    for (int64_t i = 0; i < r->m && !lbh_watch_poll(); i += CHUNK) { /* lbh_solve_spd says so */
         int rows = r->m - i < CHUNK ? (int)(r->m - i) : CHUNK;
         lbh_gemm_tn(p, q, rows, 1, A + i * p, B + i * q, 0, r->part);
         for (int64_t k = 0; k < (int64_t)p * q; k++)

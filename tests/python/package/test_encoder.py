@@ -183,6 +183,12 @@ class Codes(unittest.TestCase):
         with self.assertRaisesRegex(faiss_lbh.NotTrained, "not trained"):
             faiss_lbh.Encoder("sgh", 8).encode(x)
 
+    def test_cosine(self):
+        for method in "itq", "sgh", "lsh":
+            enc = faiss_lbh.Encoder(method, 16, metric="cosine").fit(x)
+            self.assertTrue((enc.encode(x) == enc.encode(4 * x)).all())
+            self.assertIn("metric='cosine'", repr(enc))
+
     def test_training_anew(self):
         enc = faiss_lbh.Encoder("itq", 16).train(x)
         first = enc.digest
@@ -213,6 +219,9 @@ class Elsewhere(unittest.TestCase):
         z = x @ A.T + b
         self.assertTrue((bits == (z >= 0))[np.abs(z) > 1e-3].all())
         self.assertEqual(faiss_lbh.Encoder.from_bytes(enc.to_bytes()).digest, enc.digest)
+        cosine = faiss_lbh.from_linear(A, b, metric="cosine")
+        self.assertTrue((cosine.encode(x) == cosine.encode(3 * x)).all())
+        self.assertEqual(faiss_lbh.Encoder.from_bytes(cosine.to_bytes()).metric, "cosine")
         itq = faiss_lbh.Encoder("itq", 16).train(x)
         twin = faiss_lbh.from_linear(*itq.linear(), decoder=itq.decoder())
         self.assertTrue((twin.encode(x) == itq.encode(x)).all())

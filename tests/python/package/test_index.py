@@ -54,6 +54,14 @@ class Searching(unittest.TestCase):
         got = index.search(Q, K)
         np.testing.assert_allclose(-got[0], nearest(products, K)[0], rtol=1e-3, atol=1e-3)
 
+        unit = lambda y: y / np.linalg.norm(y, axis=1, keepdims=True)  # noqa: E731
+        angles = -(unit(Q.astype(np.float64)) @ unit(x.astype(np.float64)).T)
+        for index in (faiss_lbh.Index("ITQ24,BFlat,RFlat", metric="cosine", k_factor=N),
+                      faiss_lbh.Index(faiss_lbh.Encoder("itq", 24, metric="cosine"), "BFlat,RFlat", k_factor=N)):
+            got = index.train(x).add(x).search(Q, K)
+            np.testing.assert_allclose(-got[0], nearest(angles, K)[0], rtol=1e-4, atol=1e-5)
+            self.assertEqual(index.metric, "cosine")
+
     def test_one_string_trains_itself(self):
         index = faiss_lbh.Index("ITQ24,BIVF16,RFlat", nprobe=16)
         self.assertIn("not trained", repr(index))

@@ -139,7 +139,7 @@ class Pulled:
             else:
                 out[:] = x[which]
 
-        self.kept: List[Any] = [read]  # and what it raises
+        self.kept: List[Any] = [None, read]  # and what it raises
         self.rows = _lib.Rows(x.shape[0], d, _lib.READ, id(self.kept))
 
 
@@ -184,9 +184,9 @@ class Filter:
     whole numbers; a function gets an id."""
 
     def __init__(self, allowed: Any):
-        self.kept: List[Any] = [None]
+        self.kept: List[Any] = [None, None]
         if callable(allowed):
-            self.kept[0] = allowed
+            self.kept[1] = allowed
             self.function, self.context = _lib.address("filter"), id(self.kept)
             return
         array = plain(allowed, "filter")

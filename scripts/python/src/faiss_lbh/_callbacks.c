@@ -1,7 +1,8 @@
 /* _callbacks.c: what C calls while a long call runs: the handlers of signals, and Python functions. In C,
  * since a Python function that is called from C may be hit by a signal before its first line, and then
- * the exception is lost. Every `ctx` is a list whose first item is the Python function, or None; what it
- * raises is appended, for the Python code to raise when the call has ended.
+ * the exception is lost. Every `ctx` is a list: the function that is told of progress, or None; the function
+ * that reads rows or filters ids, or None; and then what these have raised, for the Python code to raise
+ * when the call has ended. Once something was raised, the call is to end.
  *
  * Only functions of Python's stable ABI are used, declared here, so that one library serves all versions
  * and is built without Python's headers. */
@@ -18,12 +19,20 @@ extern void PyErr_Fetch(PyObject **type, PyObject **value, PyObject **traceback)
 extern void PyErr_NormalizeException(PyObject **type, PyObject **value, PyObject **traceback);
 extern void PyErr_Clear(void);
 extern int PyException_SetTraceback(PyObject *exception, PyObject *traceback);
+extern Py_ssize_t PyList_Size(PyObject *list);
 extern PyObject *PyList_GetItem(PyObject *list, Py_ssize_t i); /* borrowed */
 extern int PyList_Append(PyObject *list, PyObject *item);
 extern PyObject *PyObject_CallFunction(PyObject *callable, const char *format, ...);
 extern int PyObject_IsTrue(PyObject *object);
 extern void Py_DecRef(PyObject *object);
 extern PyObject _Py_NoneStruct;
+
+enum { PROGRESS, FUNCTION, RAISED };
+
+static int has_raised(PyObject *list)
+{
+    return PyList_Size(list) > RAISED;
+}
 
 static void keep_exception(PyObject *list)
 {
@@ -53,10 +62,10 @@ static int truth(PyObject *list, PyObject *result)
 EXPORT int faiss_lbh_progress(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
 {
     PyObject *list = ctx;
-    int state = PyGILState_Ensure(), stop = PyErr_CheckSignals();
-    if (stop)
+    int state = PyGILState_Ensure(), stop = has_raised(list);
+    if (!stop && (stop = PyErr_CheckSignals()) != 0)
         keep_exception(list);
-    PyObject *function = PyList_GetItem(list, 0);
+    PyObject *function = PyList_GetItem(list, PROGRESS);
     if (!stop && function != &_Py_NoneStruct)
         stop = truth(list, PyObject_CallFunction(function, "sLLd", what, (long long)step,
                                                  (long long)steps, loss));
@@ -69,7 +78,7 @@ EXPORT int faiss_lbh_read(const lbh_rows *self, int64_t count, const int64_t *id
 {
     PyObject *list = (PyObject *)(uintptr_t)self->ctx;
     int state = PyGILState_Ensure();
-    PyObject *result = PyObject_CallFunction(PyList_GetItem(list, 0), "LLL", (long long)count,
+    PyObject *result = PyObject_CallFunction(PyList_GetItem(list, FUNCTION), "LLL", (long long)count,
                                              (long long)(intptr_t)ids, (long long)(intptr_t)x);
     int rc = result ? LBH_OK : LBH_EINVAL;
     if (!result)
@@ -84,7 +93,9 @@ EXPORT int faiss_lbh_filter(const void *ctx, int64_t id)
 {
     PyObject *list = (PyObject *)(uintptr_t)ctx;
     int state = PyGILState_Ensure();
-    int passes = truth(list, PyObject_CallFunction(PyList_GetItem(list, 0), "L", (long long)id)) > 0;
+    int passes = !has_raised(list) &&
+                 truth(list, PyObject_CallFunction(PyList_GetItem(list, FUNCTION), "L",
+                                                   (long long)id)) > 0;
     PyGILState_Release(state);
     return passes;
 }

@@ -125,7 +125,7 @@ class Encoder:
         _lib.check(_lib.plugin.lbh_encoder_new(handle.out, str(self.method).encode(), int(d), int(self.nbits)))
         options = dict(self._options)
         first = {"preset": options.pop("preset")} if "preset" in options else {}
-        if self.metric != "l2" and "metric" in method_options(self.method):
+        if self.metric != "l2":
             first["metric"] = self.metric
         if first or options:
             _lib.check(_lib.plugin.lbh_encoder_set(handle, _arrays.assignments({**first, **options})))
@@ -769,7 +769,7 @@ def from_layers(layers: Sequence[Tuple[Any, Any]], *, decoder: Optional[Tuple[An
     decoder : (U, c), optional
         U : array (nbits, d), c : array (d,): the row of a code is c plus the rows U[j] of its set bits.
     metric : {"l2", "ip", "cosine"}
-        What searches by the encoder compare by.
+        What near means; "cosine": rows are brought to unit length first.
 
     Returns
     -------
@@ -790,8 +790,7 @@ def from_layers(layers: Sequence[Tuple[Any, Any]], *, decoder: Optional[Tuple[An
     array([[1],
            [0]], dtype=uint8)
     """
-    metric_number(metric)
-    made = _lib.Layers()
+    made = _lib.Layers(metric=metric_number(metric))
     kept: List[Any] = []
     if not 1 <= len(layers) <= 4:
         raise _lib.InvalidArgument(f"{len(layers)} layers; 1 to 4 are possible")

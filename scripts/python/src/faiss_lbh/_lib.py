@@ -133,7 +133,7 @@ class CodeList(ctypes.Structure):
 
 
 class Layers(ctypes.Structure):
-    _fields_ = [("nlayers", c_int), ("width", c_int * 5), ("W", c_void_p * 4), ("b", c_void_p * 4),
+    _fields_ = [("nlayers", c_int), ("metric", c_int), ("width", c_int * 5), ("W", c_void_p * 4), ("b", c_void_p * 4),
                 ("U", c_void_p), ("c", c_void_p)]
 
 
@@ -350,17 +350,18 @@ def check(code: int) -> None:
 def call(function: Any, *arguments: Any, progress: Optional[Progress] = None,
          kept: Optional[List[Any]] = None) -> None:
     """Runs a function of the library that may take long. Signals are handled meanwhile: what a handler, the
-    progress function or `kept` (whose first item is a function that C calls) raises is raised from here."""
+    progress function, or the function that C calls (kept[1], see _callbacks.c) raises is raised from here."""
     if _threads is not None and getattr(_thread, "n", None) != _threads:
         plugin.lbh_set_num_threads(_threads)
         _thread.n = _threads
-    watch: List[Any] = [None if progress is None else lambda what, *numbers: progress(what, *numbers)]
-    plugin.lbh_on_progress(_PROGRESS, id(watch))
+    kept = [None, None] if kept is None else kept
+    kept[0] = progress
+    plugin.lbh_on_progress(_PROGRESS, id(kept))
     try:
         code = function(*arguments)
     finally:
         plugin.lbh_on_progress(None, None)
-    for raised in watch[1:] + (kept or [None])[1:]:
+    for raised in kept[2:]:
         raise raised
     check(code)
 

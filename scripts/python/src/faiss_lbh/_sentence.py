@@ -103,25 +103,21 @@ def semantic_search(query_embeddings: Any, corpus_embeddings: Any, *, top_k: int
     if score not in ("cos", "dot"):
         raise ValueError(f"score ({score!r}) is neither 'cos' nor 'dot'")
     if isinstance(corpus_embeddings, Index):
-        index, d = corpus_embeddings, corpus_embeddings.d
-        queries = _unit(query_embeddings, d) if score == "cos" else _arrays.queries(query_embeddings, d)[0]
+        index = corpus_embeddings
+        queries = _arrays.queries(query_embeddings, index.d)[0]
+        if score == "cos" and index.metric != "cosine":  # of vectors that are of unit length already
+            length = np.linalg.norm(queries, axis=1, keepdims=True)
+            queries = np.asarray(queries / np.where(length > 0, length, 1), np.float32)
     else:
         corpus = _arrays.rows(corpus_embeddings, None, "corpus_embeddings")
-        d = corpus.shape[1]
-        corpus = _unit(corpus, d) if score == "cos" else _arrays.floats(corpus, d, "corpus_embeddings")
-        queries = _unit(query_embeddings, d) if score == "cos" else _arrays.queries(query_embeddings, d)[0]
+        queries = _arrays.queries(query_embeddings, corpus.shape[1])[0]
+        metric = "cosine" if score == "cos" else "ip"
         if not isinstance(encoder, Encoder):
-            encoder = Encoder(encoder, nbits).fit(corpus)
-        index = Index(encoder, "BFlat,RFlat", metric="ip").train(corpus).add(corpus)
+            encoder = Encoder(encoder, nbits, metric="cosine" if score == "cos" else "l2").fit(corpus)
+        index = Index(encoder, "BFlat,RFlat", metric=metric).train(corpus).add(corpus)
     found: npt.NDArray[Any]
     found, ids = index.search(queries, top_k, k_factor=k_factor, **parameters)
     if index.metric == "l2":  # squared distances of unit vectors
         found = 1 - found / 2 if score == "cos" else -found
     return [[{"corpus_id": int(i), "score": float(s)} for s, i in zip(scores, row) if i >= 0]
             for scores, row in zip(found, ids)]
-
-
-def _unit(x: Any, d: int) -> _arrays.Floats:
-    x = _arrays.queries(x, d)[0]
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.ascontiguousarray(x / np.where(length > 0, length, 1), np.float32)
