@@ -11,7 +11,7 @@ from common import torch
 
 def load_tests(loader, tests, pattern):
     for info in pkgutil.iter_modules(faiss_lbh.__path__):
-        if info.name != "_callbacks" and (info.name != "torch" or torch):
+        if not info.name.startswith(("lib", "_callbacks")) and (info.name != "torch" or torch):
             tests.addTests(doctest.DocTestSuite(importlib.import_module("faiss_lbh." + info.name)))
     tests.addTests(doctest.DocTestSuite(faiss_lbh))
     return tests

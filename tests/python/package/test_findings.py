@@ -18,6 +18,10 @@ PATIENCE = 100  # times the .2 s, since machines are busy: tests do not time, th
 class Interrupts(unittest.TestCase):
     """KeyboardInterrupt comes out of every call that can take long, and leaves a usable object."""
 
+    def setUp(self):  # a shell's background jobs ignore it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def interrupt(self, call):
         """Ctrl-C while the call runs. How long it took to come out."""
         sent = []
