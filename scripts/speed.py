@@ -8,12 +8,16 @@ IndexBinaryFlat has copied its own, and is timed in both of its modes. A process
 some calls, a row the median of the rounds. The limit is what `lbh speed --only limits` says of
 reading the codes and of counting their bits, whichever takes longer.
 
+With --index, both sides load one index that faiss-cpu has built (ours with our searches put into it,
+see lbh_index_accelerate), and times are microseconds a query.
+
 faiss-cpu comes into a virtual environment of its own. Exit code 77: that cannot be had."""
 import argparse
 import json
 import os
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "rivals"))
@@ -42,6 +46,9 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3, help="(3)")
     parser.add_argument("--threads", default="1,2", metavar="LIST", help="(1,2)")
     parser.add_argument("--pages", choices=["ordinary", "huge"], default="ordinary")
+    parser.add_argument("--index", default="", metavar="FACTORY",
+                        help="search an index of FAISS's (BIVF1024, ...) instead of the array")
+    parser.add_argument("--set", default="", metavar="LIST", help="its parameters: nprobe=16")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--venv", metavar="DIR",
                         help="virtual environment (in the user's cache directory)")
@@ -61,25 +68,35 @@ def cells_of(sets):
 class Measure:
     """Processes that are started one after the other."""
 
-    def __init__(self, args, python):
+    def __init__(self, args, python, directory):
         self.args, self.python = args, python
-        self.library = os.path.join(args.build, "plugin", "liblbh.so")
         self.command = os.path.join(args.build, "lbh")
+        self.file, self.built = os.path.join(directory, "codes.faiss"), None
 
     def side(self, side, cell, threads):
-        task = json.dumps({"side": side, "cell": cell, "threads": threads,
-                           "library": os.path.abspath(self.library), "pages": self.args.pages})
+        args = self.args
+        task = json.dumps({"side": side, "cell": cell, "threads": threads, "pages": args.pages,
+                           "build": os.path.abspath(args.build), "index": args.index,
+                           "set": args.set, "file": self.file, "train": 100000})
         # numpy would ask for huge pages by itself
         quiet = dict(os.environ, NUMPY_MADVISE_HUGEPAGE="0", OMP_WAIT_POLICY="passive")
         done = subprocess.run([self.python, os.path.join(HERE, "rivals", "scan_times.py"), task],
                               capture_output=True, text=True, env=quiet)
         if done.returncode:
             sys.exit(f"speed.py: {side} failed on {cell}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        return json.loads(done.stdout) if done.stdout else None
+
+    def build(self, cell):
+        """The index of the cell's codes, if there is to be one and the last one is another."""
+        if self.args.index and self.built != cell[:2]:
+            self.side("build", cell, os.cpu_count())
+            self.built = cell[:2]
 
     def limit(self, cell, threads):
-        """Nanoseconds a code and query."""
+        """Nanoseconds a code and query; 0 for an index, which reads and counts what it likes."""
         bits, n, nq, _ = cell
+        if self.args.index:
+            return 0
         done = subprocess.run([self.command, "speed", "--only", "limits", "--quiet", "--json",
                                "--codes", str(max(1000, n * bits // 64)), "--threads",
                                str(threads), "--repeats", "3"], capture_output=True, text=True)
@@ -96,15 +113,18 @@ def median(values):
 
 
 def row(measure, cell, threads):
+    measure.build(cell)
     rounds = [(measure.side("ours", cell, threads), measure.side("faiss", cell, threads),
                measure.limit(cell, threads)) for _ in range(measure.args.rounds)]
-    if len({ours["sum"] for ours, _, _ in rounds} | {faiss["sum"] for _, faiss, _ in rounds}) != 1:
+    sums = {ours["sum"] for ours, _, _ in rounds} | {faiss["sum"] for _, faiss, _ in rounds}
+    if len(sums) != 1 and not measure.args.index:  # lists at equal distances may be others
         sys.exit(f"speed.py: other distances than FAISS's, of {cell}")
     bits, n, nq, k = cell
-    ours, faiss = (median([r[side]["ns"] for r in rounds]) for side in (0, 1))
-    return {"bits": bits, "codes": n, "queries": nq, "k": k, "threads": threads, "ours": ours,
-            "faiss": faiss, "ratio": faiss / ours, "limit": min(r[2] for r in rounds),
-            "build": rounds[0][1]["build"]}
+    ours, faiss = (median([r[side]["seconds"] for r in rounds]) for side in (0, 1))
+    units = nq / 1e6 if measure.args.index else n * nq / 1e9  # in microseconds, in nanoseconds
+    return {"bits": bits, "codes": n, "queries": nq, "k": k, "threads": threads,
+            "ours": ours / units, "faiss": faiss / units, "ratio": faiss / ours,
+            "limit": min(r[2] for r in rounds), "build": rounds[0][1]["build"]}
 
 
 def machine():
@@ -113,27 +133,35 @@ def machine():
     return f"{len(names)} x {names[0]}" if names else os.uname().machine
 
 
+def print_row(args, r, first):
+    if first:
+        what = f"{args.index} {args.set}, us a query" if args.index else "ns a code and query"
+        print(f"{machine()}, {args.pages} pages, {r['build']}; {what}\n")
+        print("| bits | codes | queries | k | threads | ours | FAISS | ratio | limit |")
+        print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    limit = f"{r['limit']:.3g}" if r["limit"] else "-"
+    print(f"| {r['bits']} | {r['codes']:,} | {r['queries']} | {r['k']} | {r['threads']} | "
+          f"{r['ours']:.3g} | {r['faiss']:.3g} | {r['ratio']:.2f} | {limit} |", flush=True)
+
+
+def run(args, python, directory):
+    measure, rows = Measure(args, python, directory), []
+    for cell in cells_of(args.sets):
+        for threads in (int(t) for t in args.threads.split(",")):
+            rows.append(row(measure, cell, threads))
+            if not args.json:
+                print_row(args, rows[-1], len(rows) == 1)
+    if args.json:
+        print(json.dumps({"machine": machine(), "pages": args.pages, "rows": rows}, indent=1))
+
+
 def main():
     args = arguments()
     python = environment.python("speed.py", args.venv)
     if not python:
         return 77
-    measure, rows = Measure(args, python), []
-    for cell in cells_of(args.sets):
-        for threads in (int(t) for t in args.threads.split(",")):
-            rows.append(row(measure, cell, threads))
-            r = rows[-1]
-            if args.json:
-                continue
-            if len(rows) == 1:
-                print(f"{machine()}, {args.pages} pages, {r['build']}; ns a code and query\n")
-                print("| bits | codes | queries | k | threads | ours | FAISS | ratio | limit |")
-                print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-            print(f"| {r['bits']} | {r['codes']:,} | {r['queries']} | {r['k']} | {threads} | "
-                  f"{r['ours']:.3g} | {r['faiss']:.3g} | {r['ratio']:.2f} | {r['limit']:.3g} |",
-                  flush=True)
-    if args.json:
-        print(json.dumps({"machine": machine(), "pages": args.pages, "rows": rows}, indent=1))
+    with tempfile.TemporaryDirectory() as directory:
+        run(args, python, directory)
     return 0
 
 

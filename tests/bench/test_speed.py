@@ -30,4 +30,8 @@ done = call("--pages", "huge", "--threads", "1", "64,400000,1,10")
 assert done.returncode == 0, done.stderr
 assert "huge pages" in done.stdout and done.stdout.count("\n|") == 3, done.stdout
 
+done = call("--json", "--threads", "1", "--index", "BIVF16", "--set", "nprobe=16", "64,3000,5,3")
+assert done.returncode == 0, done.stderr
+assert min(json.loads(done.stdout)["rows"][0][side] for side in ("ours", "faiss")) > 0
+
 assert call("64,2000").returncode == 1
