@@ -86,7 +86,7 @@ typedef struct lbh_scan {
     int64_t first;
     const uint8_t *next;       /* codes of the run after this one, to be asked for early; or NULL */
     int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */
-    uint64_t *tile;            /* words x tile_codes, for kernels that want codes transposed */
+    uint64_t *tile;            /* words x tile_codes, where kernels need it */
     uint8_t *passed;           /* [nq + 16] and ... */
     int32_t *hit;              /* [nq + 16], for kernels that put reports off */
 } lbh_scan;
@@ -102,6 +102,7 @@ typedef int64_t (*lbh_scan_first_fn)(lbh_scan *s, int64_t n, const uint8_t *code
 typedef struct lbh_scan_kernels {
     lbh_scan_fn bytes4, bytes8, bytes16, bytes32, bytes64, bytes128, any;
     lbh_scan_first_fn first; /* or NULL: the kernels scan the first codes like all others */
+    size_t untiled;          /* codes of at most so many bytes are scanned without s->tile */
 } lbh_scan_kernels;
 
 /* NULL where the library was built for another architecture. */
@@ -113,6 +114,7 @@ const lbh_scan_kernels *lbh_scan_kernels_neon(void);
 /* The kernel for this CPU (system/cpu.h) and this size. */
 lbh_scan_fn lbh_scan_choose(size_t code_size);
 lbh_scan_first_fn lbh_scan_choose_first(void); /* or NULL */
+bool lbh_scan_needs_tile(size_t code_size);
 
 /* What kernels call. Reports code `at` of the run to query q. */
 void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance);
@@ -126,6 +128,7 @@ void lbh_scan_report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, const in
 void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes);
 
 /* A kernel for codes of more than 128 bytes. The CPU must have what lbh_cpu_has_vpopcnt() says. */
+enum { LBH_SCAN_LONG_SIZE = UINT16_MAX / 8 }; /* longer ones are left to AVX2 */
 void lbh_scan_long_avx512(lbh_scan *s, int64_t n, const uint8_t *codes);
 
 int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k);

@@ -86,21 +86,19 @@ static AVX512_INLINE __m512i row(const uint16_t *distance, int64_t i)
     return _mm512_loadu_si512(distance + LANES * i);
 }
 
-/* The least number at or below which there are k of least[count]; all are at most `most`. */
+/* The least number at or below which there are k of least[count]; all are at most `most`. It is
+ * built bit by bit, without branches, which would be guessed wrongly. */
 AVX512 static int32_t kth_least(const __m512i *least, int64_t count, int64_t k, int32_t most)
 {
-    int32_t low = 0, high = most;
-    while (low < high) { /* no branches within: they would be guessed wrongly */
-        int32_t middle = (low + high) / 2;
-        const __m512i limit = _mm512_set1_epi16((short)middle);
+    int32_t kth = 0;
+    for (int32_t bit = 1 << (31 - __builtin_clz((unsigned)most)); bit; bit >>= 1) {
+        const __m512i limit = _mm512_set1_epi16((short)(kth + bit));
         int64_t found = 0;
         for (int64_t i = 0; i < count; i++)
-            found += __builtin_popcount(_mm512_cmple_epu16_mask(least[i], limit));
-        int32_t enough = -(found >= k);
-        high = (enough & middle) | (~enough & high);
-        low = (enough & low) | (~enough & (middle + 1));
+            found += __builtin_popcount(_mm512_cmplt_epu16_mask(least[i], limit));
+        kth += bit & -(int32_t)(found < k);
     }
-    return low;
+    return kth;
 }
 
 /* A distance at or below which there are at least k of the distances. */
@@ -136,6 +134,7 @@ AVX512 static void report(lbh_scan *s, int64_t q, int64_t rows, const uint16_t *
 int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k)
 {
     uint16_t distance[TOGETHER][FIRST];
+    int32_t most[TOGETHER];
     distances_fn all = choose(s->code_size);
     const int32_t nbits = 8 * (int32_t)s->code_size;
     n = n < FIRST ? n : FIRST;
@@ -148,10 +147,12 @@ int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int6
         for (int64_t i = 0; i < count; i++) {
             for (int64_t at = n; at < rows * LANES; at++)
                 distance[i][at] = UINT16_MAX; /* which is nobody's */
-            int32_t most = bound(distance[i], rows, k, nbits);
-            lbh_collector_expect(s->collector[q + i], most);
+            most[i] = bound(distance[i], rows, k, nbits);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            lbh_collector_expect(s->collector[q + i], most[i]);
             s->bar[q + i] = s->collector[q + i]->bar;
-            report(s, q + i, rows, distance[i], most);
+            report(s, q + i, rows, distance[i], most[i]);
         }
     }
     return n;

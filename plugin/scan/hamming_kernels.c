@@ -43,3 +43,8 @@ lbh_scan_first_fn lbh_scan_choose_first(void)
 {
     return kernels()->first;
 }
+
+bool lbh_scan_needs_tile(size_t code_size)
+{
+    return code_size > kernels()->untiled;
+}

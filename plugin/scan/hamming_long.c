@@ -16,7 +16,7 @@
 #define LONG_NOINLINE __attribute__((ISA, noinline))
 #define LONG_INLINE __attribute__((ISA, always_inline)) inline
 
-enum { STEP = 32, LINE = 64, MAX_SIZE = UINT16_MAX / 8 };
+enum { STEP = 32, LINE = 64 };
 
 /* ---- Counting ------------------------------------------------------------------------------ */
 
@@ -125,7 +125,7 @@ LONG static void scan(lbh_scan *s, int64_t n, const uint8_t *codes)
 
 void lbh_scan_long_avx512(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
-    if (s->code_size <= MAX_SIZE)
+    if (s->code_size <= LBH_SCAN_LONG_SIZE)
         scan(s, n, codes);
     else
         lbh_scan_kernels_avx2()->any(s, n, codes);

@@ -98,50 +98,59 @@ static void free_collectors(lbh_hamming_task *r)
     free(r->answer);
 }
 
+/* A place for `count` elements in the memory that begins at `base`, *at bytes of which are taken. */
+static void *place(char *base, size_t *at, int64_t count, size_t size)
+{
+    enum { ALIGN = 64 };
+    void *begin = base ? base + *at : NULL;
+    *at += ((size_t)count * size + ALIGN - 1) / ALIGN * ALIGN;
+    return begin;
+}
+
+/* Lays out a worker in w->memory (nowhere, if that is NULL yet); returns the size. One piece: the
+ * pieces' calls would cost more than a search of a thousand codes. */
+static size_t lay_out(lbh_hamming_worker *w, const lbh_hamming_task *r)
+{
+    lbh_scan *s = &w->scan;
+    const size_t row = (size_t)r->words * sizeof(uint64_t);
+    const int64_t pairs = r->h->which ? r->block * r->h->nprobe : 0;
+    size_t at = 0;
+    s->query = place(w->memory, &at, r->block, row);
+    s->bar = place(w->memory, &at, r->block, sizeof *s->bar);
+    s->collector = place(w->memory, &at, r->block, sizeof *s->collector);
+    s->tile = place(w->memory, &at, s->tile_codes, row);
+    s->passed = place(w->memory, &at, r->block + 16, sizeof *s->passed);
+    s->hit = place(w->memory, &at, r->block + 16, sizeof *s->hit);
+    w->collector = place(w->memory, &at, r->block, sizeof *w->collector);
+    w->end = place(w->memory, &at, r->block, sizeof *w->end);
+    w->met = place(w->memory, &at, r->block, sizeof *w->met);
+    w->sampled = place(w->memory, &at, r->block, sizeof *w->sampled);
+    w->query = place(w->memory, &at, r->h->which ? r->block : 0, row);
+    w->pair = place(w->memory, &at, pairs, sizeof *w->pair);
+    w->pair_scratch = place(w->memory, &at, pairs, sizeof *w->pair);
+    return at;
+}
+
 static int worker_init(lbh_hamming_worker *w, const lbh_hamming_task *r)
 {
     int64_t step = LBH_SCAN_TILE_STEP;
     int64_t fit = LBH_SCAN_TILE_BYTES / (r->words * (int64_t)sizeof(uint64_t)) / step * step;
-    lbh_scan *s = &w->scan;
-    s->code_size = r->h->code_size;
-    s->words = r->words;
-    s->tile_codes = larger(step, lbh_smaller(fit, 8 * step));
-    s->query = lbh_alloc(r->block, (size_t)r->words * sizeof *s->query);
-    s->bar = lbh_alloc(r->block, sizeof *s->bar);
-    s->collector = lbh_alloc(r->block, sizeof *s->collector);
-    s->tile = lbh_alloc(s->tile_codes, (size_t)r->words * sizeof *s->tile);
-    w->collector = lbh_alloc(r->block, sizeof *w->collector);
-    s->passed = lbh_alloc(r->block + 16, sizeof *s->passed);
-    s->hit = lbh_alloc(r->block + 16, sizeof *s->hit);
-    w->end = lbh_alloc(r->block, sizeof *w->end);
-    w->met = lbh_alloc(r->block, sizeof *w->met);
-    w->sampled = lbh_alloc(r->block, sizeof *w->sampled);
-    if (!s->query || !s->bar || !s->collector || !s->tile || !s->passed || !s->hit ||
-        !w->collector || !w->end || !w->met || !w->sampled)
-        return LBH_ENOMEM;
-    if (!r->h->which)
-        return LBH_OK;
-    w->query = lbh_alloc(r->block, (size_t)r->words * sizeof *w->query);
-    w->pair = lbh_alloc(r->block, (size_t)r->h->nprobe * sizeof *w->pair);
-    w->pair_scratch = lbh_alloc(r->block, (size_t)r->h->nprobe * sizeof *w->pair);
-    return w->query && w->pair && w->pair_scratch ? LBH_OK : LBH_ENOMEM;
+    int64_t codes = larger(step, lbh_smaller(fit, 8 * step));
+    double pairs = (double)r->block * (double)r->h->nprobe;
+    w->scan.code_size = r->h->code_size;
+    w->scan.words = r->words;
+    w->scan.tile_codes = lbh_scan_needs_tile(r->h->code_size) ? codes : 0;
+    if (r->h->which && pairs > (double)(SIZE_MAX / 4 / sizeof *w->pair))
+        return lbh_error(LBH_ENOMEM, "Hamming search: out of memory for %lld lists a query",
+                         (long long)r->h->nprobe);
+    w->memory = lbh_alloc((int64_t)lay_out(w, r), 1);
+    lay_out(w, r);
+    return w->memory ? LBH_OK : LBH_ENOMEM;
 }
 
 static void worker_clear(lbh_hamming_worker *w)
 {
-    free(w->scan.query);
-    free(w->scan.bar);
-    free(w->scan.collector);
-    free(w->scan.tile);
-    free(w->scan.passed);
-    free(w->scan.hit);
-    free(w->collector);
-    free(w->end);
-    free(w->met);
-    free(w->sampled);
-    free(w->query);
-    free(w->pair);
-    free(w->pair_scratch);
+    free(w->memory);
 }
 
 /* ---- Tasks --------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ typedef struct lbh_hamming_task {
 
 /* One thread's memory. */
 typedef struct lbh_hamming_worker {
+    char *memory;  /* where all that follows lies */
     lbh_scan scan; /* of a block, or of those of its queries that share a list */
     lbh_collector **collector; /* of the block's queries */
     int64_t *end;              /* the same: guesses of what distance answers lie below */

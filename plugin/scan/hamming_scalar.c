@@ -88,6 +88,6 @@ const lbh_scan_kernels *lbh_scan_kernels_scalar(void)
 {
     static const lbh_scan_kernels kernels = {scan_portable, scan_portable, scan_portable,
                                              scan_portable, scan_portable, scan_portable,
-                                             scan_portable, NULL};
+                                             scan_portable, NULL, SIZE_MAX};
     return &kernels;
 }
