@@ -44,6 +44,11 @@ double median_of(double *x, int n)
     return (x[(n - 1) / 2] + x[n / 2]) / 2;
 }
 
+double nearest_rank(const double *x, int n, double share)
+{
+    return x[(int)fmax(ceil(share * n) - 1, 0)];
+}
+
 int bench_query_floats(const bench_data *d, float **x)
 {
     *x = cli_alloc(d->query.n * d->query.d, sizeof **x);
@@ -120,9 +125,8 @@ static int add_latency(cJSON *o, const bench_data *d, const bench_engine *e, con
         return rc;
     cJSON *latency = cJSON_AddObjectToObject(o, "latency_ms");
     qsort(ms, (size_t)count, sizeof *ms, compare_doubles);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) /* the nearest rank */
-        add_number(latency, parts[i].name,
-                   ms[(int)fmax(ceil(parts[i].share * count) - 1, 0)]);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        add_number(latency, parts[i].name, nearest_rank(ms, count, parts[i].share));
     return EXIT_OK;
 }
 

@@ -38,4 +38,8 @@ double short_number(double value);
 /* The median of x[n], which it sorts; the mean of the middle two for even n. NaN for n = 0. */
 double median_of(double *x, int n);
 
+/* The percentile of rising x[n], n > 0, by the nearest rank: the least number that at least `share`
+ * (0 to 1) of all do not exceed. */
+double nearest_rank(const double *x, int n, double share);
+
 #endif

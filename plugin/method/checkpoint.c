@@ -20,7 +20,7 @@ static int take_fingerprint(lbh_training *t)
         return LBH_ENOMEM;
     int64_t ids[FINGERPRINT_ROWS];
     for (int64_t i = 0; i < count; i++)
-        ids[i] = i * (n / count);
+        ids[i] = count > 1 ? i * (n - 1) / (count - 1) : 0; /* the first and the last among them */
     LBH_TRY(lbh_pull(t, count, ids, x));
     uint64_t h = XXH3_64bits_withSeed(x, (size_t)(count * t->rows.d) * sizeof *x, (uint64_t)n);
     snprintf(t->run->fingerprint, sizeof t->run->fingerprint, "%016llx", (unsigned long long)h);

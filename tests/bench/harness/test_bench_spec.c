@@ -214,6 +214,35 @@ Test(bench_plan, cells)
     bench_spec_free(s);
 }
 
+/* The linker sends the calls of lbh_version() here. */
+static const char *version;
+const char *__wrap_lbh_version(void);
+const char *__wrap_lbh_version(void)
+{
+    return version ? version : "0.0.1";
+}
+
+/* What an older library learned is not taken for what this one would learn. */
+Test(bench_plan, models_and_cells_are_of_one_version)
+{
+    bench_spec *s = read_spec("[bench]\nnbits = 8\n[data x]\nbase = a\n[method itq]\n[method pq]\n");
+    plan_data data[] = {{true, 100, 10, 32, 1}};
+    version = "1.2.3";
+    bench_plan old = plan_of(s, data, 2), same = plan_of(s, data, 2);
+    version = "1.2.4";
+    bench_plan new = plan_of(s, data, 2);
+    cr_assert_eq(old.ngroups, 2);
+    for (int g = 0; g < 2; g++) {
+        cr_assert_str_eq(old.group[g].model, same.group[g].model);
+        cr_assert_str_neq(old.group[g].model, new.group[g].model);
+        cr_assert_str_neq(old.cell[old.group[g].first].key, new.cell[new.group[g].first].key);
+    }
+    bench_plan_free(&old);
+    bench_plan_free(&same);
+    bench_plan_free(&new);
+    bench_spec_free(s);
+}
+
 Test(bench_plan, rivals)
 {
     static const struct {
@@ -238,6 +267,19 @@ Test(bench_plan, rivals)
     cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64), EXIT_RUNTIME);
     cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
     cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
+}
+
+/* As numpy's percentile(method="inverted_cdf") has it. */
+Test(bench_numbers, nearest_ranks)
+{
+    double x[200];
+    for (int i = 0; i < 200; i++)
+        x[i] = i + 1;
+    cr_assert(nearest_rank(x, 200, .5) == 100 && nearest_rank(x, 200, .95) == 190);
+    cr_assert(nearest_rank(x, 200, .99) == 198 && nearest_rank(x, 200, 1) == 200);
+    cr_assert(nearest_rank(x, 10, .95) == 10 && nearest_rank(x, 10, .99) == 10);
+    cr_assert(nearest_rank(x, 21, .95) == 20 && nearest_rank(x, 21, .5) == 11);
+    cr_assert(nearest_rank(x, 1, .5) == 1 && nearest_rank(x, 1, 0) == 1);
 }
 
 Test(bench_numbers, medians)

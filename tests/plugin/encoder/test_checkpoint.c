@@ -77,6 +77,43 @@ Test(checkpoint, a_cut_training_ends_with_the_same_model, .init = make_data)
     cr_assert(tried > 0, "no method was cut off");
 }
 
+/* Cancels when it is called for the second time; the first and the last step that it saw. */
+typedef struct seen {
+    int calls;
+    int64_t first, last;
+} seen;
+
+static int cancel_and_see(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
+{
+    seen *s = ctx;
+    (void)method, (void)loss, (void)steps;
+    s->first = s->calls ? s->first : step;
+    s->last = step;
+    return ++s->calls == 2;
+}
+
+/* The methods that may take hours keep checkpoints and go on from them. */
+Test(checkpoint, long_trainings_keep_them_and_go_on, .init = make_data)
+{
+    static const char *const name[] = {"sgh", "sigah", "jmlh", "jmlh-vae"};
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        const char *m = name[i], *path = test_tmp("steps.ckpt");
+        lbh_encoder *cut = fresh(m, path), *resumed = fresh(m, path);
+        seen before = {0}, after = {0};
+        OK(lbh_encoder_set(cut, "steps=100000"));
+        OK(lbh_encoder_set(resumed, "steps=100000"));
+        lbh_encoder_on_progress(cut, cancel_and_see, &before);
+        cr_assert_eq(train(cut), LBH_ECANCELLED, "%s", m);
+        cr_assert(access(path, F_OK) == 0, "%s keeps no checkpoint", m);
+        lbh_encoder_on_progress(resumed, cancel_and_see, &after);
+        cr_assert_eq(train(resumed), LBH_ECANCELLED, "%s", m);
+        cr_assert(after.first > before.last, "%s: cut at step %lld, went on at %lld", m,
+                  (long long)before.last, (long long)after.first);
+        unlink(path);
+        lbh_encoder_free(cut), lbh_encoder_free(resumed);
+    }
+}
+
 Test(checkpoint, that_of_another_run_is_refused, .init = make_data)
 {
     for (int i = 0; i < lbh_method_count(); i++) {
@@ -95,6 +132,14 @@ Test(checkpoint, that_of_another_run_is_refused, .init = make_data)
             x[0] += 1; /* other data */
             cr_assert_eq(train(other), LBH_ESTATE);
             x[0] -= 1;
+            for (int64_t j = 256 * D; j < N * D; j++)
+                x[j] += 1; /* behind the first 256 rows */
+            cr_assert_eq(train(other), LBH_ESTATE);
+            for (int64_t j = 256 * D; j < (N - 1) * D; j++)
+                x[j] -= 1; /* the last row alone is another */
+            cr_assert_eq(train(other), LBH_ESTATE);
+            for (int64_t j = (N - 1) * D; j < N * D; j++)
+                x[j] -= 1;
             cr_assert_eq(lbh_encoder_load(&back, path), LBH_EFORMAT);
             lbh_encoder_free(other);
             unlink(path);

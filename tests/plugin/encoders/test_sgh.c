@@ -3,10 +3,12 @@
 #include "support.h"
 
 #include "error.h"
+#include "sgh.h"
 #include "sgh_step.h"
 #include "lbh.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -363,6 +365,33 @@ static double error_after(const char *options, int64_t n, const float *x, int64_
     lbh_encoder_free(enc);
     free(codes), free(back);
     return sum / (double)m;
+}
+
+/* One row, 1, one bit, always set, and the item U: errors (U - 1)^2 at the checks, every 250 steps. */
+Test(sgh, early_stopping_gives_the_best_parameters)
+{
+    float value[SGH_EARLY_PARAMS] = {1}, best[SGH_EARLY_PARAMS], progress[2] = {0};
+    float T = 1, H, R;
+    sgh_run r = {.cfg = {.d = 1, .nbits = 1, .coding = SGH_CODING_PM1, .decoder = SGH_BASIC},
+                 .early = {.patience = 2, .held = 1, .stride = 1, .T = &T, .H = &H, .R = &R,
+                           .progress = progress}};
+    for (int i = 0; i < SGH_EARLY_PARAMS; i++) {
+        r.early.best[i] = &best[i];
+        r.theta[i] = &value[i];
+        r.size[i] = 1;
+    }
+    r.p = (sgh_params){.W = &value[0], .b = &value[1], .U = &value[2], .s = &value[3], .c = &value[4]};
+    static const float item[] = {3, 1.25f, 1.125f, 1, 2, 1.5f};
+    static const int64_t step[] = {250, 500, 750, 800, 1000, 1250}; /* at 800 it does not look */
+    for (int i = 0; i < 6; i++) {
+        cr_assert(!sgh_early_over(&r), "over before step %lld", (long long)step[i]);
+        value[2] = item[i];
+        value[4] = (float)i;
+        sgh_early_check(&r, step[i], 100000);
+    }
+    cr_assert(sgh_early_over(&r));
+    sgh_early_finish(&r);
+    cr_assert(value[2] == 1.125f && value[4] == 2 && value[0] == 1, "%g %g", value[2], value[4]);
 }
 
 Test(sgh, early_stopping_keeps_the_best_and_ends_sooner)
