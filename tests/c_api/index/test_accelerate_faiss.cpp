@@ -11,6 +11,7 @@
 
 #include <faiss/IndexBinaryFlat.h>
 #include <faiss/IndexBinaryIVF.h>
+#include <faiss/IndexIVF.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/invlists/InvertedLists.h>
 
@@ -233,4 +234,72 @@ Test(c_api_accelerate_faiss, borrowed_quantizer)
     fast->search(nq, query.data(), k, a.distances.data(), a.labels.data());
     fast.reset();
     cr_assert_eq(quantizer.ntotal, nlist);
+}
+
+// nlist counts the lists that were visited, ndis the codes in them, and a query visits no further list
+// once it has seen max_codes codes.
+Test(c_api_accelerate_faiss, statistics_and_max_codes)
+{
+    Ivf fast(accelerated<faiss::IndexBinaryIVF>(stock_ivf()));
+    const size_t nprobe = fast->nprobe;
+    std::vector<int64_t> keys(static_cast<size_t>(nq) * nprobe);
+    std::vector<int32_t> coarse(keys.size());
+    fast->quantizer->search(nq, query.data(), static_cast<int64_t>(nprobe), coarse.data(),
+                            keys.data());
+    for (size_t most : {size_t(0), size_t(1), size_t(200), size_t(500), size_t(n)}) {
+        size_t lists = 0, seen_by_all = 0;
+        Answers found;
+        for (size_t q = 0; q < nq; q++) {
+            std::multiset<int32_t> all;
+            size_t seen = 0;
+            for (size_t j = 0; j < nprobe && (most == 0 || seen < most); j++) {
+                size_t list = static_cast<size_t>(keys[q * nprobe + j]);
+                const uint8_t *in_list = fast->invlists->get_codes(list);
+                size_t size = fast->invlists->list_size(list);
+                for (size_t i = 0; i < size; i++)
+                    all.insert(distance(query.data() + q * code_size, in_list + i * code_size));
+                seen += size;
+                lists++;
+            }
+            seen_by_all += seen;
+            auto next = all.begin();
+            for (size_t j = 0; j < k; j++)
+                found.distances[q * k + j] = next == all.end() ? INT32_MAX : *next++;
+        }
+        Answers given;
+        fast->max_codes = most;
+        faiss::indexIVF_stats.reset();
+        fast->search(nq, query.data(), k, given.distances.data(), given.labels.data());
+        cr_assert(given.distances == found.distances, "max_codes %zu", most);
+        cr_assert_eq(faiss::indexIVF_stats.nq, nq);
+        cr_assert_eq(faiss::indexIVF_stats.nlist, lists, "max_codes %zu", most);
+        cr_assert_eq(faiss::indexIVF_stats.ndis, seen_by_all, "max_codes %zu", most);
+    }
+}
+
+// Lists are learned from rows of the whole set: here it is sorted by clusters, and the first of four
+// has as many rows as learning takes.
+Test(c_api_accelerate_faiss, lists_are_learned_from_all_rows)
+{
+    constexpr int lists = 4, cluster = 256 * lists, rows = 4 * cluster;
+    const std::vector<uint8_t> centre = codes(lists, 5), noise = codes(rows, 6), more = codes(rows, 7);
+    std::vector<uint8_t> sorted(noise.size());
+    for (size_t i = 0; i < sorted.size(); i++) {
+        size_t c = i / (cluster * code_size);
+        uint8_t flips = static_cast<uint8_t>(noise[i] & more[i] & noise[(i + 3) % noise.size()]);
+        sorted[i] = static_cast<uint8_t>(centre[c * code_size + i % code_size] ^ flips);
+    }
+    FaissIndexBinary *handle = nullptr;
+    cr_assert_eq(lbh_index_build_codes(&handle, code_size, "BIVF4", rows, sorted.data()), LBH_OK);
+    auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(reinterpret_cast<faiss::IndexBinary *>(handle));
+    std::vector<int32_t> gap(rows);
+    std::vector<int64_t> list(rows);
+    ivf->quantizer->search(rows, sorted.data(), 1, gap.data(), list.data());
+    for (int c = 0; c < 4; c++) {
+        double sum = 0;
+        for (int i = c * cluster; i < (c + 1) * cluster; i++)
+            sum += gap[static_cast<size_t>(i)];
+        cr_assert(sum / cluster < 8, "cluster %d is %g bits from its list's centre", c, sum / cluster);
+    }
+    lbh_index_free(handle);
 }
