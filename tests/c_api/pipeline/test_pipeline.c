@@ -194,11 +194,13 @@ Test(pipeline, ids)
         cr_ok(lbh_pipeline_add(p, 3, rows_ + N * D)); /* ids go on above the highest */
         for (int i = 0; i < 3; i++)
             put(&c, rows_ + (N + i) * D, (INT64_C(1) << 40 | (N - 1)) + 1 + i);
-        int64_t next = (INT64_C(1) << 40 | (N - 1)) + 4; /* the one that would come now, given */
-        cr_ok(lbh_pipeline_add_with_ids(p, 1, rows_ + (N + 3) * D, &next));
+        int64_t next = (INT64_C(1) << 40 | (N - 1)) + 4, given = next + 1; /* that would come next */
+        cr_ok(lbh_pipeline_add(p, 1, rows_ + (N + 3) * D));
         put(&c, rows_ + (N + 3) * D, next);
-        cr_ok(lbh_pipeline_add(p, 1, rows_ + (N + 4) * D));
-        put(&c, rows_ + (N + 4) * D, next + 1);
+        cr_ok(lbh_pipeline_add_with_ids(p, 1, rows_ + (N + 4) * D, &given));
+        put(&c, rows_ + (N + 4) * D, given);
+        cr_ok(lbh_pipeline_add(p, 1, rows_ + (N + 5) * D));
+        put(&c, rows_ + (N + 5) * D, given + 1);
         check_modes(p, &c, t);
         float x[D];
         cr_ok(lbh_pipeline_reconstruct(p, ids[7], x));
