@@ -1,4 +1,5 @@
 /* cmd_compare.c: `lbh compare`: our methods and FAISS's on the same data, as one table. */
+#include "bench_measure.h"
 #include "compare.h"
 
 #include <math.h>
@@ -16,108 +17,98 @@ typedef struct compare_args {
 
 /* ---- Set-up -------------------------------------------------------------------------------- */
 
-static int open_relevance(contest *c, const compare_args *a)
+static int open_labels(contest *c, const compare_args *a)
 {
-    c->metric = a->metric;
-    int64_t rows = c->base.n - (c->own ? 1 : 0);
-    c->answers = rows < ANSWERS ? rows : ANSWERS;
-    if (a->metric != METRIC_LABEL) {
-        progress_note("exact neighbours of %lld queries ...", (long long)c->query.n);
-        int rc = truth_compute(&c->near, &c->base, &c->query, c->own, a->map_k, a->metric);
-        return rc ? rc : relevance_near(&c->rel, c->base.n, c->own, &c->near, a->map_k);
-    }
-    bool have_base = c->base_labels.start, have_query = c->query_labels.start;
+    bool have_base = c->d.base_labels.start, have_query = c->d.query_labels.start;
     int rc = EXIT_OK;
     if (!have_base)
-        rc = row_labels_open(&c->base_labels, a->base_labels, &c->base, &have_base);
+        rc = row_labels_open(&c->d.base_labels, a->base_labels, &c->d.base, &have_base);
     if (rc == EXIT_OK && !have_query)
-        rc = row_labels_open(&c->query_labels, a->query_labels, &c->query, &have_query);
+        rc = row_labels_open(&c->d.query_labels, a->query_labels, &c->d.query, &have_query);
     if (rc == EXIT_OK && !(have_base && have_query))
         rc = fail_usage("compare: --metric label needs --base-labels and --query-labels");
     if (rc == EXIT_OK)
-        rc = labels_dense(&c->base_labels, &c->query_labels);
+        rc = labels_dense(&c->d.base_labels, &c->d.query_labels);
+    return rc ? rc : labels_meet(&c->d.base_labels, &c->d.query_labels);
+}
+
+/* What is relevant to all queries. */
+static int open_relevance(contest *c, const compare_args *a)
+{
+    bench_data *d = &c->d;
+    int64_t rows = d->base.n - (d->own ? 1 : 0);
+    bool by_label = a->metric == BENCH_LABEL;
+    c->answers = rows < ANSWERS ? rows : ANSWERS;
+    c->rel = by_label ? &d->label_rel : &d->near_rel;
+    if (!by_label)
+        progress_note("exact neighbours of %lld queries ...", (long long)d->query.n);
+    int rc = by_label ? open_labels(c, a)
+                      : truth_compute(&d->near, &d->base, &d->query, d->own, a->map_k, a->metric);
     if (rc == EXIT_OK)
-        rc = labels_meet(&c->base_labels, &c->query_labels);
-    return rc ? rc : relevance_labels(&c->rel, c->own, &c->base_labels, &c->query_labels);
+        rc = bench_sample(d, 0);
+    if (rc == EXIT_OK && !by_label)
+        rc = relevance_near(&d->near_rel, d->base.n, d->own, &d->near, a->map_k);
+    return rc ? rc : bench_query_floats(d, &c->x);
 }
 
 /* --train, else the base. */
 static int open_train(contest *c, const compare_args *a)
 {
-    int rc = vectors_open(&c->train, a->train ? a->train : a->base);
-    if (rc == EXIT_OK && c->train.d != c->base.d)
-        rc = fail("'%s' has dimension %d, '%s' has %d", c->train.name, c->train.d, c->base.name,
-                  c->base.d);
+    int rc = vectors_open(&c->d.train, a->train ? a->train : a->base);
+    if (rc == EXIT_OK && c->d.train.d != c->d.base.d)
+        rc = fail("'%s' has dimension %d, '%s' has %d", c->d.train.name, c->d.train.d, c->d.base.name,
+                  c->d.base.d);
     bool have = false;
     const char *spec = !a->labels && !a->train ? a->base_labels : a->labels;
-    if (rc == EXIT_OK && (spec || c->train.made))
-        rc = row_labels_open(&c->train_labels, spec, &c->train, &have);
+    if (rc == EXIT_OK && (spec || c->d.train.made))
+        rc = row_labels_open(&c->d.train_labels, spec, &c->d.train, &have);
     if (rc == EXIT_OK && have)
-        rc = labels_dense(&c->train_labels, NULL);
+        rc = labels_dense(&c->d.train_labels, NULL);
     return rc;
 }
 
 /* Base, queries and training rows out of one labelled set. */
 static int contest_split(contest *c, const compare_args *a)
 {
-    int rc = split_parse(&c->plan, a->split);
+    int rc = split_parse(&c->d.plan, a->split);
     if (rc == EXIT_OK && (a->query_ids || a->train || a->labels))
         rc = fail_usage("compare: --split chooses the training rows and the queries, by --base-labels "
                         "and --query-labels; --train, --labels and --query-ids do not go with it");
-    if (rc == EXIT_OK && !c->plan.queries && !a->query)
+    if (rc == EXIT_OK && !c->d.plan.queries && !a->query)
         rc = fail_usage("compare: --split without queries-per-class needs --query");
     if (rc == EXIT_OK)
-        rc = split_open(&c->split, &c->plan, "compare", a->base, a->base_labels, a->query,
+        rc = split_open(&c->d.split, &c->d.plan, "compare", a->base, a->base_labels, a->query,
                         a->query_labels);
     if (rc)
         return rc;
-    split_move(&c->split, &c->base, &c->base_labels, &c->query, &c->query_labels);
-    split_move_train(&c->split, &c->train, &c->train_labels);
-    return labels_dense(&c->train_labels, NULL);
+    split_move(&c->d.split, &c->d.base, &c->d.base_labels, &c->d.query, &c->d.query_labels);
+    split_move_train(&c->d.split, &c->d.train, &c->d.train_labels);
+    return labels_dense(&c->d.train_labels, NULL);
 }
 
 static int contest_open(contest *c, const compare_args *a)
 {
+    c->set = (spec_data){.name = "compare", .metric = a->metric};
+    c->d.spec = &c->set;
     c->nbits = (int)a->nbits;
     c->score = a->score;
     c->refine = a->refine;
     if (a->split)
         return contest_split(c, a);
-    int rc = vectors_open(&c->base, a->base);
+    int rc = vectors_open(&c->d.base, a->base);
     if (rc == EXIT_OK)
-        rc = query_open(&c->query, a->query, a->base);
-    if (rc == EXIT_OK && c->query.d != c->base.d)
-        rc = fail("'%s' has dimension %d, '%s' has %d", c->query.name, c->query.d, c->base.name,
-                  c->base.d);
+        rc = query_open(&c->d.query, a->query, a->base);
+    if (rc == EXIT_OK && c->d.query.d != c->d.base.d)
+        rc = fail("'%s' has dimension %d, '%s' has %d", c->d.query.name, c->d.query.d, c->d.base.name,
+                  c->d.base.d);
     if (rc == EXIT_OK)
         rc = open_train(c, a);
     if (rc == EXIT_OK && a->query_ids)
-        rc = read_row_ids(a->query_ids, c->query.n, c->base.n, &c->own);
+        rc = read_row_ids(a->query_ids, c->d.query.n, c->d.base.n, &c->d.own);
     return rc;
 }
 
-static void contest_close(contest *c)
-{
-    relevance_free(&c->rel);
-    truth_free(&c->near);
-    labels_close(&c->train_labels);
-    labels_close(&c->base_labels);
-    labels_close(&c->query_labels);
-    free(c->train_x);
-    free(c->own);
-    vectors_close(&c->train);
-    vectors_close(&c->query);
-    vectors_close(&c->base);
-    split_close(&c->split);
-}
-
 /* ---- Rows ---------------------------------------------------------------------------------- */
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* The median of each field on its own. */
 static void medians(const result *runs, int64_t count, result *out)
@@ -126,8 +117,7 @@ static void medians(const result *runs, int64_t count, result *out)
     for (size_t f = 0; f < RESULT_FIELDS; f++) {
         for (int64_t i = 0; i < count; i++)
             memcpy(&column[i], (const char *)&runs[i] + f * sizeof(double), sizeof(double));
-        qsort(column, (size_t)count, sizeof *column, compare_doubles);
-        double middle = (column[(count - 1) / 2] + column[count / 2]) / 2;
+        double middle = median_of(column, (int)count);
         memcpy((char *)out + f * sizeof(double), &middle, sizeof middle);
     }
 }
@@ -164,7 +154,7 @@ static void add_row(cJSON *rows, const rival *r, const result *x, const char *er
     add_name(o, r, by_decoder);
     report_text(o, "engine", r->method ? "lbh" : "faiss");
     report_text(o, "ranking", by_decoder                ? "decoder"
-                              : r->method || r->hamming ? "hamming"
+                              : r->method || r->recipe.hamming ? "hamming"
                                                         : "float");
     if (error)
         report_text(o, "error", error);
@@ -238,11 +228,11 @@ static int print_table(const cJSON *rows, double queries)
 static void print_head(const contest *c, const compare_args *a)
 {
     static const char *const relevant[] = {"squared L2", "inner product", "common label"};
-    printf("%s: %lld x %d, %lld queries, trained on %lld rows, %lld bits, %s", c->base.name,
-           (long long)c->base.n, c->base.d, (long long)c->query.n, (long long)c->train.n,
+    printf("%s: %lld x %d, %lld queries, trained on %lld rows, %lld bits, %s", c->d.base.name,
+           (long long)c->d.base.n, c->d.base.d, (long long)c->d.query.n, (long long)c->d.train.n,
            (long long)a->nbits, relevant[a->metric]);
-    if (a->metric != METRIC_LABEL)
-        printf(", mAP and P@100 with %lld true neighbours", (long long)c->rel.k);
+    if (a->metric != BENCH_LABEL)
+        printf(", mAP and P@100 with %lld true neighbours", (long long)c->rel->k);
     if (a->refine > 0)
         printf(", codes refined by %lld flips", (long long)a->refine);
     if (a->seeds > 1)
@@ -253,18 +243,18 @@ static void print_head(const contest *c, const compare_args *a)
 static void describe(cJSON *doc, const contest *c, const compare_args *a)
 {
     static const char *const metrics[] = {"l2", "ip", "cosine", "label"};
-    report_text(doc, "base", c->base.name);
-    report_text(doc, "query", c->query.name);
-    report_text(doc, "train", c->train.name);
-    report_number(doc, "n", (double)c->base.n);
-    report_number(doc, "d", c->base.d);
-    report_number(doc, "queries", (double)c->query.n);
-    report_number(doc, "n_train", (double)c->train.n);
+    report_text(doc, "base", c->d.base.name);
+    report_text(doc, "query", c->d.query.name);
+    report_text(doc, "train", c->d.train.name);
+    report_number(doc, "n", (double)c->d.base.n);
+    report_number(doc, "d", c->d.base.d);
+    report_number(doc, "queries", (double)c->d.query.n);
+    report_number(doc, "n_train", (double)c->d.train.n);
     report_number(doc, "nbits", (double)a->nbits);
     report_text(doc, "metric", metrics[a->metric]);
     if (a->split)
-        split_report(doc, &c->plan, &c->split);
-    report_number(doc, "map_k", a->metric == METRIC_LABEL ? NAN : (double)c->rel.k);
+        split_report(doc, &c->d.plan, &c->d.split);
+    report_number(doc, "map_k", a->metric == BENCH_LABEL ? NAN : (double)c->rel->k);
     report_number(doc, "seeds", (double)a->seeds);
     report_number(doc, "refine", (double)a->refine);
 }
@@ -303,8 +293,8 @@ static int compare(const compare_args *a)
     cJSON *doc = report_new("compare"), *rows = NULL;
     int rc = contest_open(&c, a);
     if (rc == EXIT_OK)
-        rc = rivals_new(&list, &count, a->methods, c.base.d, (int)a->nbits, a->metric,
-                        c.train_labels.start != NULL);
+        rc = rivals_new(&list, &count, a->methods, c.d.base.d, (int)a->nbits, a->metric,
+                        c.d.train_labels.start != NULL);
     if (rc == EXIT_OK)
         rc = open_relevance(&c, a);
     if (rc == EXIT_OK) {
@@ -315,12 +305,13 @@ static int compare(const compare_args *a)
     }
     if (rc == EXIT_OK && !a->common.json) {
         print_head(&c, a);
-        rc = print_table(rows, (double)c.query.n);
+        rc = print_table(rows, (double)c.d.query.n);
         cJSON_Delete(doc);
     } else
         rc = common_end(doc, a->common.json, rc);
     rivals_free(list, count);
-    contest_close(&c);
+    free(c.x);
+    bench_data_close(&c.d);
     if (rc == EXIT_OK && failures)
         rc = fail("%d of %d rows failed", failures, count);
     return rc;

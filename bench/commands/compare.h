@@ -2,19 +2,16 @@
 #ifndef LBH_COMPARE_H
 #define LBH_COMPARE_H
 
+#include "bench_data.h"
+#include "bench_rival.h"
 #include "common.h"
-#include "metrics.h"
-#include "split.h"
-
-enum { METRIC_L2, METRIC_IP, METRIC_COSINE, METRIC_LABEL }; /* but for the last as LBH_METRIC_* */
 
 /* One row of the table. */
 typedef struct rival {
     char *name;     /* as shown */
     char *method;   /* registry name, or NULL for FAISS */
     char *settings; /* "a=1,b=2" of a method, or NULL */
-    char *factory;  /* FAISS float factory string, or NULL */
-    bool hamming;   /* FAISS codes compared by Hamming distance ("...,LSH") */
+    rival_recipe recipe; /* FAISS's: its factory string, "" for a method */
     int score;      /* of a method: SCORE_*; SCORE_AUTO: as the command says */
     int64_t refine; /* of a method: flips that refine the codes; 0: as the command says */
     char *skip;     /* why it cannot take part, or NULL */
@@ -29,18 +26,13 @@ void rivals_free(rival *list, int count);
 
 /* What all rivals share. */
 typedef struct contest {
-    vectors base, query, train;
-    bool own_train; /* train is a file of its own, not the base */
-    int64_t *own;
-    labels train_labels, base_labels, query_labels;
-    truth near;
-    relevance rel;
-    int metric, nbits, score;
+    bench_data d;
+    spec_data set;      /* what d is of */
+    const relevance *rel;
+    float *x;           /* all queries */
+    int nbits, score;
     int64_t refine;
-    int64_t answers; /* k of the search */
-    split_plan plan;
-    split_data split;
-    float *train_x;  /* training rows as FAISS wants them; made when first needed */
+    int64_t answers;    /* k of the search */
 } contest;
 
 typedef struct result {

@@ -15,7 +15,6 @@ void rivals_free(rival *list, int count)
         free(list[i].name);
         free(list[i].method);
         free(list[i].settings);
-        free(list[i].factory);
         free(list[i].skip);
     }
     free(list);
@@ -37,34 +36,28 @@ static bool goes_on(const char *token)
     return false;
 }
 
-/* FAISS's ITQ, LSH and PQ at nbits bits, as FAISS's users write them. Bits beyond d are made by
- * padding with zeros, for ITQ and where PQ's blocks do not divide d. LSH is IndexLSH as C++ makes it
- * (random rotation, no thresholds); the string for that in every version of FAISS is RR..,LSH. */
+/* FAISS's ITQ, LSH and PQ at nbits bits, made as `lbh bench` makes them; else a factory string. */
 static int expand(rival *r, int d, int nbits)
 {
-    int bytes = nbits / 8, len = 0;
-    if (strcmp(r->name, "ITQ") == 0)
-        len = nbits <= d ? asprintf(&r->factory, "ITQ%d,LSH", nbits)
-                         : asprintf(&r->factory, "Pad%d,ITQ%d,LSH", nbits, nbits);
-    else if (strcmp(r->name, "LSH") == 0)
-        len = asprintf(&r->factory, "RR%d,LSH", nbits);
-    else if (strcmp(r->name, "PQ") == 0) {
-        if (nbits % 8)
-            len = asprintf(&r->skip, "PQ: %d bits are no whole number of bytes", nbits);
-        else if (d % bytes)
-            len = asprintf(&r->factory, "Pad%d,PQ%d", (d + bytes - 1) / bytes * bytes, bytes);
-        else
-            len = asprintf(&r->factory, "PQ%d", bytes);
-    } else
-        r->factory = strdup(r->name);
-    if (len < 0 || (!r->factory && !r->skip))
-        return fail_memory();
-    if (r->factory) {
-        free(r->name);
-        r->name = strdup(r->factory);
-        const char *last = strrchr(r->factory, ',');
-        r->hamming = strncmp(last ? last + 1 : r->factory, "LSH", 3) == 0;
+    static const char *const names[][2] = {{"ITQ", "faiss-itq"}, {"LSH", "faiss-lsh"}, {"PQ", "pq"}};
+    const char *known = NULL;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(r->name, names[i][0]) == 0)
+            known = names[i][1];
+    if (known && bench_rival_recipe(&r->recipe, known, d, nbits)) {
+        r->skip = strdup(cli_error());
+        return r->skip ? EXIT_OK : fail_memory();
     }
+    if (!known && strlen(r->name) >= sizeof r->recipe.factory)
+        return fail_usage("compare: '%.60s...' is longer than a factory string may be", r->name);
+    if (!known) {
+        const char *last = strrchr(r->name, ',');
+        r->recipe = (rival_recipe){.nbits = nbits};
+        strcpy(r->recipe.factory, r->name);
+        r->recipe.hamming = strncmp(last ? last + 1 : r->name, "LSH", 3) == 0;
+    }
+    free(r->name);
+    r->name = strdup(r->recipe.factory);
     return r->name ? EXIT_OK : fail_memory();
 }
 
@@ -134,7 +127,7 @@ static int probe(const rival *r, int d, int nbits, int metric)
     if (r->skip)
         return EXIT_OK;
     FaissIndex *index = NULL;
-    int code = faiss_index_new(&index, d, r->factory, r->hamming, metric);
+    int code = faiss_index_new(&index, d, r->recipe.factory, r->recipe.hamming, metric);
     lbh_float_index_free(index);
     return code ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
                              "that fits: %s", r->name, lbh_last_error()) : EXIT_OK;
@@ -204,7 +197,7 @@ int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int
         if (rc == EXIT_OK && r->method && lbh_method_needs_labels(r->method) && !labelled)
             rc = fail_usage("compare: method %s needs --labels", r->method);
         if (rc == EXIT_OK)
-            rc = probe(r, d, nbits, metric == METRIC_LABEL ? METRIC_L2 : metric);
+            rc = probe(r, d, nbits, metric == BENCH_LABEL ? BENCH_L2 : metric);
     }
     if (rc) {
         rivals_free(*list, *count);

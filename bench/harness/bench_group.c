@@ -218,6 +218,8 @@ static int open_work(group_work *w)
     wish.folder = folder;
     if (rc == EXIT_OK)
         rc = model_open(&w->model, &wish, &w->data);
+    if (rc == EXIT_OK)
+        rc = model_describe(&w->model, &w->data);
     free(folder);
     return rc;
 }

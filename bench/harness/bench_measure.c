@@ -57,14 +57,12 @@ int bench_query_floats(const bench_data *d, float **x)
 
 /* ---- Searches ------------------------------------------------------------------------------ */
 
-/* k answers of n queries without their own rows; the time of the search alone to *seconds. */
-static int search(const bench_engine *e, int64_t n, const float *x, const int64_t *own, int64_t k,
-                  int64_t *ids, double *seconds)
+int measure_search(const bench_engine *e, int64_t n, const float *x, const int64_t *own, int64_t k,
+                   int64_t *ids, double *seconds)
 {
     int64_t want = own ? k + 1 : k;
     int64_t *block = own ? cli_alloc((n < BLOCK ? n : BLOCK) * want, sizeof *block) : NULL;
     int rc = own && !block ? EXIT_RUNTIME : EXIT_OK;
-    *seconds = 0;
     for (int64_t q = 0; q < n && rc == EXIT_OK; q += BLOCK) {
         int64_t count = n - q < BLOCK ? n - q : BLOCK, *to = own ? block : ids + q * k;
         double began = cli_now();
@@ -86,7 +84,8 @@ static int add_times(cJSON *o, const bench_data *d, const bench_spec *s, const b
     double seconds[1000], total = 0;
     int repeats = 0, rc = EXIT_OK;
     while (repeats < s->repeats && rc == EXIT_OK && (repeats == 0 || total < REPEAT_SECONDS)) {
-        rc = search(e, d->query.n, x, d->own, k, ids, &seconds[repeats]);
+        seconds[repeats] = 0;
+        rc = measure_search(e, d->query.n, x, d->own, k, ids, &seconds[repeats]);
         total += rc == EXIT_OK ? seconds[repeats] : 0;
         repeats++;
     }
@@ -116,7 +115,8 @@ static int add_latency(cJSON *o, const bench_data *d, const bench_engine *e, con
         return EXIT_RUNTIME;
     for (int64_t i = 0; i < most && rc == EXIT_OK && total < LATENCY_SECONDS; i++) {
         int64_t q = (int64_t)((double)i * (double)d->query.n / (double)most);
-        rc = search(e, 1, x + q * d->query.d, d->own ? d->own + q : NULL, k, ids, &one);
+        one = 0;
+        rc = measure_search(e, 1, x + q * d->query.d, d->own ? d->own + q : NULL, k, ids, &one);
         total += one;
         ms[count++] = one * 1e3;
     }
@@ -221,7 +221,7 @@ int measure_answers(cJSON *o, const bench_data *d, const bench_spec *s, const be
                     const float *x)
 {
     answers a = {.longer_k = longest(d, s)};
-    double ignored;
+    double ignored = 0;
     a.k = s->answers < a.longer_k ? s->answers : a.longer_k;
     a.ids = cli_alloc(d->query.n * a.k, sizeof *a.ids);
     int rc = a.ids ? add_times(o, d, s, e, x, a.k, a.ids) : EXIT_RUNTIME;
@@ -229,7 +229,7 @@ int measure_answers(cJSON *o, const bench_data *d, const bench_spec *s, const be
         rc = add_latency(o, d, e, x, a.k);
     if (rc == EXIT_OK && a.longer_k > a.k) {
         a.longer = cli_alloc(d->query.n * a.longer_k, sizeof *a.longer);
-        rc = a.longer ? search(e, d->query.n, x, d->own, a.longer_k, a.longer, &ignored)
+        rc = a.longer ? measure_search(e, d->query.n, x, d->own, a.longer_k, a.longer, &ignored)
                       : EXIT_RUNTIME;
     }
     if (rc == EXIT_OK && d->near.ids)

@@ -5,11 +5,20 @@
 
 #include "bench_data.h"
 #include "bench_engine.h"
+#include "float_rank.h"
 
 #include <cJSON.h>
 
 /* All queries as floats, x[nq * d]; the caller frees. */
 int bench_query_floats(const bench_data *d, float **x);
+
+/* k answers of n queries x without their own rows (own may be NULL); adds the time of the search
+ * alone to *seconds. */
+int measure_search(const bench_engine *e, int64_t n, const float *x, const int64_t *own, int64_t k,
+                   int64_t *ids, double *seconds);
+
+/* The engine's float scores, for the sample of queries. */
+ranker engine_ranker(const bench_engine *e, const bench_data *d);
 
 /* Adds "recall", "precision", "search_s", "qps", "latency_ms", "answers", "repeats". */
 int measure_answers(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e,

@@ -7,6 +7,7 @@
 #include "bench_measure.h"
 #include "encoder_make.h"
 #include "faiss_rows.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <math.h>
@@ -36,7 +37,7 @@ typedef struct curve_record {
 static int record(void *ctx, const char *method, int64_t step, int64_t steps, double loss)
 {
     curve_record *r = ctx;
-    (void)method;
+    (void)progress_training(NULL, method, step, steps, loss);
     if (!isfinite(loss) || (step < r->next && step < steps))
         return cli_interrupted();
     if (r->n == CURVE_POINTS) {
@@ -80,6 +81,7 @@ static int train(bench_model *m, const model_wish *w, const bench_data *d)
     lbh_encoder_on_progress(m->enc, record, &curve);
     double began = cli_now();
     int code = lbh_encoder_train_rows(m->enc, &rows, lists.start ? &lists : NULL, NULL);
+    progress_clear();
     if (code)
         return fail_library(code);
     add_number(m->facts, "train_s", cli_now() - began);
@@ -138,8 +140,11 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
     int rc = get_ours(m, w, d);
     phase(w);
     double began = cli_now();
+    int64_t refine = w->method->refine ? w->method->refine
+                     : w->refine && rc == EXIT_OK && has_decoder(m->enc) ? w->refine
+                                                                         : 0;
     if (rc == EXIT_OK)
-        rc = encode_all(m->enc, &d->base, w->method->refine, &m->codes);
+        rc = encode_all(m->enc, &d->base, refine, &m->codes);
     add_number(m->facts, "encode_s", cli_now() - began);
     if (rc == EXIT_OK)
         rc = encode_all(m->enc, &d->sample, ENCODE_QUERIES, &m->sample);
@@ -147,7 +152,7 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
         return rc;
     m->code_size = lbh_encoder_code_size(m->enc);
     m->nbits = lbh_encoder_nbits(m->enc);
-    return measure_decoder(m->facts, m->enc, &d->base, m->codes);
+    return EXIT_OK;
 }
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
@@ -155,9 +160,12 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
 static int make_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
     const char *name = w->method->method;
-    int rc = bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits);
+    int rc = w->recipe ? EXIT_OK
+                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits);
     if (rc)
         return rc;
+    if (w->recipe)
+        m->recipe = *w->recipe;
     int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
                                bench_distance(d));
     if (!code)
@@ -202,12 +210,17 @@ int model_open(bench_model *m, const model_wish *w, const bench_data *d)
     *m = (bench_model){.facts = cJSON_CreateObject()};
     if (!m->facts)
         return fail_memory();
-    int rc = bench_is_rival(w->method->method) ? open_rival(m, w, d) : open_ours(m, w, d);
-    if (rc == EXIT_OK && m->codes)
-        rc = measure_bits(m->facts, d->base.n, m->nbits, m->code_size, m->codes);
+    int rc = w->recipe || bench_is_rival(w->method->method) ? open_rival(m, w, d) : open_ours(m, w, d);
     if (rc == EXIT_OK)
         add_number(m->facts, "code_bytes", (double)m->code_size);
     return rc;
+}
+
+int model_describe(bench_model *m, const bench_data *d)
+{
+    int rc = m->enc ? measure_decoder(m->facts, m->enc, &d->base, m->codes) : EXIT_OK;
+    return rc || !m->codes ? rc
+                           : measure_bits(m->facts, d->base.n, m->nbits, m->code_size, m->codes);
 }
 
 void model_close(bench_model *m)

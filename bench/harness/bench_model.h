@@ -11,7 +11,9 @@
 /* What is wanted. */
 typedef struct model_wish {
     const spec_method *method;
+    const rival_recipe *recipe; /* of FAISS's index; NULL: of the method's name */
     int64_t nbits, seed;
+    int64_t refine;           /* flips, where the method has a decoder and names no number itself */
     const char *folder, *key; /* where ours is kept, and its name there; NULL: it is not */
     bool again;               /* train it even if it is there */
     void (*phase)(void *ctx); /* called when something is done; NULL: not */
@@ -31,6 +33,8 @@ typedef struct bench_model {
 
 /* Trains the model, or loads it from its folder, and encodes the base and the sample of queries. */
 int model_open(bench_model *m, const model_wish *w, const bench_data *d);
+/* Adds to the facts what the codes and their decoder are like. */
+int model_describe(bench_model *m, const bench_data *d);
 void model_close(bench_model *m);
 
 #endif

@@ -98,12 +98,17 @@ static int answer(const void *ctx, int64_t n, const float *x, int64_t k, float *
                                  : lbh_float_index_search(e->floats, n, x, k, distances, ids);
 }
 
+ranker engine_ranker(const bench_engine *e, const bench_data *d)
+{
+    return (ranker){.search = answer, .ctx = e, .query = &d->sample, .n = d->base.n,
+                    .own = d->sample_own};
+}
+
 int measure_floats(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e)
 {
     bool by_label = d->spec->metric == BENCH_LABEL;
     const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
-    ranker r = {.search = answer, .ctx = e,
-                .query = &d->sample, .n = d->base.n, .own = d->sample_own};
+    ranker r = engine_ranker(e, d);
     map_scores m;
     if (!rel->nq)
         return EXIT_OK;

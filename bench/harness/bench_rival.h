@@ -16,7 +16,7 @@ int bench_rival_options(int64_t *max_train, const char *name, const char *option
 
 /* What FAISS makes it from. */
 typedef struct rival_recipe {
-    char factory[96];
+    char factory[256];
     bool hamming;        /* codes compared by Hamming distance */
     int64_t nbits;       /* bits a vector that it takes, which may be fewer than asked for */
 } rival_recipe;
