@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "common.h"
 
+#include "ann_file.h"
 #include "bench_presets.h"
 #include "bench_print_plan.h"
 #include "bench_run.h"
@@ -15,7 +16,7 @@
 
 typedef struct bench_args {
     common common;
-    const char *spec, *preset, *out, *data, *table, *print;
+    const char *spec, *preset, *out, *data, *table, *print, *ann;
     int quick, force, retry, list, plan;
 } bench_args;
 
@@ -153,10 +154,12 @@ static int print_results(const bench_run *r, int json)
 
 static int measure(const bench_args *a, int argc, char **argv)
 {
-    bench_run r = {.data_dir = a->data ? a->data : "data", .quick = a->quick, .force = a->force,
+    bench_run r = {.data_dir = a->data ? a->data : "data", .ann = a->ann, .quick = a->quick, .force = a->force,
                    .retry = a->retry, .quiet = a->common.quiet};
     char *text = spec_text(a, &r.name), *out = NULL, *words = NULL;
     int rc = text ? bench_spec_parse(&r.spec, r.name, text, strlen(text)) : EXIT_USAGE;
+    if (rc == EXIT_OK && a->ann)
+        rc = ann_available();
     if (rc == EXIT_OK && a->quick)
         rc = bench_spec_quick(r.spec);
     if (rc == EXIT_OK) {
@@ -231,6 +234,8 @@ static int run(const command *self, int argc, char **argv)
          "a quick look: 10000 rows, 1000 queries, one seed, up to 64 bits, short training", 0},
         {OPT_FLAG, 0, "force", 0, &a.force, 0, 0, "measure again what is there already", 0},
         {OPT_FLAG, 0, "retry", 0, &a.retry, 0, 0, "measure again what failed", 0},
+        {OPT_TEXT, 0, "ann-benchmarks", "DIR", &a.ann, 0, 0,
+         "write data and results for ann-benchmarks' plot.py, too: measures all anew", 0},
         {OPT_FLAG, 0, "plan", 0, &a.plan, 0, 0,
          "print as JSON what FAISS's methods are to be measured on, measure nothing", 0},
         {OPT_TEXT, 0, "table", "DIR", &a.table, 0, 0, "print the tables of DIR, measure nothing",

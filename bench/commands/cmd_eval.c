@@ -1,5 +1,4 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
-#include "ann_results.h"
 #include "code_stats.h"
 #include "eval_labels.h"
 #include "eval_rescore.h"
@@ -267,10 +266,11 @@ static int measure(eval_job *j, cJSON *doc)
                       &j->base_l, &j->query_l, j->own, j->a->knn_k};
     if (rc == EXIT_OK && j->a->classify)
         rc = classify_report(doc, &c);
-    ann_run run = {&j->index, j->enc, &j->base, &j->query, &j->near, j->own, j->a->metric,
-                   j->a->factory, j->a->set, j->a->rescore, j->build_seconds};
+    ann_codes ours = {.index = &j->index, .enc = j->enc, .rescore = j->a->rescore};
+    ann_run run = {.base = &j->base, .query = &j->query, .near = &j->near, .own = j->own,
+                   .metric = j->a->metric, .build_seconds = j->build_seconds};
     if (rc == EXIT_OK && j->a->ann.dir)
-        rc = ann_export(&j->a->ann, &run);
+        rc = eval_export(&j->a->ann, &run, &ours, j->a->factory, j->a->set);
     return rc;
 }
 

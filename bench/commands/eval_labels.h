@@ -3,6 +3,7 @@
 #ifndef LBH_EVAL_LABELS_H
 #define LBH_EVAL_LABELS_H
 
+#include "ann_results.h"
 #include "common.h"
 #include "metrics.h"
 
@@ -22,6 +23,12 @@ int curve_check(const curve_args *a);
 int curve_scores(cJSON *doc, const curve_args *a, bool curves, map_scores *scores,
                  const relevance *rel, const lbh_encoder *enc, int64_t n, const uint8_t *base,
                  const uint8_t *query, int64_t r_cut);
+
+/* ---- Export (eval_ann.c) ------------------------------------------------------------------- */
+
+/* Fills in what `run` has of the codes, and exports. set: search parameters, or NULL. */
+int eval_export(const ann_args *a, ann_run *run, ann_codes *codes, const char *factory,
+                const char *set);
 
 /* ---- Classification (eval_classify.c) ------------------------------------------------------ */
 

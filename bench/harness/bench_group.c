@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include "bench_worker.h"
 
+#include "ann_results.h"
 #include "bench_images.h"
 #include "bench_measure.h"
 #include "bench_model.h"
+#include "result_lines.h"
 
 #include <errno.h>
 #include <math.h>
@@ -153,6 +155,43 @@ static spec_rescore settle_depth(const bench_spec *s, const bench_cell *c)
     return how;
 }
 
+/* ---- ann-benchmarks ------------------------------------------------------------------------ */
+
+static int answer(void *engine, const float *x, int64_t k, int64_t *ids)
+{
+    return engine_answers(engine, 1, x, k, ids);
+}
+
+/* What stands in the parentheses: all that tells the cell from others of its method. */
+static void ann_parameters(char *text, size_t size, const cJSON *line)
+{
+    static const char *const names[] = {"index", "search", "rescore", "options"};
+    int len = snprintf(text, size, "%.0f", result_number(line, "nbits"));
+    for (int i = 0; i < 4 && len < (int)size; i++)
+        if (*result_text(line, names[i]))
+            len += snprintf(text + len, size - (size_t)len, ",%s", result_text(line, names[i]));
+    if (len < (int)size)
+        snprintf(text + len, size - (size_t)len, ",seed=%.0f", result_number(line, "seed"));
+}
+
+/* Build time holds the training, too: that is what it takes to get from vectors to an index. */
+static int export_cell(const group_work *w, bench_engine *e, const cJSON *o)
+{
+    char parameters[512];
+    const bench_data *d = &w->data;
+    static const char *const steps[] = {"train_s", "encode_s", "build_s"};
+    ann_args a = {w->job->ann, NULL, w->job->spec->answers};
+    ann_run run = {.answer = answer, .ctx = e, .method = w->job->spec->method[0].method,
+                   .parameters = parameters, .stem = d->spec->name, .base = &d->base,
+                   .query = &d->query, .near = &d->near, .own = d->own, .metric = e->metric,
+                   .bytes = result_number(o, "index_bytes") / (double)d->base.n};
+    a.k = a.k < d->near.k ? a.k : d->near.k;
+    for (int i = 0; i < 3; i++)
+        run.build_seconds += fmax(result_number(o, steps[i]), 0); /* NaN counts as 0 */
+    ann_parameters(parameters, sizeof parameters, o);
+    return ann_export(&a, &run);
+}
+
 static int measure(group_work *w, const bench_cell *c, cJSON *o)
 {
     bench_data *d = &w->data;
@@ -170,15 +209,19 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
         rc = measure_answers(o, d, w->job->spec, &e, w->x);
     if (rc == EXIT_OK)
         rc = add_ranking(w, c, o, &e);
-    engine_close(&e);
     double bytes = m->codes ? w->index_bytes : (double)m->code_size * (double)d->base.n;
     if (c->how.mode == RANK_FLOAT)
         bytes += (double)d->base.n * d->base.d * sizeof(float);
     add_number(o, "index_bytes", bytes);
     if (m->codes)
         add_number(o, "build_s", w->build_s);
+    if (rc == EXIT_OK && w->job->ann && d->spec->metric != BENCH_LABEL)
+        rc = export_cell(w, &e, o);
+    engine_close(&e);
     return rc;
 }
+
+/* ---- The group ----------------------------------------------------------------------------- */
 
 static int run_cell(group_work *w, const job_cell *c)
 {

@@ -153,6 +153,8 @@ char *bench_job_text(const job_maker *m, int data, int group, const char *state)
     cJSON_AddStringToObject(o, "digest", digest);
     cJSON_AddStringToObject(o, "dir", m->dir);
     cJSON_AddStringToObject(o, "data_dir", m->data_dir);
+    if (m->ann)
+        cJSON_AddStringToObject(o, "ann", m->ann);
     cJSON_AddNumberToObject(o, "threads", m->env->threads);
     cJSON_AddBoolToObject(o, "force", m->force);
     if (group < 0)
@@ -193,6 +195,7 @@ int bench_job_parse(bench_job *job, const char *text)
     const char *digest = text_of(o, "digest");
     job->dir = text_of(o, "dir");
     job->data_dir = text_of(o, "data_dir");
+    job->ann = text_of(o, "ann");
     if (!job->spec)
         return fail_memory();
     if (!digest || !job->dir || !job->data_dir)

@@ -16,6 +16,7 @@ typedef struct bench_job {
     bench_spec *spec;  /* how it is measured, one data set, one method */
     uint64_t digest;   /* of the data */
     const char *dir, *data_dir;
+    const char *ann;   /* directory of ann-benchmarks' files; NULL: none are written */
     int threads;
     bool force;
     bool truth;        /* find neighbours; draw images at so many bits */
@@ -31,7 +32,7 @@ typedef struct bench_job {
 typedef struct job_maker {
     const bench_plan *plan;
     const bench_env *env;
-    const char *dir, *data_dir;
+    const char *dir, *data_dir, *ann;
     bool force;
 } job_maker;
 char *bench_job_text(const job_maker *m, int data, int group, const char *state);

@@ -154,7 +154,7 @@ static int write_lines(work *w, double peak_mb)
 static char *job_text(const work *w, int data)
 {
     const bench_run *r = w->run;
-    job_maker m = {&r->plan, &r->env, r->dir, r->data_dir, r->force};
+    job_maker m = {&r->plan, &r->env, r->dir, r->data_dir, r->ann, r->force};
     return bench_job_text(&m, data, w->group, w->state);
 }
 
@@ -282,7 +282,7 @@ static int find_finished(work *w)
     int rc = result_lines_read(&lines, r->dir), count = 0;
     const char **keys = rc ? NULL : cli_alloc(2 * (int64_t)lines.n + 1, sizeof *keys);
     rc = rc ? rc : keys ? EXIT_OK : EXIT_RUNTIME;
-    for (int failed = 0; failed < 2 && rc == EXIT_OK && !r->force; failed++) {
+    for (int failed = 0; failed < 2 && rc == EXIT_OK && !r->force && !r->ann; failed++) {
         count = 0;
         for (int i = 0; i < lines.n; i++)
             if (result_is(lines.line[i], "type", "cell") &&

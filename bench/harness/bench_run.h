@@ -8,7 +8,7 @@
 typedef struct bench_run {
     const char *name, *text; /* of the specification */
     bench_spec *spec;
-    const char *dir, *data_dir;
+    const char *dir, *data_dir, *ann; /* ann: of ann-benchmarks, or NULL */
     bench_env env;
     bool quick, force, retry, quiet;
     /* what came of it */

@@ -340,6 +340,51 @@ def test_export_of_other_distances(train, test):
     check_export("out", "rnd-40-hamming", "hamming", "lbh-itq", "lbh-itq(32,BFlat)")
 
 
+SPEC = """[bench]
+nbits = 32
+repeats = 1
+k = 20 10
+at = 10 20
+map_k = 0
+rescore = hamming decoder:40 float:60
+index = BFlat BIVF4
+search = nprobe=2
+[data base-set]
+base = base_1.npy
+queries = query.npy
+[data inner]
+base = base_1.npy
+queries = query.npy
+metric = ip
+[method itq]
+[method pq]
+data = base-set
+"""
+
+
+def test_export_of_bench():
+    """Every cell has a file, with its recall, and the time from vectors to index in build_time."""
+    with open("bench.ini", "w", encoding="ascii") as f:
+        f.write(SPEC)
+    bench = ("bench", "bench.ini", "--out", "results", "-q", "--threads", "1")
+    run(*bench)
+    run(*bench, "--ann-benchmarks", "all")  # what was measured is measured again
+    with open("results/bench.jsonl", encoding="ascii") as f:
+        lines = list({c["key"]: c for c in map(json.loads, f)}.values())
+    assert len(lines) == 14 and all(c["status"] == "ok" for c in lines)
+    assert len(glob.glob("all/results/**/*.hdf5", recursive=True)) == 14
+    for c in lines:
+        words = [str(c["nbits"]), c["index"], c["search"], c["rescore"], "seed=%d" % c["seed"]]
+        inner = c["metric"] == "ip"
+        dataset = "inner-%d-mips" % D if inner else "base-set-%d-euclidean" % D
+        recall, _, a = check_export("all", dataset, "euclidean", "lbh-" + c["method"],
+                                    "lbh-%s(%s)" % (c["method"], ",".join(filter(None, words))), 10, 20)
+        assert abs(recall - c["recall"][1]["value"][0]) < 0.02, (recall, c)
+        built = c["train_s"] + c["encode_s"] + c.get("build_s", 0)
+        assert c["train_s"] > 0 and abs(a["build_time"] / built - 1) < 1e-5, (a["build_time"], c)
+        assert abs(a["index_size"] * 1024 / c["index_bytes"] - 1) < 1e-5
+
+
 def main():
     centres = 3 * rng.standard_normal((10, D))
     x = centres[rng.integers(10, size=N + NQ)] + rng.standard_normal((N + NQ, D))
@@ -357,6 +402,7 @@ def main():
     test_truth(train, test)
     test_export(train, test)
     test_export_of_other_distances(train, test)
+    test_export_of_bench()
 
 
 with tempfile.TemporaryDirectory() as directory:

@@ -49,9 +49,9 @@ static void name_set(export_job *j)
 {
     const vectors *base = j->r->base;
     const char *kind = j->augmented ? "mips" : ann_distance_names[j->distance];
-    const char *slash = strrchr(base->name, '/');
+    const char *name = j->r->stem ? j->r->stem : base->name, *slash = strrchr(name, '/');
     char stem[129], tail[64];
-    snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : base->name);
+    snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : name);
     stem[strcspn(stem, ".:@")] = '\0';
     for (char *p = stem; *p; p++)
         if (!isalnum((unsigned char)*p) && *p != '-')
@@ -62,20 +62,6 @@ static void name_set(export_job *j)
     snprintf(j->set, sizeof j->set, "%s%s", *stem ? stem : "set", named ? "" : tail);
     if (j->a->set)
         snprintf(j->set, sizeof j->set, "%s", j->a->set);
-}
-
-/* What the point in the plot is called: all parameters, so that no two files are the same. */
-static void name_run(const export_job *j, char *text, size_t size)
-{
-    static const char *const modes[] = {"none", "margin", "decoder", "float"};
-    const ann_run *r = j->r;
-    char rescore[96] = "";
-    if (r->rescore.mode)
-        snprintf(rescore, sizeof rescore, ",rescore=%s,k_factor=%g", modes[r->rescore.mode],
-                 r->rescore.k_factor);
-    snprintf(text, size, "lbh-%s(%d,%s%s%s%s)", lbh_encoder_method(r->enc),
-             lbh_encoder_nbits(r->enc), r->factory, r->parameters ? "," : "",
-             r->parameters ? r->parameters : "", rescore);
 }
 
 static int result_path(const export_job *j, const char *name, char *path, size_t size)
@@ -91,27 +77,45 @@ static int result_path(const export_job *j, const char *name, char *path, size_t
         length--;
     file[length] = '\0';
     int n = snprintf(path, size, "%s/results/%s/%lld/lbh-%s/%s.hdf5", j->a->dir, j->set,
-                     (long long)j->k, lbh_encoder_method(j->r->enc), file);
+                     (long long)j->k, j->r->method, file);
     return n > 0 && (size_t)n < size ? EXIT_OK : fail_usage("'%s' is too long a path", j->a->dir);
 }
 
 /* ---- The search ---------------------------------------------------------------------------- */
 
-/* Answers one query to ids[want]; distances are those of the search, and not used. */
-static int search_one(const export_job *j, int64_t want, int32_t *hamming, float *scores,
-                      int64_t *ids)
+int ann_codes_open(ann_codes *c, const lbh_rows *rows, int metric)
 {
-    const ann_run *r = j->r;
-    lbh_shortlist shortlist = {r->rescore.k_factor, r->rescore.margin_factor};
-    int code = j->rescorer ? lbh_index_search_rescored(*r->index, j->rescorer, shortlist, 1,
-                                                       j->query, want, scores, ids)
-                           : lbh_index_search(*r->index, r->enc, 1, j->query, want, hamming, ids);
+    int code = lbh_index_accelerate(c->index);
+    c->rescorer = NULL;
+    if (code == LBH_OK && c->rescore.mode)
+        code = lbh_rescorer_new(&c->rescorer, c->enc, c->rescore.mode, metric,
+                                c->rescore.mode == LBH_RESCORE_FLOAT ? rows : NULL);
+    return code ? fail_library(code) : EXIT_OK;
+}
+
+void ann_codes_close(ann_codes *c)
+{
+    lbh_rescorer_free(c->rescorer);
+    c->rescorer = NULL;
+}
+
+int ann_codes_answer(void *ctx, const float *x, int64_t k, int64_t *ids)
+{
+    const ann_codes *c = ctx;
+    lbh_shortlist shortlist = {c->rescore.k_factor, c->rescore.margin_factor};
+    union {
+        int32_t hamming[1024];
+        float scores[1024];
+    } distances;
+    int code = k > 1024    ? LBH_EINVAL
+               : c->rescorer ? lbh_index_search_rescored(*c->index, c->rescorer, shortlist, 1, x, k,
+                                                         distances.scores, ids)
+                             : lbh_index_search(*c->index, c->enc, 1, x, k, distances.hamming, ids);
     return code ? fail_library(code) : EXIT_OK;
 }
 
 /* All queries once; keeps the times if they are the best so far. */
-static int search_run(export_job *j, int64_t want, int32_t *hamming, float *scores, int64_t *found,
-                      float *times)
+static int search_run(export_job *j, int64_t want, int64_t *found, float *times)
 {
     const vectors *query = j->r->query;
     double sum = 0;
@@ -121,7 +125,7 @@ static int search_run(export_job *j, int64_t want, int32_t *hamming, float *scor
             rc = vectors_floats(query, q, 1, j->query);
         double began = cli_now();
         if (rc == EXIT_OK)
-            rc = search_one(j, want, hamming, scores, found);
+            rc = j->r->answer(j->r->ctx, j->query, want, found);
         double took = cli_now() - began;
         if (rc)
             return rc;
@@ -144,25 +148,13 @@ static int search_run(export_job *j, int64_t want, int32_t *hamming, float *scor
 
 static int search_runs(export_job *j)
 {
-    const ann_run *r = j->r;
-    int64_t want = j->k + (r->own ? 1 : 0), nq = r->query->n;
-    lbh_rows rows = vectors_rows(r->base);
-    int code = lbh_index_accelerate(r->index);
-    if (code == LBH_OK && r->rescore.mode)
-        code = lbh_rescorer_new(&j->rescorer, r->enc, r->rescore.mode, r->metric,
-                                r->rescore.mode == LBH_RESCORE_FLOAT ? &rows : NULL);
-    if (code)
-        return fail_library(code);
-    int32_t *hamming = cli_alloc(want, sizeof *hamming);
-    float *scores = cli_alloc(want, sizeof *scores), *times = cli_alloc(nq, sizeof *times);
+    int64_t want = j->k + (j->r->own ? 1 : 0);
+    float *times = cli_alloc(j->r->query->n, sizeof *times);
     int64_t *found = cli_alloc(want, sizeof *found);
-    int rc = hamming && scores && found && times ? EXIT_OK : EXIT_RUNTIME;
+    int rc = found && times ? EXIT_OK : EXIT_RUNTIME;
     j->best = HUGE_VAL;
     for (int run = 0; run < RUNS && rc == EXIT_OK; run++)
-        rc = search_run(j, want, hamming, scores, found, times);
-    lbh_rescorer_free(j->rescorer);
-    free(hamming);
-    free(scores);
+        rc = search_run(j, want, found, times);
     free(found);
     free(times);
     return rc;
@@ -170,18 +162,10 @@ static int search_runs(export_job *j)
 
 /* ---- The results --------------------------------------------------------------------------- */
 
-static double index_kilobytes(const ann_run *r)
-{
-    double bytes = (double)lbh_encoder_code_size(r->enc);
-    if (r->rescore.mode == LBH_RESCORE_FLOAT)
-        bytes += (double)r->base->d * sizeof(float);
-    return bytes * (double)r->base->n / 1024;
-}
-
 static void write_attributes(ann_file *f, const export_job *j, const char *name, int64_t answers)
 {
     char algorithm[ANN_NAME];
-    snprintf(algorithm, sizeof algorithm, "lbh-%s", lbh_encoder_method(j->r->enc));
+    snprintf(algorithm, sizeof algorithm, "lbh-%s", j->r->method);
     ann_text(f, "algo", algorithm);
     ann_text(f, "name", name);
     ann_text(f, "dataset", j->set);
@@ -193,7 +177,7 @@ static void write_attributes(ann_file *f, const export_job *j, const char *name,
     ann_number(f, "best_search_time", j->best);
     ann_number(f, "build_time", j->r->build_seconds);
     ann_number(f, "candidates", (double)answers / (double)j->r->query->n);
-    ann_number(f, "index_size", index_kilobytes(j->r));
+    ann_number(f, "index_size", j->r->bytes * (double)j->r->base->n / 1024);
 }
 
 /* k places a query, those behind the last answer with id -1 at distance infinity. */
@@ -234,7 +218,8 @@ static int write_results(const export_job *j)
     char path[ANN_PATH], name[ANN_NAME];
     int64_t answers;
     ann_file *f;
-    name_run(j, name, sizeof name);
+    /* what the point in the plot is called */
+    snprintf(name, sizeof name, "lbh-%s(%s)", j->r->method, j->r->parameters);
     int rc = result_path(j, name, path, sizeof path);
     if (rc == EXIT_OK)
         rc = ann_create(&f, path);

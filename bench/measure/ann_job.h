@@ -16,7 +16,6 @@ typedef struct export_job {
     bool augmented;   /* inner products */
     double *added;    /* augmented: M^2 - |x|^2 of each row */
     char set[ANN_NAME];
-    lbh_rescorer *rescorer;
     int64_t k;        /* answers a query */
     int64_t *ids;     /* nq x k, -1 behind the last */
     float *times;     /* nq, of the best run */
