@@ -59,6 +59,8 @@ int(fail_cancelled)(void)
 
 int fail_library(int library_code)
 {
+    if (library_code == LBH_OK)
+        return EXIT_OK;
     if (library_code == LBH_ECANCELLED || cli_interrupted())
         return fail_cancelled();
     if (!*error_text)

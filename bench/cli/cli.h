@@ -22,9 +22,18 @@ int fail_errno(const char *what, const char *path); /* "cannot WHAT 'PATH': stre
 int fail_memory(void);
 int fail_cancelled(void);
 
-/* Raises what the library said. A code that the library got back from one of our own callbacks has
- * our text already, which says more; an interruption wins over both. */
+/* Functions of the command return EXIT_*. What the library returns is translated where it is called:
+ * EXIT_OK for LBH_OK, else raises what the library said. A code that the library got back from one
+ * of our own callbacks has our text already, which says more; an interruption wins over both. */
 int fail_library(int library_code);
+
+/* Forwards an error. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        int try_rc_ = (call);                                                                      \
+        if (try_rc_)                                                                               \
+            return try_rc_;                                                                        \
+    } while (0)
 
 #ifdef __clang_analyzer__ /* It sees one file at a time, and must know that these do not return 0. */
 void cli_text(const char *format, ...);

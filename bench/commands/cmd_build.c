@@ -29,9 +29,7 @@ static int fill(const build_args *a, const lbh_encoder *enc, const vectors *v, s
                 FaissIndexBinary **index, cJSON *doc)
 {
     uint8_t *codes;
-    int rc = take_codes(a, enc, v, &codes, doc);
-    if (rc)
-        return rc;
+    TRY(take_codes(a, enc, v, &codes, doc));
     double began = cli_now();
     progress_note("building %s ...", a->factory);
     int code = lbh_index_build_codes(index, code_size, a->factory, v->n, codes);
@@ -39,16 +37,14 @@ static int fill(const build_args *a, const lbh_encoder *enc, const vectors *v, s
         code = lbh_index_set(*index, a->set);
     free(codes);
     report_seconds(doc, "build_seconds", cli_now() - began);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 static int save(const build_args *a, const FaissIndexBinary *index, cJSON *doc)
 {
     if (cli_interrupted())
         return fail_cancelled();
-    int code = lbh_index_save(index, a->output);
-    if (code)
-        return fail_library(code);
+    TRY(fail_library(lbh_index_save(index, a->output)));
     report_text(doc, "index", a->output);
     report_text(doc, "kind", lbh_index_kind(index));
     report_number(doc, "n", (double)lbh_index_ntotal(index));
@@ -62,7 +58,7 @@ static int check_factory(const build_args *a, size_t code_size)
     FaissIndexBinary *probe = NULL;
     int code = lbh_index_new(&probe, code_size, a->factory);
     lbh_index_free(probe);
-    int rc = code ? fail_library(code) : EXIT_OK;
+    int rc = fail_library(code);
     return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
 

@@ -50,9 +50,7 @@ static int write_file(const decode_args *a, const lbh_encoder *enc, const vector
     int rc = array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc));
     if (rc)
         return rc;
-    rc = array_close(&out, write_rows(&out, enc, v, a->bit_order));
-    if (rc)
-        return rc;
+    TRY(array_close(&out, write_rows(&out, enc, v, a->bit_order)));
     cJSON *doc = report_new("decode");
     report_text(doc, "vectors", a->output);
     report_number(doc, "n", (double)v->n);
@@ -93,9 +91,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc)
-        return rc;
+    TRY(options_parse(self, defs, argc, argv, NULL));
     common_begin(&a.common);
     return decode(&a);
 }

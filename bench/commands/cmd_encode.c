@@ -38,10 +38,8 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
     if (rc)
         return rc;
     double began = cli_now();
-    rc = array_close(&out, encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
-                                       a->bit_order == BITS_MSB ? to_file_msb : to_file, &out));
-    if (rc)
-        return rc;
+    TRY(array_close(&out, encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
+                                       a->bit_order == BITS_MSB ? to_file_msb : to_file, &out)));
     cJSON *doc = report_new("encode");
     report_text(doc, "codes", a->output);
     report_number(doc, "n", (double)v->n);
@@ -88,9 +86,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc)
-        return rc;
+    TRY(options_parse(self, defs, argc, argv, NULL));
     common_begin(&a.common);
     return encode(&a);
 }

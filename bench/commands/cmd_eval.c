@@ -107,7 +107,7 @@ static int open_inputs(eval_job *j)
         compare_splits(j);
     if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
         int code = lbh_index_new(&j->index, lbh_encoder_code_size(j->enc), a->factory);
-        rc = code == LBH_OK ? EXIT_OK : fail_library(code);
+        rc = fail_library(code);
         rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
         lbh_index_free(j->index);
         j->index = NULL;
@@ -167,7 +167,7 @@ static int make_codes(eval_job *j, cJSON *doc)
     report_seconds(doc, "build_seconds", cli_now() - began);
     if (j->a->set)
         code = lbh_index_set(j->index, j->a->set);
-    rc = code ? fail_library(code) : EXIT_OK;
+    rc = fail_library(code);
     return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
 
@@ -191,10 +191,8 @@ static int measure_search(eval_job *j, const ranker *decoder, cJSON *doc)
     int64_t rows = j->base.n - (j->own ? 1 : 0), *ids = NULL;
     int64_t k = rows < ANSWERS ? rows : ANSWERS;
     double seconds = 0;
-    int rc = j->by_decoder ? ranker_answers(decoder, k, &ids, &seconds)
-                           : search_index(j, k, &ids, &seconds);
-    if (rc)
-        return rc;
+    TRY(j->by_decoder ? ranker_answers(decoder, k, &ids, &seconds)
+                           : search_index(j, k, &ids, &seconds));
     report_seconds(doc, "search_seconds", seconds);
     report_number(doc, "queries_per_second", (double)j->query.n / seconds);
     if (j->near.ids) {
@@ -211,11 +209,9 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
 {
     map_scores s;
     int64_t r = j->a->map_r < j->base.n ? j->a->map_r : j->base.n;
-    int rc = j->by_decoder ? ranker_scores(decoder, &j->rel, r, &s)
+    TRY(j->by_decoder ? ranker_scores(decoder, &j->rel, r, &s)
                            : curve_scores(doc, &j->a->curve, j->a->common.json, &s, &j->rel, j->enc,
-                                          j->base.n, j->base_codes, j->query_codes, r);
-    if (rc)
-        return rc;
+                                          j->base.n, j->base_codes, j->query_codes, r));
     bool by_label = j->a->metric == METRIC_LABEL;
     if (!by_label)
         report_number(doc, "map_k", (double)j->rel.k);

@@ -22,9 +22,7 @@ static int write_index(const export_args *a, const lbh_encoder *enc, const vecto
     if (base)
         rows = vectors_rows(base);
     progress_note("writing %s ...", format);
-    int code = lbh_export_faiss(enc, format, a->set, base ? &rows : NULL, a->output);
-    if (code)
-        return fail_library(code);
+    TRY(fail_library(lbh_export_faiss(enc, format, a->set, base ? &rows : NULL, a->output)));
     struct stat st;
     cJSON *doc = report_new("export");
     report_text(doc, "index", a->output);

@@ -95,9 +95,7 @@ static int run(const command *self, int argc, char **argv)
     if (!path)
         return fail_usage("info: a model file is missing (try 'lbh info --help')");
     lbh_encoder *enc;
-    rc = model_load(&enc, path, NULL);
-    if (rc)
-        return rc;
+    TRY(model_load(&enc, path, NULL));
     cJSON *doc = report_new(self->name);
     report_text(doc, "model", path);
     rc = describe(doc, enc);

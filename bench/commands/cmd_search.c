@@ -29,9 +29,7 @@ typedef struct answers {
 static int write_one(const char *path, array_kind kind, const answers *r, const void *data)
 {
     array_out out;
-    int rc = array_open(&out, path, kind, r->nq, r->k);
-    if (rc)
-        return rc;
+    TRY(array_open(&out, path, kind, r->nq, r->k));
     return array_close(&out, array_write(&out, r->nq, data));
 }
 
@@ -186,11 +184,11 @@ static int search(const search_args *a)
         int code = lbh_index_load(&index, a->index);
         if (code == LBH_OK && !a->stock)
             code = lbh_index_accelerate(&index);
-        rc = code ? fail_library(code) : EXIT_OK;
+        rc = fail_library(code);
     }
     if (rc == EXIT_OK && a->set) {
         int code = lbh_index_set(index, a->set);
-        rc = code ? fail_library(code) : EXIT_OK;
+        rc = fail_library(code);
         rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
     }
     if (rc == EXIT_OK)

@@ -162,7 +162,7 @@ static int make(const train_args *a, int d, lbh_encoder **enc)
     free(set);
     if (rc == EXIT_OK && a->time_limit > 0) {
         int code = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
-        rc = code ? fail_library(code) : EXIT_OK;
+        rc = fail_library(code);
     }
     return rc;
 }

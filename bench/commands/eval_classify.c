@@ -297,9 +297,7 @@ static int add_scores(cJSON *o, const labels *given, const labels *have, int64_t
                       bool several)
 {
     label_scores s;
-    int rc = label_scores_of(&s, given, have, classes);
-    if (rc)
-        return rc;
+    TRY(label_scores_of(&s, given, have, classes));
     if (several) {
         report_number(o, "micro_f1", s.micro_f1);
         report_number(o, "macro_f1", s.macro_f1);

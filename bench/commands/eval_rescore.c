@@ -12,11 +12,9 @@ static int measure_row(rescore_row *row, const rescore_eval *e, int mode)
     float *distances;
     int64_t *ids;
     row->name = names[mode];
-    int rc = rescored_search(e->index, e->enc, e->query, &e->how, mode, e->metric,
+    TRY(rescored_search(e->index, e->enc, e->query, &e->how, mode, e->metric,
                              mode == LBH_RESCORE_FLOAT ? e->base : NULL, RESCORE_K, e->own,
-                             &distances, &ids, &row->seconds);
-    if (rc)
-        return rc;
+                             &distances, &ids, &row->seconds));
     for (int i = 0; i < 3; i++)
         row->recall[i] = recall_at(e->near, ids, RESCORE_K, recalls[i][0], recalls[i][1]);
     free(distances);

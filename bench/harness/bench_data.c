@@ -46,9 +46,7 @@ static int pick_labels(labels *l, int64_t count, const int64_t *rows)
     labels picked;
     if (!l->start)
         return EXIT_OK;
-    int rc = labels_pick(&picked, l, count, rows);
-    if (rc)
-        return rc;
+    TRY(labels_pick(&picked, l, count, rows));
     labels_close(l);
     *l = picked;
     return EXIT_OK;
@@ -60,9 +58,7 @@ static int pick_labels(labels *l, int64_t count, const int64_t *rows)
 static int open_base(bench_data *d, const bench_paths *p)
 {
     int64_t limit = d->spec->limit;
-    int rc = vectors_open(&d->whole, p->base);
-    if (rc)
-        return rc;
+    TRY(vectors_open(&d->whole, p->base));
     if (limit && limit < d->whole.n)
         return first_rows(&d->base, &d->whole, "first rows", limit);
     d->base = d->whole;

@@ -23,9 +23,8 @@ int engine_open(bench_engine *e, const lbh_rows *rows)
         return fail("method %s has no decoder to rank by", lbh_encoder_method(e->enc));
     if (!e->enc || mode == LBH_RESCORE_NONE || engine_decodes_all(e))
         return EXIT_OK;
-    int code = lbh_rescorer_new(&e->rescorer, e->enc, mode, e->metric,
-                                mode == LBH_RESCORE_FLOAT ? rows : NULL);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(lbh_rescorer_new(&e->rescorer, e->enc, mode, e->metric,
+                                mode == LBH_RESCORE_FLOAT ? rows : NULL));
 }
 
 void engine_close(bench_engine *e)
@@ -64,7 +63,7 @@ static int by_floats(const bench_engine *e, int64_t n, const float *x, int64_t k
     else
         code = lbh_float_index_search(e->floats, n, x, k, distances, ids);
     free(distances);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 static int first_ranking(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids)
@@ -84,7 +83,7 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
         return EXIT_RUNTIME;
     int code = lbh_index_search_rescored(e->index, e->rescorer, list, n, x, k, distances, ids);
     free(distances);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 /* FAISS's answers, ranked again by their vectors, as its RFlat does it. */

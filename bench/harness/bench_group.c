@@ -94,7 +94,7 @@ static int build(group_work *w, const bench_cell *c)
         w->index_bytes = written_size(w);
         code = lbh_index_accelerate(&w->index);
     }
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 static int use_index(group_work *w, const bench_cell *c)

@@ -143,7 +143,7 @@ static int project(const lbh_encoder *enc, int64_t n, const float *x, const floa
     }
     free(A);
     free(b);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 /* The mean of the training rows; `mean` has room for a row more. */

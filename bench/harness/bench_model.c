@@ -71,10 +71,8 @@ static int train(bench_model *m, const model_wish *w, const bench_data *d)
     curve_record curve = {0};
     lbh_rows rows = vectors_rows(bench_train_rows(d));
     lbh_lists lists = labels_lists(bench_train_labels(d));
-    int rc = encoder_make(&m->enc, method->method, d->base.d, (int)w->nbits, bench_distance(d),
-                          *method->options ? method->options : NULL, w->seed);
-    if (rc)
-        return rc;
+    TRY(encoder_make(&m->enc, method->method, d->base.d, (int)w->nbits, bench_distance(d),
+                          *method->options ? method->options : NULL, w->seed));
     if (lbh_method_needs_labels(method->method) && !lists.start)
         return fail("method %s needs labels, and [data %s] has none of its training rows",
                     method->method, d->spec->name);
@@ -160,10 +158,8 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
 static int make_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
     const char *name = w->method->method;
-    int rc = w->recipe ? EXIT_OK
-                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits);
-    if (rc)
-        return rc;
+    TRY(w->recipe ? EXIT_OK
+                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits));
     if (w->recipe)
         m->recipe = *w->recipe;
     int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,

@@ -136,9 +136,7 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     const spec_method *m = &r->spec->method[g->method];
     rival_recipe recipe;
     int64_t most;
-    int rc = bench_rival_options(&most, m->method, m->options);
-    if (rc)
-        return rc;
+    TRY(bench_rival_options(&most, m->method, m->options));
     cJSON *o = cJSON_CreateObject(), *cells;
     cJSON_AddItemToArray(list, o);
     cJSON_AddNumberToObject(o, "data", g->data);

@@ -25,9 +25,7 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
 {
     if (!a->dir)
         return a->set ? fail_usage("--ann-set goes with --ann-benchmarks") : EXIT_OK;
-    int rc = ann_available();
-    if (rc)
-        return rc;
+    TRY(ann_available());
     if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
         return fail_usage("--ann-benchmarks is of true neighbours: --metric l2, ip or cosine");
     if (by_decoder)
@@ -90,7 +88,7 @@ int ann_codes_open(ann_codes *c, const lbh_rows *rows, int metric)
     if (code == LBH_OK && c->rescore.mode)
         code = lbh_rescorer_new(&c->rescorer, c->enc, c->rescore.mode, metric,
                                 c->rescore.mode == LBH_RESCORE_FLOAT ? rows : NULL);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(code);
 }
 
 void ann_codes_close(ann_codes *c)
@@ -107,11 +105,10 @@ int ann_codes_answer(void *ctx, const float *x, int64_t k, int64_t *ids)
         int32_t hamming[1024];
         float scores[1024];
     } distances;
-    int code = k > 1024    ? LBH_EINVAL
+    return fail_library(k > 1024    ? LBH_EINVAL
                : c->rescorer ? lbh_index_search_rescored(*c->index, c->rescorer, shortlist, 1, x, k,
                                                          distances.scores, ids)
-                             : lbh_index_search(*c->index, c->enc, 1, x, k, distances.hamming, ids);
-    return code ? fail_library(code) : EXIT_OK;
+                             : lbh_index_search(*c->index, c->enc, 1, x, k, distances.hamming, ids));
 }
 
 /* All queries once; keeps the times if they are the best so far. */

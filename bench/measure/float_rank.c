@@ -48,11 +48,8 @@ static void scratch_free(scratch *f)
 
 static int search_rows(const ranker *r, int64_t count, const int64_t *queries, scratch *f)
 {
-    int rc = vectors_gather(r->query, count, queries, f->x);
-    if (rc)
-        return rc;
-    int code = r->search(r->ctx, count, f->x, f->k, f->distances, f->ids);
-    return code ? fail_library(code) : EXIT_OK;
+    TRY(vectors_gather(r->query, count, queries, f->x));
+    return fail_library(r->search(r->ctx, count, f->x, f->k, f->distances, f->ids));
 }
 
 /* ---- Answers ------------------------------------------------------------------------------- */

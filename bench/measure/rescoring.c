@@ -30,9 +30,8 @@ static int search_block(const job *j, int64_t n, const float *x, float *distance
 {
     if (!j->rescorer)
         return search_plain(j, n, x, distances, ids);
-    int code = lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
-                                         distances, ids);
-    return code ? fail_library(code) : EXIT_OK;
+    return fail_library(lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
+                                         distances, ids));
 }
 
 static int search_blocks(const job *j, const vectors *query, float *distances, int64_t *ids,
