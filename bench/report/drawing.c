@@ -79,11 +79,10 @@ static int start(const char *program, const int fd[FILES], int *status)
         return fail_errno("start", program);
     if (pid == 0) {
         if (dup2(fd[INPUT], 0) == 0 && dup2(fd[OUTPUT], 1) == 1 && dup2(fd[WORDS], 2) == 2) {
-            if (own)
-                execlp(own, own, program, (char *)NULL);
-            else
+            if (!own)
                 execl("/usr/bin/python3", "python3", program, (char *)NULL);
-            execlp("python3", "python3", program, (char *)NULL);
+            own = own ? own : "python3";
+            execlp(own, own, program, (char *)NULL);
         }
         _exit(NO_PYTHON);
     }

@@ -215,6 +215,16 @@ def check_errors():
     assert "7@9" in run("made", "-o", "r.html", "--recall", "7@9", code=1)
     assert "--methods" in run("made", "-o", "r.html", "--methods", "nobody", code=1)
     assert not os.path.exists("r.html")
+    # no Python, and one without a library
+    for python, word in (("/nowhere/python3", "there is no python3"), ("./bare", "Python has no jinja2")):
+        with open("bare", "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\nexec /usr/bin/python3 -c 'import runpy, sys; sys.modules[\"jinja2\"] = None; "
+                    "sys.path.insert(0, sys.argv[1].rsplit(\"/\", 1)[0]); runpy.run_path(sys.argv[1])' \"$1\"\n")
+        os.chmod("bare", 0o755)
+        os.environ["LBH_PYTHON"] = python
+        said = run("made", "-o", "r.html", code=1)
+        assert word in said and "apt-get install python3-jinja2" in said, said
+        del os.environ["LBH_PYTHON"]
     # only failures: a page that says so, and no figure
     lines("failed", *made_results.failures())
     run("failed", "-o", "f.html")
