@@ -6,6 +6,7 @@
 #include "lbh_exact.h"
 #include "linear.h"
 #include "rng.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -150,9 +151,11 @@ int lbh_near_recall(lbh_training *t, const lbh_near_rows *r, int L, const float 
     LBH_TRY(lbh_panels_new(&panels, L, r->d, W, b));
     lbh_panels_encode(panels, r->m, r->X, codes);
     lbh_panels_free(panels);
-    for (int64_t i = r->learned; i < r->m; i++)
+    for (int64_t i = r->learned; i < r->m; i++) {
         found += lbh_found_within_100(r->learned, L, codes, codes + i * size, -1, k,
                                       r->list + i * r->k, distance);
+        LBH_TRY(lbh_watch_check());
+    }
     *recall = (double)found / (double)((r->m - r->learned) * k);
     return LBH_OK;
 }
