@@ -38,10 +38,10 @@ flags=$(PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig" pkg-config \
 cc -std=c11 "$here/user.c" -o "$work/by_pkgconfig" $flags -Wl,-rpath,"$prefix/$libdir"
 "$work/by_pkgconfig"
 
-# The README's example, as it stands there.
-awk '/^```c$/ { on = !done; next } /^```$/ { if (on) done = 1; on = 0 } on' "$here/../../README.md" \
+# The example of indexes in docs/usage.md, as it stands there.
+awk '/^```c$/ { on = 1; text = ""; next } /^```$/ { if (on && text ~ /include <lbh_faiss.h>/ && text ~ /int main/) { printf "%s", text; exit } on = 0 } on { text = text $0 "\n" }' "$here/../../docs/usage.md" \
     >"$work/example.c"
-grep -q 'int main' "$work/example.c" || { echo "README.md has no C example"; exit 1; }
+grep -q 'int main' "$work/example.c" || { echo "docs/usage.md has no such example"; exit 1; }
 # shellcheck disable=SC2086
 cc -std=c11 "$work/example.c" -o "$work/example" $flags -Wl,-rpath,"$prefix/$libdir"
 (cd "$work" && ./example)
