@@ -90,17 +90,20 @@ static const lbh_param params[] = {
     [SGH_OPT_NEAR_SHARPNESS] = {"near_sharpness", 10, 1e-3, 1e4, 0, NULL,
                                 "its fall of the rows' similarities over the distance of the tenth "
                                 "neighbour"},
+    [SGH_OPT_FEW_ROWS] = {"few_rows", 16, 0, 1e6, 0, NULL,
+                          "init=itq and a last stage: with fewer rows a bit the codes stay those of "
+                          "ITQ; 0: never"},
     {0},
 };
 
 static const lbh_preset presets[] = {
     {"official", "objective=official,noise=0,estimator=biased,decoder=scaled,coding=01,alpha=0.001,"
                  "decay_u=0.001,decay_w=0,steps=5000,batch=500,lr=0.01,schedule=constant,"
-                 "init=random,pca=0,centre=0,refit=0,near_steps=0"},
+                 "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0"},
     /* rho starts at the scaled rows' root mean square; the unbiased estimator loses its bits here */
     {"paper", "objective=paper,noise=1,estimator=biased,decoder=basic,coding=01,kl=1,"
               "learn_prior=1,rho=0.33,learn_rho=1,steps=5000,batch=500,lr=0.01,schedule=constant,"
-              "init=random,pca=0,centre=0,refit=0,near_steps=0"},
+              "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0"},
     {0},
 };
 
@@ -276,15 +279,18 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
 static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
     int64_t step;
+    bool too_few;
     LBH_TRY(sgh_start(self, t, r));
+    LBH_TRY(sgh_stage_too_few(self, r, &too_few));
     LBH_TRY(sgh_extend(self, t, r));
     LBH_TRY(sgh_early_start(self, t, r));
     LBH_TRY(sgh_stage_take(self, t, r));
     LBH_TRY(lbh_resume(t, &step));
     r->done = step;
-    if (step <= (int64_t)self->value[SGH_OPT_STEPS])
+    if (!too_few && step <= (int64_t)self->value[SGH_OPT_STEPS])
         LBH_TRY(optimise(self, t, r, step));
-    LBH_TRY(sgh_stage_run(t, r, step));
+    if (!too_few)
+        LBH_TRY(sgh_stage_run(t, r, step));
     LBH_TRY(sgh_extend_finish(self, t, r));
     if (self->value[SGH_OPT_REFIT] != 0)
         LBH_TRY(sgh_refit_decoder(t, r));

@@ -46,6 +46,7 @@ enum sgh_option {
     SGH_OPT_NEAR_LR,
     SGH_OPT_NEAR_BETA,
     SGH_OPT_NEAR_SHARPNESS,
+    SGH_OPT_FEW_ROWS,
 };
 
 enum { SGH_INIT_RANDOM, SGH_INIT_ITQ };
@@ -175,6 +176,9 @@ void sgh_early_finish(sgh_run *r);
 int64_t sgh_stage_steps(const lbh_encoder *self);
 int sgh_stage_take(const lbh_encoder *self, lbh_training *t, sgh_run *r);
 int sgh_stage_run(lbh_training *t, sgh_run *r, int64_t step);
+
+/* Whether rows are too few to learn more from them than ITQ does; puts it down as a note. */
+int sgh_stage_too_few(lbh_encoder *self, const sgh_run *r, bool *too_few);
 
 /* sgh_encode.c: encoding by search, and what it needs prepared. */
 sgh_mode sgh_model_mode(const sgh_model *model);

@@ -2,13 +2,20 @@
  * rebuilt are where it starts: it learns less by heart from there than from ITQ, and ends higher. */
 #include "sgh.h"
 
+#include <stdio.h>
+
+/* Nothing is asked for that codes of ITQ are no answer to. */
+static bool is_plain(const double *o)
+{
+    return o[SGH_OPT_PAIRS] == SGH_PAIRS_NONE && o[SGH_OPT_LATENT_SCALE] == 0 &&
+           o[SGH_OPT_SCORE] == SGH_SCORE_HAMMING && o[SGH_OPT_REFIT] != 0;
+}
+
 int64_t sgh_stage_steps(const lbh_encoder *self)
 {
     const double *o = self->value;
-    bool plain = o[SGH_OPT_PAIRS] == SGH_PAIRS_NONE && o[SGH_OPT_LATENT_SCALE] == 0 &&
-                 o[SGH_OPT_SCORE] == SGH_SCORE_HAMMING && o[SGH_OPT_REFIT] != 0;
     int64_t steps = (int64_t)o[SGH_OPT_NEAR_STEPS];
-    if (!plain)
+    if (!is_plain(o))
         return 0;
     return steps >= 0 ? steps : (int64_t)o[SGH_OPT_STEPS] / 15;
 }
@@ -35,4 +42,19 @@ int sgh_stage_run(lbh_training *t, sgh_run *r, int64_t step)
     LBH_TRY(lbh_near_run(t, s, r->n, r->cfg.d, r->rows, r->seed, step > s->done ? step - s->done : 0));
     r->done = t->stop || s->near.m == 0 ? s->done : s->done + s->steps;
     return LBH_OK;
+}
+
+int sgh_stage_too_few(lbh_encoder *self, const sgh_run *r, bool *too_few)
+{
+    const double *o = self->value;
+    char text[160];
+    *too_few = is_plain(o) && r->stage.steps > 0 && (int)o[SGH_OPT_INIT] == SGH_INIT_ITQ &&
+               (double)r->n < o[SGH_OPT_FEW_ROWS] * self->nbits;
+    if (!*too_few)
+        return LBH_OK;
+    snprintf(text, sizeof text,
+             "%lld training rows are too few to learn %d bits from (%g a bit are asked for): the codes "
+             "are those of ITQ",
+             (long long)r->n, self->nbits, o[SGH_OPT_FEW_ROWS]);
+    return lbh_encoder_set_note(self, "few_rows", text);
 }
