@@ -127,7 +127,9 @@ static int search_rescored(const search_args *a, const lbh_encoder *enc,
     int rc = a->base ? vectors_open(&base, a->base) : EXIT_OK;
     if (rc)
         return rc;
-    if (a->query_ids)
+    if (a->base)
+        rc = vectors_fit_metric(&base, metric);
+    if (rc == EXIT_OK && a->query_ids)
         rc = read_row_ids(a->query_ids, query->n, INT64_MAX, &own);
     if (rc == EXIT_OK)
         rc = rescored_search(index, enc, query, &a->rescore, a->rescore.mode, metric,

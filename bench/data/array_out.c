@@ -4,6 +4,7 @@
 #include "outfile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Which formats a kind may have, as bits 1 << vec_format. */
@@ -19,6 +20,16 @@ static unsigned formats_of(array_kind kind)
     return formats[kind];
 }
 
+static bool format_of(const char *path, vec_format *format)
+{
+    char name[16];
+    const char *colon = strchr(path, ':');
+    if (!is_stdout(path))
+        return vec_format_of(path, format);
+    snprintf(name, sizeof name, "-.%.*s", colon ? (int)(colon - path) : 3, colon ? path : "npy");
+    return vec_format_of(name, format);
+}
+
 int array_check(const char *path, array_kind kind)
 {
     static const char *const names[] = {"codes are written as .bvecs, .u8bin or .npy",
@@ -26,7 +37,7 @@ int array_check(const char *path, array_kind kind)
                                         "distances are written as .ivecs .ibin .fvecs .fbin .npy",
                                         "floats are written as .fvecs, .fbin or .npy"};
     vec_format format;
-    if (vec_format_of(path, &format) && (formats_of(kind) >> format & 1))
+    if (format_of(path, &format) && (formats_of(kind) >> format & 1))
         return EXIT_OK;
     return fail_usage("'%s': %s; choose one of these extensions", path, names[kind]);
 }
@@ -50,7 +61,7 @@ int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int
     int rc = array_check(path, kind);
     if (rc)
         return rc;
-    vec_format_of(path, &out->format);
+    format_of(path, &out->format);
     if (out->format >= VEC_FBIN && out->format != VEC_NPY && n > UINT32_MAX)
         return fail("'%s': the format has no room for %lld rows; write .npy", path, (long long)n);
     rc = outfile_open(&out->file, path);

@@ -17,9 +17,21 @@ struct outfile {
     char *guarded; /* name of the temporary file, while the signal handler knows it */
 };
 
+/* "-", "/dev/stdout", or one of them behind "KIND:". */
+bool is_stdout(const char *path)
+{
+    const char *colon = strchr(path, ':');
+    const char *name = colon ? colon + 1 : path;
+    return strcmp(name, "-") == 0 || strcmp(name, "/dev/stdout") == 0;
+}
+
 int outfile_check(const char *path, bool regular)
 {
     struct stat st;
+    if (is_stdout(path))
+        return regular ? fail("cannot write '%s': this is written whole or not at all, to a file, not to "
+                              "standard output", path)
+                       : EXIT_OK;
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return fail("cannot write '%s': it is a directory", path);
@@ -29,12 +41,39 @@ int outfile_check(const char *path, bool regular)
     return lbh_file_try(path) ? fail("%s", lbh_last_error()) : EXIT_OK;
 }
 
+/* The stream of standard output; what is printed from now on goes to standard error, not among the
+ * numbers. */
+static int take_stdout(lbh_file *file)
+{
+    static bool taken;
+    if (taken)
+        return fail("standard output can take one array only");
+    taken = true;
+    fflush(stdout);
+    int fd = dup(STDOUT_FILENO);
+    *file = (lbh_file){.stream = fd < 0 ? NULL : fdopen(fd, "wb"), .target = strdup("standard output")};
+    if (!file->stream || !file->target || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        int rc = fail_errno("write", "standard output");
+        lbh_file_discard(file);
+        return rc;
+    }
+    return EXIT_OK;
+}
+
 int outfile_open(outfile **file, const char *path)
 {
     *file = NULL;
     outfile *f = calloc(1, sizeof *f);
     if (!f)
         return fail_memory();
+    if (is_stdout(path)) {
+        int rc = take_stdout(&f->file);
+        if (rc)
+            free(f);
+        else
+            *file = f;
+        return rc;
+    }
     if (lbh_file_create(&f->file, path)) {
         free(f);
         return fail("%s", lbh_last_error());

@@ -10,7 +10,11 @@ typedef struct outfile outfile;
  * `regular`. */
 int outfile_check(const char *path, bool regular);
 
-/* Opens a temporary file beside `path`; a device or a pipe is written directly. */
+/* Whether a path stands for standard output: "-", "/dev/stdout", or one of them behind "KIND:". */
+bool is_stdout(const char *path);
+
+/* Opens a temporary file beside `path`; a device, a pipe or standard output is written directly, and
+ * after the latter reports go to standard error. */
 int outfile_open(outfile **file, const char *path);
 int outfile_write(outfile *file, const void *data, size_t size);
 /* Syncs, renames over `path` and frees. After an error the temporary file is gone. */
@@ -18,7 +22,8 @@ int outfile_commit(outfile *file);
 /* Removes the temporary file and frees; NULL is fine. */
 void outfile_abort(outfile *file);
 
-/* What an array to be written holds; the format comes from the extension of the path:
+/* What an array to be written holds; the format comes from the extension of the path, for standard
+ * output from KIND in "KIND:-", .npy for "-":
  *   ARRAY_CODES   uint8_t:  .bvecs .u8bin .npy
  *   ARRAY_IDS     int64_t:  .ivecs .ibin (int32) .npy (int64)
  *   ARRAY_INTS    int32_t:  .ivecs .ibin .npy (int32), .fvecs .fbin (float32)

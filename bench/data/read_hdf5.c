@@ -302,11 +302,6 @@ static int load(vectors *v, const source *s)
     if (H5Dread(s->set, s->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, v->owned) < 0)
         return fail("'%s' cannot be read; the file is damaged or cut off", v->name);
     v->data = v->owned;
-    if (s->memory == H5T_STD_U64LE)
-        for (int64_t i = 0; i < v->n * v->d; i++)
-            if (((const int64_t *)v->owned)[i] < 0)
-                return fail("'%s': row %lld holds a number above 2^63 - 1", v->name,
-                            (long long)(i / v->d));
     return s->as_codes ? pack(v) : EXIT_OK;
 }
 
@@ -323,6 +318,16 @@ static hid_t open_image(const vectors *v, const char *path)
     return file;
 }
 
+/* Unsigned numbers of 64 bits are read as signed ones. */
+static int check_range(const vectors *v, const source *s)
+{
+    for (int64_t i = 0; s->memory == H5T_STD_U64LE && i < v->n; i++)
+        for (int j = 0; j < v->d; j++)
+            if (vectors_int(v, i, j) < 0)
+                return fail("'%s': row %lld holds a number above 2^63 - 1", v->name, (long long)i);
+    return EXIT_OK;
+}
+
 static int open_set(vectors *v, source *s, const char *path)
 {
     s->file = open_image(v, path);
@@ -337,7 +342,9 @@ static int open_set(vectors *v, source *s, const char *path)
     if (s->space < 0 || s->type < 0 || s->plan < 0)
         return fail("'%s': the file is damaged", v->name);
     int rc = check_set(v, s);
-    return rc ? rc : load(v, s);
+    if (rc == EXIT_OK)
+        rc = load(v, s);
+    return rc ? rc : check_range(v, s);
 }
 
 static int set_name(vectors *v, source *s, const char *part)

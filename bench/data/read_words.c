@@ -40,16 +40,17 @@ static size_t blank_from(const file *f, size_t at)
     return fits ? at : f->size;
 }
 
-/* Numbers as trained vectors have them: shifted by bytes, most would be next to 0 or enormous. */
+/* Numbers as trained vectors have them, but for one in 16: shifted by bytes, most would be next to 0 or
+ * enormous. */
 static bool are_tame(const file *f, size_t at)
 {
+    int wild = 0;
     for (int j = 0; j < f->d; j++) {
         float x;
         memcpy(&x, f->p + at + 4 * (size_t)j, 4);
-        if (!(fabsf(x) < 1e10F) || (x != 0 && fabsf(x) < 1e-15F))
-            return false;
+        wild += !(fabsf(x) < 1e6F) || (x != 0 && fabsf(x) < 1e-6F);
     }
-    return true;
+    return wild <= f->d / 16;
 }
 
 /* UTF-8, of which word2vec may have cut the last character short. */
@@ -85,11 +86,14 @@ static size_t end_of_word(const file *f, int64_t i, size_t begin, bool *unclear)
     if (other == f->size)
         return first;
     int most = evidence(f, i, begin, first);
-    for (; other < f->size; other = blank_from(f, other + 1)) {
+    /* What lies behind a row for which all speaks is another row. */
+    size_t limit = most >= 6 ? next_of(f, first + 1) : f->size;
+    for (; other < limit; other = blank_from(f, other + 1)) {
         int e = evidence(f, i, begin, other);
         *unclear = e > most ? false : *unclear || e == most;
         best = e > most ? other : best;
         most = e > most ? e : most;
+        limit = e >= 6 && limit == f->size ? next_of(f, other + 1) : limit;
     }
     return best;
 }

@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "readers.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -102,6 +103,19 @@ static int open_stream(vectors *v, const char *path, const char *part)
     return rc ? rc
               : fail_usage("'%s': nothing says what kind of file comes here; put it in front, as in "
                            "fvecs:%s (.npy, HDF5 and idx show in their first bytes)", v->name, path);
+}
+
+bool vectors_come_once(const char *spec)
+{
+    char *text = strdup(spec), *path = text;
+    if (!text)
+        return false;
+    split_range(text);
+    find_prefix(&path);
+    split_part(path, is_stream);
+    bool once = is_stream(path);
+    free(text);
+    return once;
 }
 
 int reader_open(vectors *v, char *path)

@@ -115,11 +115,19 @@ void vectors_close(vectors *v)
     *v = (vectors){0};
 }
 
+int vectors_fit_metric(const vectors *v, int metric)
+{
+    if (!v->products || metric != LBH_METRIC_L2)
+        return EXIT_OK;
+    return fail("'%s' is a set for inner products: say so (--metric ip, in a specification metric = ip), or "
+                "take its rows as they are (FILE:SET:rows)", v->name);
+}
+
 int vectors_view(vectors *v, const vectors *first, const vectors *second, const char *part,
                  int64_t count, int64_t *rows)
 {
     *v = (vectors){.n = count, .d = first->d, .type = VEC_F32, .part = {first, second},
-                   .pick = rows};
+                   .pick = rows, .products = first->products};
     size_t room = strlen(first->name) + (second ? strlen(second->name) : 0) + strlen(part) + 8;
     v->name = malloc(room);
     if (!v->name) {

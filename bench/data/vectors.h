@@ -65,6 +65,11 @@ int vectors_open(vectors *v, const char *spec);
 int numbers_open(vectors *v, const char *spec);
 void vectors_close(vectors *v);
 
+/* Whether a specification names a pipe, a device or standard input, which can be read once only. */
+bool vectors_come_once(const char *spec);
+/* Refuses neighbours by distance of a set that is made for inner products. */
+int vectors_fit_metric(const vectors *v, int metric);
+
 /* Makes a view of `count` rows of `first`, with those of `second` (or NULL) behind them, that
  * messages call "FIRST + SECOND, PART". It keeps `rows` and frees it, also after an error; the two
  * must outlive it. Its rows are floats. */

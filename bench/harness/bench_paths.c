@@ -119,6 +119,11 @@ int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir
     rc = rc ? rc : overrule(&p->labels, spec->labels);
     rc = rc ? rc : overrule(&p->query_labels, spec->query_labels);
     rc = rc ? rc : overrule(&p->train, spec->train);
+    const char *const all[] = {p->base, p->queries, p->query_ids, p->labels, p->query_labels, p->train};
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == EXIT_OK; i++)
+        if (all[i] && vectors_come_once(all[i]))
+            rc = fail("[data %s]: '%s' can be read once only, and is read by each measurement; name a "
+                      "file", spec->name, all[i]);
     if (rc)
         bench_paths_free(p);
     return rc;

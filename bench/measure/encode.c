@@ -24,6 +24,8 @@ int model_fits(const lbh_encoder *enc, const vectors *v)
 int model_load(lbh_encoder **enc, const char *path, const vectors *v)
 {
     *enc = NULL;
+    if (strcmp(path, "-") == 0)
+        return fail("'-': a model is read from a file, not from standard input");
     int rc = lbh_encoder_load(enc, path);
     if (rc)
         return fail_library(rc);

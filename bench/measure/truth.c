@@ -31,6 +31,9 @@ int truth_compute(truth *t, const vectors *base, const vectors *query, const int
                   int64_t k, int metric)
 {
     *t = (truth){0};
+    int fits = vectors_fit_metric(base, metric);
+    if (fits)
+        return fits;
     vectors unit_base = *base, unit_query = *query;
     if (metric == LBH_METRIC_COSINE) { /* the inner product of unit vectors; zeros stay zeros */
         unit_base.unit = unit_query.unit = true;
