@@ -20,38 +20,6 @@ static int open_file(vectors *v, char *path)
     return rc;
 }
 
-char *split_range(char *spec)
-{
-    char *at = strrchr(spec, '@');
-    if (!at)
-        return NULL;
-    const char *p = at + 1;
-    p += strspn(p, "0123456789");
-    if (*p++ != ':')
-        return NULL;
-    if (p[strspn(p, "0123456789")])
-        return NULL;
-    *at = '\0';
-    return at + 1;
-}
-
-int parse_range(char *range, const char *name, int64_t n, int64_t *from, int64_t *to)
-{
-    char *colon = strchr(range, ':');
-    *colon = '\0';
-    *from = 0;
-    *to = n;
-    int rc = EXIT_OK;
-    if (*range)
-        rc = parse_int(range, 0, INT64_MAX, name, from);
-    if (rc == EXIT_OK && colon[1])
-        rc = parse_int(colon + 1, 0, INT64_MAX, name, to);
-    if (rc == EXIT_OK && (*from >= *to || *to > n))
-        rc = fail_usage("'%s': rows %lld to %lld are wanted, the file has rows 0 to %lld", name,
-                        (long long)*from, (long long)*to, (long long)n);
-    return rc;
-}
-
 static int select_rows(vectors *v, char *range)
 {
     int64_t from, to;
