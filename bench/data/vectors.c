@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "vectors.h"
 
-#include "command_options.h"
 #include "map_file.h"
 #include "readers.h"
 #include "synthetic.h"
