@@ -243,7 +243,7 @@ const command command_train = {
     "--method NAME --nbits N --base FILE -o MODEL [OPTIONS]",
     "FILE: .fvecs .bvecs .fbin .u8bin .npy, FILE@FROM:TO for a part of its rows, or\n"
     "synthetic:n=100000,d=128,clusters=100,decay=0.5,seed=1 for the built-in data set.\n"
-    "Labels: one column of class numbers, .ivecs padded with -1, a 0/1 matrix, or text: LIBSVM\n"
+    "Labels: one column of class numbers, lists padded with -1, a 0/1 matrix, or text: LIBSVM\n"
     "(.libsvm .svm .txt) or .csv .tsv, with class names if wanted; see 'man lbh'.\n"
     "--split learns from N rows of each class that are not among the queries; without\n"
     "train-per-class, from all rows that are not queries. lbh eval --split makes the same parts.\n"

@@ -103,6 +103,40 @@ class Codes(unittest.TestCase):
                             at("c.npy")], check=True, stdout=subprocess.DEVNULL)
             self.assertTrue((np.load(at("c.npy")) == self.enc.encode(x)).all())
 
+    def test_label_arrays(self):
+        """What numpy, scikit-learn and scipy make labels of: the same classes, or a refusal."""
+        def learned(y):
+            return faiss_lbh.Encoder("itq-cca", 16).train(x, y).encode(x).tobytes()
+        one = np.eye(5, dtype=np.int64)[label]
+        right = learned(label)
+        for name, y in {
+                "int32": label.astype(np.int32), "float64": label.astype(np.float64), "list": label.tolist(),
+                "uint8": label.astype(np.uint8), "column": label[:, None], "lists": [[c] for c in label],
+                "int 0/1": one, "bool": one.astype(bool), "float 0/1": one.astype(np.float32),
+                "-1/1": 2 * one - 1, "int8 -1/1": (2 * one - 1).astype("i1"),
+                "by columns": np.asfortranarray(one), "padded": np.stack([label, np.full(N, -1)], axis=1),
+                "no mask": np.ma.masked_array(label)}.items():
+            self.assertEqual(learned(y), right, name)
+        for words, y in {
+                "whole numbers": label + .5, "masked": np.ma.masked_equal(label, 2), "twice": one + 1,
+                "behind -1": np.stack([np.full(N, -1), label], axis=1), "class -2": label - 2,
+                "ids": np.stack([np.arange(N) + 100, label], axis=1), "unsigned": (one + 1).astype(np.uint16),
+                "below 2": np.full(N, 2 ** 64 - 1, np.uint64), "shape": np.zeros((N, 2, 2), int),
+                "are for 3 rows": [0, 1, 2]}.items():
+            with self.assertRaisesRegex(ValueError, words):
+                learned(y)
+        try:
+            import scipy.sparse as sparse
+        except ImportError:
+            return
+        stored = sparse.csr_matrix((one.ravel(), np.tile(np.arange(5), N), np.arange(N + 1) * 5))
+        self.assertEqual(stored.nnz, 5 * N)  # with its zeros
+        for y in sparse.csr_matrix(one), stored, stored.tocoo(), sparse.csc_matrix(one.astype(bool)):
+            self.assertEqual(learned(y), right)
+        for y in sparse.csr_matrix(2 * one), sparse.csr_matrix(2 * one - 1):
+            with self.assertRaisesRegex(ValueError, "0 and 1 only"):
+                learned(y)
+
     def test_labels(self):
         one_hot = np.zeros((N, 5), bool)
         one_hot[np.arange(N), label] = True

@@ -143,32 +143,57 @@ class Pulled:
         self.rows = _lib.Rows(x.shape[0], d, _lib.READ, id(self.kept))
 
 
+_ANY, _LISTS = 0, 4  # LBH_LABELS_*
+
+
+def _label_array(labels: Any, form: int) -> Tuple[Ids, Ids]:
+    """(start, item) of an array of labels, by the library's rule (lbh_labels_read in lbh.h)."""
+    labels = plain(labels, "labels")
+    if labels.ndim not in (1, 2) or 0 in labels.shape[1:]:
+        raise ValueError(f"labels have the shape {labels.shape}; expected one a row, or a matrix")
+    limit = 2.0 ** 53 if labels.dtype.kind == "f" else 2 ** 63
+    if labels.dtype.kind in "fu" and not ((labels == np.floor(labels)) & (abs(labels) < limit)).all():
+        raise ValueError("labels must be whole numbers below 2^63")
+    x = np.ascontiguousarray(labels.reshape(len(labels), -1) if labels.size else
+                             np.empty((len(labels), 1)), np.int64)
+    start, item = np.empty(len(x) + 1, np.int64), np.empty(x.size, np.int64)
+    _lib.check(_lib.plugin.lbh_labels_read(
+        len(x), x.shape[1], x.ctypes.data, labels.dtype.kind not in "ub",
+        ctypes.byref(ctypes.c_int(form)), start.ctypes.data, item.ctypes.data))
+    return start, item[:start[-1]]
+
+
+def _sparse(matrix: Any) -> Tuple[Any, Any]:
+    """(start, item) of a scipy.sparse matrix of labels: what it stores is 1, or 0, which is no label."""
+    matrix = matrix.tocsr()
+    if not np.isin(matrix.data, (0, 1)).all():
+        raise ValueError("a sparse matrix of labels holds 0 and 1 only")
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    there = np.unique(np.stack([row, matrix.indices])[:, matrix.data != 0], axis=1)
+    return np.searchsorted(there[0], np.arange(matrix.shape[0] + 1)), there[1]
+
+
 def lists(labels: Any, n: int, what: str) -> Tuple[Optional[_lib.Lists], Any]:
-    """(structure, arrays to keep) of a label a row (negative: none), of lists, of a 0/1 matrix."""
+    """(structure, arrays to keep) of labels or neighbours: an array, lists, a sparse matrix."""
     if labels is None:
         return None, None
-    if hasattr(labels, "detach"):
-        labels = labels.detach().cpu().numpy()
     if hasattr(labels, "tocsr"):  # scipy.sparse
-        labels = labels.tocsr()
-        start, item = labels.indptr, labels.indices
-        return _make_lists(start, item, n, what)
-    if hasattr(labels, "to_numpy"):  # pandas
-        labels = labels.to_numpy()
-    if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu":
-        start = np.concatenate([[0], np.cumsum(labels >= 0)])
-        item = labels[labels >= 0]
-    elif isinstance(labels, np.ndarray) and labels.ndim == 2 and (
-            labels.dtype == bool or what == "labels" and ((labels == 0) | (labels == 1)).all()):
-        start, item = np.concatenate([[0], np.cumsum((labels != 0).sum(1))]), np.nonzero(labels)[1]
-    else:
-        parts = [np.atleast_1d(np.asarray(row)) for row in labels]
-        if any(part.size and part.dtype.kind not in "iu" for part in parts):
-            raise ValueError(f"{what} must be whole numbers")
-        parts = [part[part >= 0] if part.size else np.empty(0, np.int64) for part in parts]
-        start = np.concatenate([[0], np.cumsum([part.size for part in parts], dtype=np.int64)])
-        item = np.concatenate(parts) if parts else np.empty(0)
-    return _make_lists(start, item, n, what)
+        return _make_lists(*_sparse(labels), n, what)
+    is_array = hasattr(labels, "__array__") or hasattr(labels, "detach")
+    labels = labels if is_array else list(labels)
+    if what == "labels" and (is_array or all(np.ndim(row) == 0 for row in labels)):
+        return _make_lists(*_label_array(labels, _ANY), n, what)
+    parts = [np.atleast_1d(np.asarray(row)) for row in (plain(labels, what) if is_array else labels)]
+    if any(part.size and part.dtype.kind not in "iu" for part in parts):
+        raise ValueError(f"{what} must be whole numbers")
+    if what == "labels":
+        padded = np.full((len(parts), max([part.size for part in parts] + [1])), -1, np.int64)
+        for place, part in zip(padded, parts):
+            place[:part.size] = part
+        return _make_lists(*_label_array(padded, _LISTS), n, what)
+    parts = [part[part >= 0] if part.size else np.empty(0, np.int64) for part in parts]
+    start = np.concatenate([[0], np.cumsum([part.size for part in parts], dtype=np.int64)])
+    return _make_lists(start, np.concatenate(parts) if parts else np.empty(0), n, what)
 
 
 def _make_lists(start: Any, item: Any, n: int, what: str) -> Tuple[_lib.Lists, Any]:

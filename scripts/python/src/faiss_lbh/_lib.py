@@ -159,6 +159,7 @@ _PLUGIN: Dict[str, Tuple[Any, ...]] = {
     "method_param": (c_int, POINTER(Param), c_char_p, c_int),
     "on_progress": (None, _P, _P), "set_num_threads": (c_int, c_int), "num_threads": (c_size_t,),
     "codes_reverse_bits": (c_int, _N, c_size_t, _P),
+    "labels_read": (c_int, _N, _N, _P, c_int, POINTER(c_int), _P, _P),
     "encoder_new": (c_int, _OUT, c_char_p, c_int, c_int), "encoder_free": (None, _P),
     "encoder_set": (c_int, _P, c_char_p), "encoder_get_value": (c_int, _P, c_char_p, POINTER(c_double)),
     "encoder_checkpoint": (c_int, _P, c_char_p, c_double),
