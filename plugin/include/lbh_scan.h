@@ -6,7 +6,8 @@
  *     if (lbh_hamming_search(nq, queries, n, codes, code_size, k, distances, labels))
  *         fprintf(stderr, "%s\n", lbh_last_error());
  *
- * Any whole number of bytes is a code size; 4, 8, 16, 32, 64 and 128 bytes are the fastest.
+ * Any whole number of bytes is a code size; 4, 8, 16, 32, 64 and 128 bytes are the fastest, and up to
+ * 128 bytes, others are nearly so with AVX-512.
  *
  *   - The distance of two codes is the number of bits in which they differ.
  *   - Answers are ordered by (distance, id), so they are the same for every instruction set, number

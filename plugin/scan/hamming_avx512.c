@@ -161,8 +161,8 @@ KERNEL(up_to32, 32, false, 4, 2, 8)
 KERNEL(up_to64, 64, false, 8, 1, 8)
 KERNEL(up_to128, 128, false, 16, 1, 8)
 
-/* Few queries wait for memory, and it comes sooner if it is asked for in small steps, one line after
- * the other. The kernels for sizes between do that, and take up to 40 % less time then. */
+/* Few queries wait for memory, and it comes sooner if it is asked for in small steps, one line
+ * after the other. The kernels for sizes between do that, and read up to 40 % faster. */
 static bool few(const lbh_scan *s)
 {
     return s->nq < 4;

@@ -98,7 +98,7 @@ static void free_collectors(lbh_hamming_task *r)
     free(r->answer);
 }
 
-/* A place for `count` elements in the memory that begins at `base`, *at bytes of which are taken. */
+/* A place for `count` elements in the memory from `base` on, *at bytes of which are taken. */
 static void *place(char *base, size_t *at, int64_t count, size_t size)
 {
     enum { ALIGN = 64 };
