@@ -237,7 +237,7 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
 static int measure_rescoring(eval_job *j, cJSON *doc)
 {
     rescore_eval e = {j->index, j->enc, &j->base, &j->query, &j->near, j->own, j->a->metric,
-                      j->a->rescore};
+                      rescore_for(&j->a->rescore, j->enc)};
     int rc = rescore_measure(&j->rescored, &e);
     if (rc == EXIT_OK && j->a->common.json)
         rescore_report(doc, &j->rescored, &e.how);
@@ -262,7 +262,8 @@ static int measure(eval_job *j, cJSON *doc)
                       &j->base_l, &j->query_l, j->own, j->a->knn_k};
     if (rc == EXIT_OK && j->a->classify)
         rc = classify_report(doc, &c);
-    ann_codes ours = {.index = &j->index, .enc = j->enc, .rescore = j->a->rescore};
+    ann_codes ours = {.index = &j->index, .enc = j->enc,
+                      .rescore = rescore_for(&j->a->rescore, j->enc)};
     ann_run run = {.base = &j->base, .query = &j->query, .near = &j->near, .own = j->own,
                    .metric = j->a->metric, .build_seconds = j->build_seconds};
     if (rc == EXIT_OK && j->a->ann.dir)
@@ -354,7 +355,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_FLAG, 0, "classify", 0, &a.classify, 0, 0,
          "accuracy of the model's classifier and of nearest codes", 0},
         {OPT_INT, 0, "knn-k", "K", &a.knn_k, 1, 1 << 20, "nearest codes that vote (10)", 0},
-        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|all"),
+        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|auto|all"),
         OPTIONS_ANN(&a.ann),
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,

@@ -132,7 +132,7 @@ static int search_rescored(const search_args *a, const lbh_encoder *enc,
     if (rc == EXIT_OK && a->query_ids)
         rc = read_row_ids(a->query_ids, query->n, INT64_MAX, &own);
     if (rc == EXIT_OK)
-        rc = rescored_search(index, enc, query, &a->rescore, a->rescore.mode, metric,
+        rc = rescored_search(index, enc, query, &a->rescore, rescore_for(&a->rescore, enc).mode, metric,
                              a->base ? &base : NULL, a->k, own, &r.scores, &r.ids, &seconds);
     if (rc == EXIT_OK)
         rc = output(a, &r, seconds);
@@ -219,7 +219,7 @@ static int run(const command *self, int argc, char **argv)
          "search parameter: nprobe, nflip, efSearch; may repeat", 0},
         {OPT_FLAG, 0, "stock", 0, &a.stock, 0, 0, "FAISS's own search of BFlat and BIVF: slower",
          0},
-        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float"),
+        OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|auto"),
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0,
          "float: vectors of the index, row i that of id i", 0},
         {OPT_CHOICE, 0, "metric", "model|l2|ip|cosine", &a.metric, 0, 0,

@@ -14,7 +14,10 @@ void common_begin(const common *c)
 
 void report_notes(cJSON *doc, const lbh_encoder *enc)
 {
-    static const char *const names[] = {"damped", "zero_rows", "few_rows"};
+    static const char *const names[] = {"damped",         "zero_rows",     "few_rows",
+                                        "held_out",       "recall_hamming", "recall_margin",
+                                        "recall_decoder", "best_ranking",  "few_codes",
+                                        "dead_bits"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (lbh_encoder_note(enc, names[i]))
             report_text(doc, names[i], lbh_encoder_note(enc, names[i]));

@@ -13,6 +13,14 @@ typedef struct job {
     int64_t want;
 } job;
 
+rescore_args rescore_for(const rescore_args *how, const lbh_encoder *enc)
+{
+    rescore_args known = *how;
+    if (how->mode == RESCORE_AUTO)
+        known.mode = lbh_encoder_best_rescore(enc);
+    return known;
+}
+
 /* Plain answers as floats; missing ones as the library has them elsewhere. */
 static int search_plain(const job *j, int64_t n, const float *x, float *distances, int64_t *ids)
 {

@@ -6,10 +6,13 @@
 #include "encode.h"
 #include "lbh_pipeline.h"
 
-enum { RESCORE_ALL = LBH_RESCORE_FLOAT + 1 }; /* eval: one after the other */
+enum {
+    RESCORE_AUTO = LBH_RESCORE_FLOAT + 1, /* what ranked best when the model was trained */
+    RESCORE_ALL                           /* eval: one after the other */
+};
 
 typedef struct rescore_args {
-    int mode; /* LBH_RESCORE_* or RESCORE_ALL */
+    int mode; /* LBH_RESCORE_* or RESCORE_* */
     double k_factor, margin_factor;
 } rescore_args;
 
@@ -22,6 +25,9 @@ typedef struct rescore_args {
      "candidates that are rescored, for each answer (10)", 0},                                     \
     {OPT_NUMBER, 0, "margin-factor", "F", &(r)->margin_factor, 1, 1000,                            \
      "float: candidates by Hamming distance, for each vector read (4)", 0}
+
+/* The same with LBH_RESCORE_* in the place of RESCORE_AUTO. */
+rescore_args rescore_for(const rescore_args *how, const lbh_encoder *enc);
 
 /* Finds k answers to each query, without its own row (own may be NULL), by one mode (not
  * RESCORE_ALL). base: the vectors of LBH_RESCORE_FLOAT, row i being the item with id i; else NULL.

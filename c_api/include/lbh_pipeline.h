@@ -34,6 +34,9 @@
  *                    default with RFlat and RSQ8). Vectors are read of k * k_factor candidates, the
  *                    best by margin of k * k_factor * margin_factor by Hamming distance
  *
+ *   rescore=auto     float where vectors are kept, else what ranked best the rows that training held
+ *                    out (lbh_encoder_best_rescore)
+ *
  * The codes of candidates come from the FAISS index itself: nothing is stored twice, and no direct
  * map is needed.
  *
@@ -127,7 +130,7 @@ LBH_API int lbh_pipeline_range_search(lbh_range_result **result, const lbh_pipel
 LBH_API int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x);
 
 /* Sets run-time parameters, all or none: "nprobe=16,k_factor=10,rescore=decoder". rescore:
- * none|margin|decoder|float; k_factor: 1 to 1000000 (10); margin_factor: 1 to 1000 (4; 1:
+ * none|margin|decoder|float|auto; k_factor: 1 to 1000000 (10); margin_factor: 1 to 1000 (4; 1:
  * candidates by Hamming distance alone); and what lbh_index_set takes. LBH_EINVAL names what there
  * is; LBH_ESTATE for rescore=decoder before training. */
 LBH_API int lbh_pipeline_set(lbh_pipeline *p, const char *assignments);

@@ -49,11 +49,16 @@ static int set_factor(double *factor, int64_t max, const char *name, const char 
 static int set_rescore(lbh_pipeline_settings *s, const lbh_pipeline *p, const char *value)
 {
     int mode = 0;
+    bool best = strcmp(value, "auto") == 0;
     while (mode < MODES && strcmp(modes[mode], value) != 0)
         mode++;
-    if (mode == MODES)
-        return lbh_error(LBH_EINVAL, "pipeline: rescore (%s) must be none, margin, decoder or "
-                         "float", value);
+    if (mode == MODES && !best)
+        return lbh_error(LBH_EINVAL, "pipeline: rescore (%s) must be none, margin, decoder, "
+                         "float or auto", value);
+    if (best && !lbh_encoder_is_trained(p->enc))
+        return lbh_error(LBH_ESTATE, "pipeline: train before rescore=auto is chosen");
+    if (best)
+        mode = p->store ? LBH_RESCORE_FLOAT : lbh_encoder_best_rescore(p->enc);
     if (mode == LBH_RESCORE_FLOAT && !p->store)
         return lbh_error(LBH_EINVAL, "pipeline: rescore=float needs vectors, and \"%s\" keeps "
                          "none: end it with RFlat or RSQ8", p->spec.text);

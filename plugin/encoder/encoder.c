@@ -1,5 +1,5 @@
 /* encoder.c: what all methods share: life, properties, linear maps, decoding. Training is in
- * train.c, encoding in encoding.c, files in encoder_file.c, options in method/options.c. */
+ * learn.c and train/, encoding in encoding.c, files in encoder_file.c, options in method/options.c. */
 #include "encoder_parts.h"
 #include "linear.h"
 #include "notes.h"

@@ -112,7 +112,8 @@ static int check_retired(const lbh_encoder *enc, const char *what, const char *o
 static int read_options(lbh_encoder *enc, const lbh_document *doc, const char *what)
 {
     const lbh_param *p;
-    enc->common[LBH_OPT_ROBUST] = 0; /* of files older than the option */
+    enc->common[LBH_OPT_ROBUST] = 0; /* of files older than these options */
+    enc->common[LBH_OPT_HELD_OUT] = 0;
     for (int i = 0; (p = lbh_param_at(enc->method, i)) != NULL; i++) {
         char key[64], text[64];
         double value;

@@ -198,8 +198,11 @@ enum {
 LBH_API int lbh_labels_read(int64_t n, int64_t columns, const int64_t *x, int can_pad, int *form,
                             int64_t *start, int64_t *item);
 
-/* Trains on n rows x[n * d]. Reads x during the call only. LBH_EINVAL (data), LBH_ESTATE (trained
- * before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */
+/* Trains on n rows x[n * d]. Some of 1000 or more rows are held out (option held_out): what the codes
+ * give on them goes into the notes held_out, recall_hamming, recall_margin, recall_decoder (share of the
+ * 10 nearest among the first 100) and best_ranking; notes damped, zero_rows, few_codes and dead_bits say
+ * what was found wrong with rows and codes. Reads x during the call only. LBH_EINVAL (data),
+ * LBH_ESTATE (trained before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */
 LBH_API int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x);
 
 /* The same from pulled rows. labels: class lists of the rows, or NULL; neighbours: for each row the
@@ -366,6 +369,10 @@ LBH_API int lbh_encoder_search_decoded(const lbh_encoder *enc, int metric, int64
 enum { LBH_RESCORE_NONE = 0, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER, LBH_RESCORE_FLOAT };
 
 typedef struct lbh_rescorer lbh_rescorer;
+
+/* Which of margins, the decoder and neither ranked best the rows that training held out
+ * (LBH_RESCORE_*; note "best_ranking"); LBH_RESCORE_MARGIN for a model that has no such note. */
+LBH_API int lbh_encoder_best_rescore(const lbh_encoder *enc);
 
 /* Prepares rescoring by a trained encoder, which must outlive the rescorer. metric: LBH_METRIC_*.
  * rows: LBH_RESCORE_FLOAT's vectors, row i that of the item with id i; the view is copied, what it

@@ -24,6 +24,7 @@ enum {
     LBH_OPT_ROBUST,
     LBH_OPT_REBUILD,
     LBH_OPT_METRIC,
+    LBH_OPT_HELD_OUT,
     LBH_OPT_COMMON
 };
 

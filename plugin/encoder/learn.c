@@ -1,6 +1,7 @@
-/* train.c: training of any method: checks what it is given, lets the method learn, and keeps the model
+/* learn.c: training of any method: checks what it is given, lets the method learn, and keeps the model
  * or nothing. */
 #include "encoder_parts.h"
+#include "learn.h"
 #include "finite.h"
 #include "profile.h"
 #include "training_run.h"
@@ -31,8 +32,8 @@ static int check_lists(const char *method, const char *what, const lbh_lists *li
     return LBH_OK;
 }
 
-static int check_training(const lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
-                          const lbh_lists *neighbours)
+int lbh_check_training(const lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+                       const lbh_lists *neighbours)
 {
     if (!enc || !rows || !rows->read)
         return lbh_error(LBH_EINVAL, "lbh_encoder_train: a NULL argument");
@@ -77,8 +78,8 @@ static int learn(lbh_encoder *enc, lbh_training *t)
     return lbh_view_note(enc, &t->run->damped);
 }
 
-static int train_checked(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
-                         const lbh_lists *neighbours)
+static int learn_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+                      const lbh_lists *neighbours)
 {
     struct lbh_run run = {.view = {.source = rows}, .started = lbh_now()};
     run.saved = run.started;
@@ -116,25 +117,15 @@ static double product_size(const lbh_encoder *enc, int64_t n)
     return (batch < (double)n ? batch : (double)n) * enc->d * enc->nbits;
 }
 
-int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
-                           const lbh_lists *neighbours)
+int lbh_learn(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,
+              const lbh_lists *neighbours)
 {
-    LBH_TRY(check_training(enc, rows, labels, neighbours));
     /* Small steps take one thread: waking another would cost more than it does. */
     int threads = omp_get_max_threads();
     omp_set_num_threads(lbh_threads_for(product_size(enc, rows->n) / 4));
-    lbh_watch_begin(enc->method->name, 0);
-    int rc = lbh_watch_end(train_checked(enc, rows, labels, neighbours));
+    int rc = learn_rows(enc, rows, labels, neighbours);
     omp_set_num_threads(threads);
     return rc;
-}
-
-int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x)
-{
-    if (!enc || !x)
-        return lbh_error(LBH_EINVAL, "lbh_encoder_train: a NULL argument");
-    lbh_rows rows = lbh_rows_from_matrix(n, enc->d, x);
-    return lbh_encoder_train_rows(enc, &rows, NULL, NULL);
 }
 
 int lbh_encoder_train_time(const lbh_encoder *enc, int i, const char **name, double *seconds)
