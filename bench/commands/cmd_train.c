@@ -160,6 +160,10 @@ static int make(const train_args *a, int d, lbh_encoder **enc)
     int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric,
                           *set ? set : NULL, a->seed);
     free(set);
+    if (rc == EXIT_OK && !(a->set && strstr(a->set, "held_out="))) {
+        int code = lbh_encoder_set_value(*enc, "held_out", -1);
+        rc = code ? fail_library(code) : EXIT_OK;
+    }
     if (rc == EXIT_OK && a->time_limit > 0) {
         int code = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
         rc = fail_library(code);

@@ -198,8 +198,8 @@ enum {
 LBH_API int lbh_labels_read(int64_t n, int64_t columns, const int64_t *x, int can_pad, int *form,
                             int64_t *start, int64_t *item);
 
-/* Trains on n rows x[n * d]. Some of 1000 or more rows are held out (option held_out): what the codes
- * give on them goes into the notes held_out, recall_hamming, recall_margin, recall_decoder (share of the
+/* Trains on n rows x[n * d]. With the option held_out=-1 some of 1000 or more rows are held
+ * out: what the codes give on them goes into the notes held_out, recall_hamming, recall_margin, recall_decoder (share of the
  * 10 nearest among the first 100) and best_ranking; notes damped, zero_rows, few_codes and dead_bits say
  * what was found wrong with rows and codes. Reads x during the call only. LBH_EINVAL (data),
  * LBH_ESTATE (trained before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */

@@ -23,9 +23,9 @@ static const lbh_param common[LBH_OPT_COMMON] = {
     [LBH_OPT_METRIC] = {"metric", LBH_METRIC_L2, 0, 2, 1, "l2|ip|cosine",
                         "what neighbours are: by distance, inner product or angle (cosine: every "
                         "row is brought to unit length; ip: sgh learns for it)"},
-    [LBH_OPT_HELD_OUT] = {"held_out", -1, -1, 1e6, 1, NULL,
-                          "rows that training does not see, and that say what the codes give; -1: "
-                          "5 %, at most 200, of 1000 rows or more, if distances say what is near"},
+    [LBH_OPT_HELD_OUT] = {"held_out", 0, -1, 1e6, 1, NULL,
+                          "rows that training does not see, and that say what the codes give; -1 "
+                          "(lbh train): 5 %, at most 200, of 1000 rows or more; 0: nothing is measured"},
 };
 
 bool lbh_is_cosine(const lbh_encoder *enc)

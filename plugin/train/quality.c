@@ -221,7 +221,8 @@ void lbh_note_quality(lbh_encoder *enc, const lbh_held_out *h)
 {
     lbh_arena arena = {0};
     sample s = {.enc = enc};
-    if (enc->method->needs_labels || h->kept.n < FEWEST_CODES)
+    bool asked = enc->common[LBH_OPT_HELD_OUT] < 0 || enc->common[LBH_OPT_HELD_OUT] > 0;
+    if (!asked || enc->method->needs_labels || h->kept.n < FEWEST_CODES)
         return;
     if (take(&s, &arena, h) == LBH_OK) {
         if (s.nq > 0 && s.m >= FIRST)

@@ -12,11 +12,11 @@
 
 #include "held_out.h"
 
-/* Rows to hold out of n: as the option says; by default 5 %, at most 200, and none of fewer than 1000
- * or where labels, not distances, say what is near. */
+/* Rows to hold out of n: as the option says; -1: 5 %, at most 200, and none of fewer than 1000 or where
+ * labels, not distances, say what is near. */
 int64_t lbh_rows_to_hold_out(const lbh_encoder *enc, int64_t n);
 
-/* Sets the notes. A measurement that fails leaves its note out: the model is whole without. */
+/* Sets the notes, unless the option is 0. A measurement that fails leaves its note out: the model is whole without. */
 void lbh_note_quality(lbh_encoder *enc, const lbh_held_out *h);
 
 #endif

@@ -498,7 +498,7 @@ Test(pipeline, errors)
     cr_assert(!lbh_encoder_is_trained(lbh_pipeline_encoder(p)));
     cr_ok(lbh_pipeline_train(p, N, rows_));
     cr_fails(lbh_pipeline_train(p, N, rows_), LBH_ESTATE, "is trained");
-    cr_fails(lbh_pipeline_set(p, "rescore=decode"), LBH_EINVAL, "none, margin, decoder or float");
+    cr_fails(lbh_pipeline_set(p, "rescore=decode"), LBH_EINVAL, "none, margin, decoder, float or auto");
     cr_fails(lbh_pipeline_set(p, "k_factor=0"), LBH_EINVAL, "k_factor (0)");
     static const char *const factors[] = {"x", "", ".5", "1e3", "0.999999", "1000.1", "4x", "1.5.5",
                                           "-2", "99999999999"};

@@ -72,6 +72,7 @@ static lbh_encoder *trained(const char *method, const char *options, int64_t n, 
 {
     lbh_encoder *enc = NULL;
     OK(lbh_encoder_new(&enc, method, D, NBITS));
+    OK(lbh_encoder_set_value(enc, "held_out", -1));
     OK(lbh_encoder_set(enc, options));
     OK(lbh_encoder_train(enc, n, x));
     return enc;
@@ -229,6 +230,7 @@ Test(quality, errors_name_the_callers_rows)
         snprintf(text, sizeof text, "training row %d ", row[i]);
         x[row[i] * D] = NAN;
         OK(lbh_encoder_new(&enc, "itq", D, NBITS));
+        OK(lbh_encoder_set_value(enc, "held_out", -1));
         cr_assert_eq(lbh_encoder_train(enc, N, x), LBH_EINVAL);
         cr_assert(strstr(lbh_last_error(), text), "%s", lbh_last_error());
         x[row[i] * D] = keep;
