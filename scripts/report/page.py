@@ -235,7 +235,7 @@ def svg(title, about, width, height, body, legend, below=""):
     left, entries = 20, [f'<text x="20" y="52" class="soft">{escape(below)}</text>\n'] if below else []
     x, y = left, 76 if below else 66
     for style, dash, name in legend:
-        name = name if len(name) <= 32 else name[:32] + "\u2026"
+        name = name if len(name) <= width // 9 else name[:width // 9] + "\u2026"
         size = 52 + 7 * len(name)
         if x > left and x + size > width - 10:
             x, y = left, y + 22

@@ -23,7 +23,7 @@ def document(*args):
     return json.loads(run(*args, "--json"))
 
 
-random_start = "sgh:init=random:refit=0:batch=50"
+random_start = "sgh:init=random:refit=0:rebuild=linear:batch=50"
 j = document("curve", *base, "--methods", random_start + ",itq", "--bits", "4,12", "--points", 4,
              "--samples", 60000, "--seed", 3, "-o", "f.svg")
 rows = j["rows"]
