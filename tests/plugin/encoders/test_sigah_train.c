@@ -268,4 +268,32 @@ Test(sigah_train, the_generator_is_kept_where_it_is_asked_for)
     cr_assert_eq(lbh_encoder_train(enc, 1, x), LBH_EINVAL);
     cr_assert(strstr(lbh_last_error(), "no generator"), "%s", lbh_last_error());
     lbh_encoder_free(enc);
+
+/* Decay draws weights to 0, and is none of the thresholds' business: with rows whose mean is 0 these
+ * are the encoder's own b. */
+Test(sigah_train, decay_leaves_the_thresholds_alone)
+{
+    enum { L = 16 };
+    static float A[L * D], b[L];
+    float *x = test_mixture(N, D, 3, NULL), greatest[2] = {0};
+    for (int j = 0; j < D; j++) {
+        double sum = 0;
+        for (int i = 0; i < N; i++)
+            sum += x[i * D + j];
+        for (int i = 0; i < N; i++)
+            x[i * D + j] -= (float)(sum / N);
+    }
+    for (int i = 0; i < 2; i++) {
+        lbh_encoder *enc;
+        OK(lbh_encoder_new(&enc, "sigah", D, L));
+        OK(lbh_encoder_set(enc, "steps=300,batch=64,schedule=constant,adversarial=0"));
+        OK(lbh_encoder_set(enc, i ? "decay=0.1" : "decay=0"));
+        OK(lbh_encoder_train(enc, N, x));
+        OK(lbh_encoder_linear(enc, A, b));
+        for (int k = 0; k < L; k++)
+            greatest[i] = fmaxf(greatest[i], fabsf(b[k]));
+        lbh_encoder_free(enc);
+    }
+    cr_assert(greatest[1] > 0.4f * greatest[0], "%g with decay, %g without", greatest[1], greatest[0]);
+    free(x);
 }
