@@ -45,6 +45,7 @@ fi
 here=$PWD
 copy=${MUTATE_DIR:-$(mktemp -d /tmp/lbh-mutate.XXXXXX)}
 mkdir -p "$copy"
+find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$copy"
 cd "$copy"
 BUILD_DIR=build scripts/build.sh --test >&2

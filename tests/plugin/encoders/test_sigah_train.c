@@ -268,6 +268,7 @@ Test(sigah_train, the_generator_is_kept_where_it_is_asked_for)
     cr_assert_eq(lbh_encoder_train(enc, 1, x), LBH_EINVAL);
     cr_assert(strstr(lbh_last_error(), "no generator"), "%s", lbh_last_error());
     lbh_encoder_free(enc);
+}
 
 /* Decay draws weights to 0, and is none of the thresholds' business: with rows whose mean is 0 these
  * are the encoder's own b. */
