@@ -15,6 +15,7 @@ static lbh_encoder *trained(const float *x, int nbits, const char *options)
 {
     lbh_encoder *enc = NULL;
     OK(lbh_encoder_new(&enc, "itq", D, nbits));
+    OK(lbh_encoder_set(enc, "rebuild=linear")); /* ITQ's own decoder, not byte tables */
     OK(lbh_encoder_set(enc, options));
     OK(lbh_encoder_train(enc, N, x));
     return enc;
