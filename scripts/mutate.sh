@@ -77,7 +77,7 @@ done | sort -t. -k1,1 -k3,3n |
 killed=0 survived=0 void=0
 while read -r file mutant; do
     [ "$((killed + survived + void))" -ge "${MUTATE_SKIP:-0}" ] || { void=$((void + 1)); continue; }
-    line=$(diff "$file" "$mutant" | sed -n '1s/c.*//p')
+    line=$(diff "$file" "$mutant" | sed -n '1s/c.*//p' || true)
     text="$file:$line: $(sed -n "${line}s/^ *//p" "$file")  ==>  $(sed -n "${line}s/^ *//p" "$mutant")"
     object=$(find build -path '*.dir/*' -name "${file##*/}.o" | head -1)
     cp "$file" "$mutants/original.c"
