@@ -6,6 +6,8 @@
  *   opq        the same behind an optimised rotation, to max(256, 4 sub-vectors) dimensions where
  *              there are more: learning a rotation takes time as the cube of the dimensions
  *   pqfs       4 bits a sub-vector, FAISS's fast scan
+ *   lsq, rq    additive quantizers, by local search and by residuals, 8 bits a codebook; vectors are
+ *              decoded to be ranked, so that no norm has to be stored
  *   rabitq     one bit a dimension and 8 bytes of factors, behind a PCA to the dimensions left;
  *              where that are fewer than 8, to nbits dimensions, and then it takes 8 bytes more
  *   sq         8 bits a dimension, behind a PCA to nbits / 8 dimensions
@@ -68,6 +70,9 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
     pad(front, sizeof front, d, m);
     if (fast)
         snprintf(out->factory, sizeof out->factory, "%sPQ%lldx4fs", front, (long long)m);
+    else if (strcmp(name, "lsq") == 0 || strcmp(name, "rq") == 0)
+        snprintf(out->factory, sizeof out->factory, "%s%lldx8", name[0] == 'l' ? "LSQ" : "RQ",
+                 (long long)m);
     else if (strcmp(name, "pq") == 0)
         snprintf(out->factory, sizeof out->factory, "%sPQ%lld", front, (long long)m);
     else if (d >= m) { /* the rotation may cut off the few dimensions that are left over */

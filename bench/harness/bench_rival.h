@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-#define BENCH_RIVALS "faiss-lsh faiss-itq pq opq pqfs rabitq sq flat"
+#define BENCH_RIVALS "faiss-lsh faiss-itq pq opq pqfs lsq rq rabitq sq flat"
 
 /* Whether it is a registered method, or one of BENCH_RIVALS. */
 bool bench_method_known(const char *name);

@@ -28,6 +28,7 @@ static const struct form {
     {"sgh-ip-searched", "sgh", "metric=ip,mips=searched", 16},
     {"sgh-decoder", "sgh", "score=decoder,rebuild=linear", 16},
     {"sgh-tables", "sgh", "rebuild=tables", 16},
+    {"sgh-both", "sgh", "score=both,rebuild=tables", 16},
     {"sgh-decoder-tables", "sgh", "score=decoder,rebuild=tables", 11},
     {"itq-tables", "itq", "rebuild=tables", 11},
     {"sgh-latent", "sgh", "latent_scale=1", 16},

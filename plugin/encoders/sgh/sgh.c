@@ -59,8 +59,9 @@ static const lbh_param params[] = {
                        "factor on the rows while training; 0: found from the data"},
     [SGH_OPT_REFIT] = {"refit", 1, 0, 1, 1, NULL,
                        "1: at the end, the least-squares decoder of the codes without noise"},
-    [SGH_OPT_SCORE] = {"score", SGH_SCORE_HAMMING, 0, 1, 1, "hamming|decoder",
-                       "what ranks the items: distance to the query's code, or the decoder"},
+    [SGH_OPT_SCORE] = {"score", SGH_SCORE_HAMMING, 0, 2, 1, "hamming|decoder|both",
+                       "what ranks the items: distance to the query's code, the decoder, or the one "
+                       "and then the other"},
     [SGH_OPT_REFINE] = {"refine", 200, 0, 1e6, 1, NULL,
                         "where items' codes are searched for: flips without gain before giving up"},
     [SGH_OPT_ALTERNATIONS] = {"alternations", 40, 1, 1e6, 1, NULL,
@@ -93,6 +94,9 @@ static const lbh_param params[] = {
     [SGH_OPT_FEW_ROWS] = {"few_rows", 16, 0, 1e6, 0, NULL,
                           "init=itq and a last stage: with fewer rows a bit the codes stay those of "
                           "ITQ; 0: never"},
+    [SGH_OPT_KEEP] = {"keep", 8, 0, 1e6, 0, NULL,
+                      "score=both: how much an item's bits are held to the signs that score=hamming "
+                      "gives it"},
     {0},
 };
 
@@ -377,17 +381,21 @@ static int train(lbh_encoder *self, lbh_training *t)
                  .seed = (uint64_t)self->common[LBH_OPT_SEED]};
     bool ip = sgh_inner_products(self);
     bool decoder_score = choice(self, SGH_OPT_SCORE) == SGH_SCORE_DECODER;
+    bool both = choice(self, SGH_OPT_SCORE) == SGH_SCORE_BOTH;
     int64_t rounds = (int64_t)self->value[SGH_OPT_ALTERNATIONS] + 4;
     LBH_TRY(sgh_near_check(self, t));
     LBH_TRY(take_params(self, t, &r));
     LBH_TRY(take_batch(t, &r));
     LBH_TRY(sgh_enter_space(self, t, &r));
-    bool searched = decoder_score || (ip && searches_for_ip(self, &r));
+    bool searched = decoder_score || (ip && !both && searches_for_ip(self, &r));
     bool by_distance = !ip || (!searched && choice(self, SGH_OPT_MIPS) == SGH_MIPS_AUTO);
     r.stage.steps = by_distance ? sgh_stage_steps(self) : 0;
     r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS] + r.stage.steps) +
-              (searched ? rounds * SGH_MAP_TICK : 0);
-    if (decoder_score) {
+              (searched || both ? rounds * SGH_MAP_TICK : 0);
+    if (both) {
+        LBH_TRY(train_linear(self, t, &r));
+        LBH_TRY(sgh_tables_both(self, t, &r));
+    } else if (decoder_score) {
         sgh_codes k;
         bool tables = sgh_tables_wanted(self, r.n);
         sgh_mode mode = tables ? SGH_TABLES : ip ? SGH_MAP_IP_DECODER : SGH_MAP_L2;
@@ -397,7 +405,7 @@ static int train(lbh_encoder *self, lbh_training *t)
         LBH_TRY(train_ip_hamming(self, t, &r));
     else
         LBH_TRY(train_linear(self, t, &r));
-    return r.done < r.total || searched ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
+    return r.done < r.total || searched || both ? lbh_report(t, r.total, r.total, 0) : LBH_OK;
 }
 
 /* ---- The rest of the contract -------------------------------------------------------------- */

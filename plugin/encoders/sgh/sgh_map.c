@@ -252,7 +252,7 @@ static int first_codes(lbh_training *t, const sgh_run *r, sgh_codes *k)
     return LBH_OK;
 }
 
-static int take_codes(lbh_training *t, sgh_run *r, sgh_codes *k)
+int sgh_take_codes(lbh_training *t, sgh_run *r, sgh_codes *k)
 {
     int64_t L = k->L, d = k->d, block = SGH_MAP_BLOCK;
     k->B = lbh_scratch_f(t, k->n, L);
@@ -370,7 +370,7 @@ int sgh_map_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_mode mode,
         k->lambda = mode == SGH_MAP_IP_HAMMING ? 0.5f : 2;
     if (!sgh_inner_products(self))
         k->lambda = 0;
-    LBH_TRY(take_codes(t, r, k));
+    LBH_TRY(sgh_take_codes(t, r, k));
     LBH_TRY(first_codes(t, r, k));
     if (mode == SGH_MAP_IP_HAMMING)
         return train_ip_hamming(self, t, r, k, ranking);

@@ -27,6 +27,7 @@ typedef struct sgh_codes {
     float lambda, alpha;
     float *origin; /* d: m in the training space's axes, unscaled */
     float *norm;   /* n: ||x|| of each row, inner product only */
+    float *z;      /* n x L, padded: score=both only, else NULL */
     float *P, *Y, *T; /* scratch of one block of rows */
 } sgh_codes;
 
@@ -45,6 +46,9 @@ void sgh_unit_rows(const sgh_run *r, const sgh_codes *codes, int64_t first, int6
 
 /* One pass over all rows: better codes for the present V (and W, c, alpha). */
 int sgh_improve_codes(const sgh_run *r, sgh_codes *codes, int iterations);
+
+/* Memory for r's codes of k->n rows. */
+int sgh_take_codes(lbh_training *t, sgh_run *r, sgh_codes *k);
 
 /* Folds decoder, queries' map and the search's numbers into the model, in the data's units. */
 void sgh_map_leave_space(const sgh_run *r, const sgh_codes *codes, sgh_model *model);

@@ -8,10 +8,18 @@
  *             (e + lambda (u . e) u) / (1 + lambda)
  *           in place of e, a step of the weighted problem that cannot go too far
  *
+ * score=both holds the codes to the bits sign(z), z = W x + b, of the linear encoder, which makes the
+ * queries' codes: a bit that differs costs
+ *
+ *   f |z|,   f = keep e0 / (L mean |z|)
+ *
+ * e0 the mean squared error that tables have for the linear encoder's own codes.
+ *
  * What is left of the bits is the order of a table's entries: codes near in Hamming distance remain near
  * more often than not, which a quantizer that starts from means of its own has not. */
 #include "sgh_tables.h"
 
+#include "blas.h"
 #include "linear.h"
 #include "rng.h"
 #include "table_codes.h"
@@ -34,6 +42,7 @@ typedef struct alternation {
     float *sd;        /* columns */
     uint8_t *codes;
     float along;
+    float *cost; /* n x 8 nbytes, -f z; or NULL */
 } alternation;
 
 bool sgh_tables_wanted(const lbh_encoder *self, int64_t n)
@@ -117,7 +126,7 @@ static int round_of(alternation *a, int nbits, uint64_t seed, int round, int rou
     lbh_table_search *search = NULL;
     LBH_TRY(lbh_table_search_new(&search, nbits, s->columns, a->shaken.T));
     const lbh_table_job job = {.x = a->X, .u = a->U, .along = a->along, .patience = PATIENCE,
-                               .codes = a->codes};
+                               .bit_cost = a->cost, .codes = a->codes};
     int rc = lbh_table_search_run(search, a->n, &job);
     lbh_table_search_free(search);
     return rc ? rc : fit(a, RIDGE, SWEEPS);
@@ -134,10 +143,37 @@ static void leave_space(const sgh_run *r, lbh_tables *s)
     memcpy(s->centre, r->mean, (size_t)s->d * sizeof *s->centre);
 }
 
+/* Mean squared error of the rows. */
+static double mean_error(alternation *a)
+{
+    int64_t size = a->n * a->tables.columns;
+    double sum = 0;
+    memcpy(a->R, a->X, (size_t)size * sizeof *a->R);
+    lbh_tables_subtract(&a->tables, a->n, a->codes, a->R);
+    for (int64_t i = 0; i < size; i++)
+        sum += (double)a->R[i] * (double)a->R[i];
+    return sum / (double)a->n;
+}
+
+/* score=both: z becomes -f z. */
+static void scale_cost(const lbh_encoder *self, alternation *a)
+{
+    int64_t size = a->n * 8 * a->tables.nbytes;
+    double sum = 0, keep = self->value[SGH_OPT_KEEP];
+    for (int64_t i = 0; i < size; i++)
+        sum += fabs((double)a->cost[i]);
+    float f = sum > 0 ? (float)(keep * mean_error(a) * (double)a->n / sum) : 0;
+    for (int64_t i = 0; i < size; i++)
+        a->cost[i] *= -f;
+    ((sgh_model *)self->state)->search[2] = f; /* in the training space's units */
+}
+
 static int alternate(lbh_encoder *self, lbh_training *t, sgh_run *r, alternation *a)
 {
     int rounds = ((int)self->value[SGH_OPT_ALTERNATIONS] + ROUNDS - 1) / ROUNDS;
     LBH_TRY(fit(a, FIRST_RIDGE, FIRST_SWEEPS));
+    if (a->cost)
+        scale_cost(self, a);
     for (int i = 0; i < rounds && !t->stop; i++) {
         LBH_TRY(round_of(a, self->nbits, r->seed, i, rounds));
         r->done += SGH_MAP_TICK * ROUNDS;
@@ -146,10 +182,46 @@ static int alternate(lbh_encoder *self, lbh_training *t, sgh_run *r, alternation
     return LBH_OK;
 }
 
+/* z of the linear encoder, with zeros at the pad bits, and k->B = sign(z). */
+static int linear_values(lbh_training *t, const sgh_run *r, sgh_codes *k, float **z)
+{
+    int L = k->L, width = (L + 7) / 8 * 8;
+    *z = lbh_scratch_f(t, k->n, width);
+    if (!*z)
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < k->n; i += SGH_MAP_BLOCK) {
+        int64_t count = k->n - i < SGH_MAP_BLOCK ? k->n - i : SGH_MAP_BLOCK;
+        lbh_gemm_nt((int)count, L, k->d, 1, r->rows + i * k->d, r->p.W, 0, k->P);
+        for (int64_t j = 0; j < count * L; j++) {
+            float value = k->P[j] + r->p.b[j % L];
+            (*z)[(i + j / L) * width + j % L] = value;
+            k->B[i * L + j] = value >= 0 ? 1.0f : -1.0f;
+        }
+    }
+    return LBH_OK;
+}
+
+int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r)
+{
+    sgh_model *model = self->state;
+    sgh_codes k = {.n = r->n < SGH_MAP_ROWS ? r->n : SGH_MAP_ROWS, .L = r->cfg.nbits,
+                   .d = r->cfg.d, .mode = SGH_TABLES};
+    if (sgh_inner_products(self))
+        k.lambda = self->value[SGH_OPT_ALONG] < 0 ? 2 : (float)self->value[SGH_OPT_ALONG];
+    LBH_TRY(sgh_take_codes(t, r, &k));
+    LBH_TRY(linear_values(t, r, &k, &k.z));
+    LBH_TRY(sgh_tables_train(self, t, r, &k));
+    model->search[0] = SGH_TABLES;
+    model->search[1] = k.lambda;
+    model->search[2] /= r->scale * r->scale;
+    return LBH_OK;
+}
+
 int sgh_tables_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_codes *k)
 {
     alternation a;
     int rc = begin(t, r, k, &a);
+    a.cost = k->z;
     if (!rc)
         rc = alternate(self, t, r, &a);
     lbh_tables_clear(&a.shaken);
@@ -187,16 +259,22 @@ int sgh_tables_items(const lbh_encoder *self, int64_t n, const float *x, const f
     int L = self->nbits, c = self->tables.columns;
     float *y = lbh_alloc(n * c, sizeof *y), *u = lbh_alloc(n * c, sizeof *u);
     uint8_t *codes = lbh_alloc(n, (size_t)self->tables.nbytes);
-    int rc = y && u && codes ? LBH_OK : LBH_ENOMEM;
+    int width = 8 * self->tables.nbytes;
+    bool both = (int)self->value[SGH_OPT_SCORE] == SGH_SCORE_BOTH;
+    float *cost = lbh_alloc(both ? n * width : 0, sizeof *cost);
+    int rc = y && u && codes && cost ? LBH_OK : LBH_ENOMEM;
     if (!rc) {
         lbh_panels_apply(s->axes, n, x, u);
         for (int64_t i = 0; i < n * c; i++) /* axes (x - centre) */
             y[i] = u[i] - s->shift[i % c];
         directions(self, n, x, u);
         lbh_pack_bits(n, L, start, codes);
+        for (int64_t i = 0; both && i < n * L; i++)
+            cost[i / L * width + i % L] = -s->search[2] * start[i];
         int patience = ((int)self->value[SGH_OPT_REFINE] + SHAKES - 1) / SHAKES;
         const lbh_table_job job = {.x = y, .u = s->search[1] > 0 ? u : NULL, .along = s->search[1],
-                                   .patience = patience, .codes = codes};
+                                   .bit_cost = both ? cost : NULL, .patience = patience,
+                                   .codes = codes};
         rc = lbh_table_search_some(s->tables, n, &job);
     }
     if (!rc)
@@ -205,6 +283,7 @@ int sgh_tables_items(const lbh_encoder *self, int64_t n, const float *x, const f
         z[i] = 2 * z[i] - 1;
     free(y);
     free(u);
+    free(cost);
     free(codes);
     return rc;
 }

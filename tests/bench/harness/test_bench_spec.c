@@ -254,6 +254,7 @@ Test(bench_plan, rivals)
                  {"pq", 784, 64, "PQ8"},                {"pq", 200, 128, "Pad208,PQ16"},
                  {"opq", 200, 128, "OPQ16_192,PQ16"},   {"opq", 784, 64, "OPQ8_256,PQ8"},
                  {"opq", 960, 1024, "OPQ128_512,PQ128"}, {"pqfs", 200, 64, "Pad208,PQ16x4fs"},
+                 {"lsq", 100, 64, "LSQ8x8"}, {"rq", 100, 128, "RQ16x8"},
                  {"sq", 784, 64, "PCA8,SQ8"},           {"sq", 4, 64, "PCA4,SQ8"},
                  {"rabitq", 784, 128, "PCAR64,RaBitQ"}, {"rabitq", 784, 32, "PCAR32,RaBitQ"},
                  {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"}};

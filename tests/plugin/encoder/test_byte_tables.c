@@ -227,6 +227,44 @@ Test(byte_tables, codes_and_tables_learned_together)
     free(x);
 }
 
+static double share_of_equal_bits(int64_t n, const uint8_t *a, const uint8_t *b)
+{
+    int64_t different = 0;
+    for (int64_t i = 0; i < n; i++)
+        different += test_hamming(a + i, b + i, 1);
+    return 1 - (double)different / (8 * (double)n);
+}
+
+/* score=both: the queries' codes are those of score=hamming; the more items' bits are held to theirs,
+ * the more of them stay, and the worse the rows are rebuilt. */
+Test(byte_tables, bits_are_held_to_the_linear_code)
+{
+    enum { N = 5000, M2 = 500, D = 24, NBITS = 24 };
+    static const char *const options[] = {"score=both,keep=0", "score=both,keep=2",
+                                          "score=both,keep=1e5"};
+    float *x = test_mixture(N + M2, D, 5, NULL), *fresh = x + N * D;
+    uint8_t linear[M2 * 3], codes[M2 * 3];
+    double equal = 0, error = 0;
+    lbh_encoder *plain = trained("sgh", "steps=100", N, D, NBITS, x);
+    OK(lbh_encoder_encode(plain, M2, fresh, linear));
+    for (int i = 0; i < 3; i++) {
+        char all[64] = "steps=100,alternations=12,";
+        lbh_encoder *enc = trained("sgh", strcat(all, options[i]), N, D, NBITS, x);
+        OK(lbh_encoder_encode_queries(enc, M2, fresh, codes));
+        cr_assert(share_of_equal_bits(M2 * 3, linear, codes) > 0.9999);
+        OK(lbh_encoder_encode(enc, M2, fresh, codes));
+        double share = share_of_equal_bits(M2 * 3, linear, codes);
+        double rebuilt = rebuilt_error(enc, M2, fresh);
+        cr_assert(share > equal && rebuilt > error, "%g, %g", share, rebuilt);
+        equal = share;
+        error = rebuilt;
+        lbh_encoder_free(enc);
+    }
+    cr_assert(equal > 0.999);
+    lbh_encoder_free(plain);
+    free(x);
+}
+
 Test(byte_tables, codebooks_rebuild_what_the_encoder_rebuilds)
 {
     enum { N = 600, D = 9 };
