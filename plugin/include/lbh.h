@@ -257,7 +257,8 @@ LBH_API int lbh_encoder_encode_queries_u8(const lbh_encoder *enc, int64_t n, con
 /* Encodes n database rows and then improves each code, by flips of single bits until `iterations` of
  * them in a row gained nothing (0: until no flip gains), towards the code from which the decoder rebuilds the row best (the most probable code under the
  * generative model, argmin_h ||x - x^(h)||^2; tabu search over the quadratic form of the decoder's
- * Gram matrix). Pays where items are scored by the decoder. LBH_EINVAL if there is no decoder. */
+ * Gram matrix). By tables whole bytes change, and a change of two bytes at random counts as 50 flips.
+ * Pays where items are scored by the decoder. LBH_EINVAL if there is no decoder. */
 LBH_API int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x,
                                        int iterations, uint8_t *codes);
 

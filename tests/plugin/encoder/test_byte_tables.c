@@ -265,6 +265,30 @@ Test(byte_tables, bits_are_held_to_the_linear_code)
     free(x);
 }
 
+/* Refined codes are searched for in the tables: better ones the longer, the same from rows alone. */
+Test(byte_tables, refined_codes)
+{
+    enum { N = 3000, D = 24, NBITS = 20, M2 = 200 };
+    float *x = test_mixture(N, D, 5, NULL), y[M2 * D];
+    lbh_encoder *enc = trained("itq", "rebuild=tables", N, D, NBITS, x);
+    double before = rebuilt_error(enc, M2, x);
+    for (int flips = 0; flips <= 300; flips += 150) {
+        uint8_t codes[M2 * 3], alone[3];
+        double sum = 0;
+        OK(lbh_encoder_encode_refined(enc, M2, x, flips, codes));
+        OK(lbh_encoder_decode(enc, M2, codes, y));
+        for (int i = 0; i < M2 * D; i++)
+            sum += ((double)y[i] - (double)x[i]) * ((double)y[i] - (double)x[i]);
+        cr_assert(flips ? sum / M2 <= before : sum / M2 < 0.95 * before,
+                  "%d flips: %g, before %g", flips, sum / M2, before);
+        before = sum / M2;
+        OK(lbh_encoder_encode_refined(enc, 1, x + 9 * D, flips, alone));
+        cr_assert(memcmp(alone, codes + 27, 3) == 0 && alone[2] < 16);
+    }
+    lbh_encoder_free(enc);
+    free(x);
+}
+
 Test(byte_tables, codebooks_rebuild_what_the_encoder_rebuilds)
 {
     enum { N = 600, D = 9 };
