@@ -8,7 +8,7 @@
 static bool is_plain(const double *o)
 {
     return o[SGH_OPT_PAIRS] == SGH_PAIRS_NONE && o[SGH_OPT_LATENT_SCALE] == 0 &&
-           o[SGH_OPT_SCORE] == SGH_SCORE_HAMMING && o[SGH_OPT_REFIT] != 0;
+           o[SGH_OPT_SCORE] != SGH_SCORE_DECODER && o[SGH_OPT_REFIT] != 0;
 }
 
 int64_t sgh_stage_steps(const lbh_encoder *self)
