@@ -393,8 +393,13 @@ static int train(lbh_encoder *self, lbh_training *t)
     r.total = (decoder_score ? 0 : (int64_t)self->value[SGH_OPT_STEPS] + r.stage.steps) +
               (searched || both ? rounds * SGH_MAP_TICK : 0);
     if (both) {
+        sgh_codes k = {.n = r.n < SGH_MAP_ROWS ? r.n : SGH_MAP_ROWS,
+                       .L = r.cfg.nbits,
+                       .d = r.cfg.d,
+                       .mode = SGH_TABLES};
         LBH_TRY(train_linear(self, t, &r));
-        LBH_TRY(sgh_tables_both(self, t, &r));
+        LBH_TRY(sgh_take_codes(t, &r, &k));
+        LBH_TRY(sgh_tables_both(self, t, &r, &k));
     } else if (decoder_score) {
         sgh_codes k;
         bool tables = sgh_tables_wanted(self, r.n);

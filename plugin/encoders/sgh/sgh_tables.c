@@ -201,18 +201,15 @@ static int linear_values(lbh_training *t, const sgh_run *r, sgh_codes *k, float 
     return LBH_OK;
 }
 
-int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r)
+int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_codes *k)
 {
     sgh_model *model = self->state;
-    sgh_codes k = {.n = r->n < SGH_MAP_ROWS ? r->n : SGH_MAP_ROWS, .L = r->cfg.nbits,
-                   .d = r->cfg.d, .mode = SGH_TABLES};
     if (sgh_inner_products(self))
-        k.lambda = self->value[SGH_OPT_ALONG] < 0 ? 2 : (float)self->value[SGH_OPT_ALONG];
-    LBH_TRY(sgh_take_codes(t, r, &k));
-    LBH_TRY(linear_values(t, r, &k, &k.z));
-    LBH_TRY(sgh_tables_train(self, t, r, &k));
+        k->lambda = self->value[SGH_OPT_ALONG] < 0 ? 2 : (float)self->value[SGH_OPT_ALONG];
+    LBH_TRY(linear_values(t, r, k, &k->z));
+    LBH_TRY(sgh_tables_train(self, t, r, k));
     model->search[0] = SGH_TABLES;
-    model->search[1] = k.lambda;
+    model->search[1] = k->lambda;
     model->search[2] /= r->scale * r->scale;
     return LBH_OK;
 }

@@ -11,8 +11,8 @@ bool sgh_tables_wanted(const lbh_encoder *self, int64_t n);
 int sgh_tables_train(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_codes *k);
 
 /* score=both: the linear encoder is trained; items' codes are searched for so that the tables rebuild
- * them well and the queries' codes, the encoder's, still find them. */
-int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r);
+ * them well and the queries' codes, the encoder's, still find them. k: memory, sgh_take_codes(). */
+int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_codes *k);
 
 /* Items' codes of n rows x[n * d], as +-1: one thread. start[n * nbits]: the values of the linear map,
  * whose signs the search starts from; they may be z. */
