@@ -7,25 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-int64_t sort_unique(int64_t *x, int64_t n)
-{
-    int64_t kept = 0;
-    qsort(x, (size_t)n, sizeof *x, compare_ids);
-    for (int64_t i = 0; i < n; i++)
-        if (i == 0 || x[i] != x[i - 1])
-            x[kept++] = x[i];
-    return kept;
 }
 
 static void drop_names(labels *l)

@@ -40,16 +40,6 @@ static int take_numbers(labels *l, const vectors *v)
     return EXIT_OK;
 }
 
-int labels_by_rule(labels *l, const char *name, int64_t columns, bool can_pad, int *form)
-{
-    int code = lbh_labels_read(l->n, columns, l->item, can_pad, form, l->start, l->item);
-    if (code)
-        return fail("'%s': %s", name, lbh_last_error());
-    for (int64_t i = 0; *form == LBH_LABELS_SIGNS && i < l->start[l->n]; i++)
-        l->item[i] = 2 * l->item[i] - 1; /* called as the file calls them */
-    return EXIT_OK;
-}
-
 static int read_all(labels *l, const vectors *v)
 {
     int rc = labels_alloc(l, v->n, v->n * (v->made ? 1 : v->d));
@@ -63,17 +53,6 @@ static int read_all(labels *l, const vectors *v)
     rc = take_numbers(l, v);
     return rc ? rc
               : labels_by_rule(l, v->name, v->d, v->type != VEC_U8 && !v->is_unsigned, &form);
-}
-
-int labels_alloc(labels *l, int64_t n, int64_t room)
-{
-    l->n = n;
-    l->start = cli_alloc(n + 1, sizeof *l->start);
-    l->item = cli_alloc(room, sizeof *l->item);
-    if (!l->start || !l->item)
-        return EXIT_RUNTIME;
-    l->start[0] = 0;
-    return EXIT_OK;
 }
 
 /* What a file is shows in all of it, whichever rows are wanted. */
@@ -117,17 +96,6 @@ int labels_open(labels *l, const char *spec)
     if (rc)
         labels_close(l);
     return rc;
-}
-
-void labels_close(labels *l)
-{
-    for (int64_t i = 0; l->name && i < l->nnames; i++)
-        free(l->name[i]);
-    free(l->name);
-    free(l->number);
-    free(l->start);
-    free(l->item);
-    *l = (labels){0};
 }
 
 int labels_fit(labels *l, const char *spec, const vectors *rows)
