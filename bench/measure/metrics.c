@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* ---- Relevance ----------------------------------------------------------------------------- */
 
 int relevance_near(relevance *r, int64_t n, const int64_t *own, const truth *near, int64_t k)
