@@ -227,7 +227,12 @@ static int print_table(const cJSON *rows, double queries)
 
 static void print_head(const contest *c, const compare_args *a)
 {
-    static const char *const relevant[] = {"squared L2", "inner product", "common label"};
+    static const char *const relevant[] = {
+        [BENCH_L2] = "squared L2",
+        [BENCH_IP] = "inner product",
+        [BENCH_COSINE] = "cosine",
+        [BENCH_LABEL] = "common label",
+    };
     printf("%s: %lld x %d, %lld queries, trained on %lld rows, %lld bits, %s", c->d.base.name,
            (long long)c->d.base.n, c->d.base.d, (long long)c->d.query.n, (long long)c->d.train.n,
            (long long)a->nbits, relevant[a->metric]);

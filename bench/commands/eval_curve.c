@@ -124,7 +124,7 @@ static int draw_svg(const char *path, const rank_stats *s, const int64_t *rank, 
                     const char *about)
 {
     double x[MAX_CURVE], y[MAX_CURVE];
-    double *ball = cli_alloc(2 * ((int64_t)s->nbits + 1), sizeof *ball), *ball_y = ball + s->nbits + 1;
+    double *ball = cli_alloc(2 * ((int64_t)s->nbits + 1), sizeof *ball);
     int nballs = 0;
     for (int i = 0; i < nranks; i++) {
         x[i] = s->recall[rank_stats_at(s, rank[i])];
@@ -132,6 +132,7 @@ static int draw_svg(const char *path, const rank_stats *s, const int64_t *rank, 
     }
     if (!ball)
         return EXIT_RUNTIME;
+    double *ball_y = ball + s->nbits + 1;
     for (int h = 0; h <= s->nbits; h++)
         if (s->ball[h].filled) {
             ball[nballs] = s->ball[h].recall;

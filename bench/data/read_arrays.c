@@ -90,7 +90,7 @@ int read_ibin(vectors *v, const char *path, const char *part)
 
 int read_npy(vectors *v, const char *path, const char *part)
 {
-    npy_array a;
+    npy_array a = {0};
     if (part)
         return fail_usage("'%s': such a file has no parts", v->name);
     int rc = reader_map(v, path, true);

@@ -148,7 +148,8 @@ static int find_lines(text *t, const char *p)
 #pragma omp parallel for schedule(static) reduction(min : bad) if (t->n > 256)
     for (int64_t i = 0; i < t->n; i++) {
         t->cells[i] = cells_of(t->row[i]);
-        if (memchr(t->row[i].begin, '\r', (size_t)(t->row[i].end - t->row[i].begin)) && i < bad)
+        bool torn = memchr(t->row[i].begin, '\r', (size_t)(t->row[i].end - t->row[i].begin)) != NULL;
+        if (torn && i < bad)
             bad = i;
     }
     return bad == INT64_MAX ? EXIT_OK

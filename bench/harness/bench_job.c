@@ -50,9 +50,9 @@ static cJSON *numbers(const spec_numbers *list)
 static void put_members(cJSON *o, const member *list, const void *from)
 {
     for (const member *m = list; m->name; m++) {
-        const char *at = (const char *)from + m->offset;
+        const void *at = (const char *)from + m->offset;
         if (m->kind == LIST)
-            cJSON_AddItemToObject(o, m->name, numbers((const void *)at));
+            cJSON_AddItemToObject(o, m->name, numbers(at));
         else if (m->kind != TEXT)
             cJSON_AddNumberToObject(o, m->name,
                                     m->kind == INT64 ? (double)*(const int64_t *)at
@@ -86,7 +86,7 @@ static const char *text_of(const cJSON *o, const char *name)
 static void take_members(void *to, const member *list, const cJSON *o)
 {
     for (const member *m = list; m->name; m++) {
-        char *at = (char *)to + m->offset;
+        void *at = (char *)to + m->offset;
         if (m->kind == TEXT)
             *(const char **)at = text_of(o, m->name);
         else if (m->kind == INT64)

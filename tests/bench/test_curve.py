@@ -49,7 +49,7 @@ for r, options in ((rows[5], random_start[4:].replace(":", ",")), (rows[14], "")
     method, name = r["method"].split(":")[0], "steps" if r["method"] != "itq" else "iterations"
     sets = ("--set", options) if options else ()
     run("train", "-m", method, "-b", 12, *base, *sets, "--set", "%s=%d" % (name, r["steps"]),
-        "--seed", 3, "-o", "m.lbh")
+        "--set", "held_out=0", "--seed", 3, "-o", "m.lbh")
     e = document("eval", "--model", "m.lbh", *base)
     assert math.isclose(e["rebuild_error"], r["rebuild_error"], rel_tol=1e-5), (e, r)
     assert math.isclose(e["variance_left"], r["variance_left"], rel_tol=1e-5), (e, r)
