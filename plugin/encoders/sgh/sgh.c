@@ -103,11 +103,11 @@ static const lbh_param params[] = {
 static const lbh_preset presets[] = {
     {"official", "objective=official,noise=0,estimator=biased,decoder=scaled,coding=01,alpha=0.001,"
                  "decay_u=0.001,decay_w=0,steps=5000,batch=500,lr=0.01,schedule=constant,"
-                 "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0"},
+                 "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0,rebuild=linear"},
     /* rho starts at the scaled rows' root mean square; the unbiased estimator loses its bits here */
     {"paper", "objective=paper,noise=1,estimator=biased,decoder=basic,coding=01,kl=1,"
               "learn_prior=1,rho=0.33,learn_rho=1,steps=5000,batch=500,lr=0.01,schedule=constant,"
-              "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0"},
+              "init=random,pca=0,centre=0,refit=0,near_steps=0,few_rows=0,rebuild=linear"},
     {0},
 };
 
