@@ -11,16 +11,18 @@
 /* The caller's number of kept row i. Before a held-out row there are stride - 1 others. */
 static int64_t source_of(const lbh_held_out *h, int64_t i)
 {
+    if (h->count == 0)
+        return i;
     int64_t between = h->stride - 1;
-    return h->count == 0 ? i : i < h->count * between ? i + i / between + 1 : i + h->count;
+    return i < h->count * between ? i + i / between + 1 : i + h->count;
 }
 
 /* The number of the caller's row among those that are kept; -1: it is held out. */
 static int64_t kept_of(const lbh_held_out *h, int64_t row)
 {
-    int64_t before = (row + h->stride - 1) / h->stride; /* held-out rows before it */
     if (h->count == 0)
         return row;
+    int64_t before = (row + h->stride - 1) / h->stride; /* held-out rows before it */
     if (row < h->count * h->stride && row % h->stride == 0)
         return -1;
     return row - (before < h->count ? before : h->count);
