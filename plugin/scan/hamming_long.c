@@ -90,6 +90,9 @@ static LONG_INLINE __m512i distances(const uint8_t *code, size_t size, const uin
 
 /* ---- The kernel ---------------------------------------------------------------------------- */
 
+/* Not for AddressSanitizer: gcc 12's gives locals a stack of its own, where 64 bytes are not aligned as
+ * its own code expects them to be (GCC bug 110027). */
+__attribute__((no_sanitize_address))
 LONG_NOINLINE static void report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, __m512i d)
 {
     int32_t distance[64];
