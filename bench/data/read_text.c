@@ -80,7 +80,7 @@ static bool number_of(line cell, float *x)
     memcpy(copy, cell.begin, length);
     copy[length] = '\0';
     *x = strtof(copy, &end);
-    return *end == '\0';
+    return end == copy + length; /* which may hold a zero byte */
 }
 
 /* Digits alone may be a number that stands for a word. */
@@ -90,6 +90,15 @@ static bool is_digits(line cell)
     while (p < cell.end && *p >= '0' && *p <= '9')
         p++;
     return p == cell.end && p > cell.begin;
+}
+
+/* What digits alone, fewer than 19, say. The file may end with them: there is no zero byte. */
+static int64_t whole_of(line cell)
+{
+    int64_t value = 0;
+    for (const char *p = cell.begin; p < cell.end; p++)
+        value = 10 * value + (*p - '0');
+    return value;
 }
 
 /* A number, and no word: "nan" and "inf" are words too. */
@@ -123,9 +132,7 @@ static bool is_header(line l, int64_t *n, int64_t *d)
         line cell = first_cell(&l);
         if (!is_digits(cell) || cell.end - cell.begin > 12)
             return false;
-        *to[i] = 0;
-        for (const char *p = cell.begin; p < cell.end; p++)
-            *to[i] = 10 * *to[i] + (*p - '0');
+        *to[i] = whole_of(cell);
     }
     return cells_of(l) == 0;
 }
@@ -199,7 +206,7 @@ static columns look_at_columns(const text *t)
         line l = t->row[i], cell = first_cell(&l);
         c.numbers = t->cells[i] == t->cells[0] && is_number(cell);
         bool digits = is_digits(cell) && cell.end - cell.begin < 18;
-        int64_t value = digits ? strtoll(cell.begin, NULL, 10) : -1;
+        int64_t value = digits ? whole_of(cell) : -1;
         c.first_digits &= digits;
         c.rising &= digits && (i == 0 || value == before + 1);
         before = value;
