@@ -75,7 +75,7 @@ static void fast_block(const job *j, int64_t first, int64_t n, int64_t *bad)
     int d = j->enc->d;
     uint8_t *codes = j->codes ? j->codes + (size_t)first * lbh_encoder_code_size(j->enc) : NULL;
     bool finite = true, unit = lbh_is_cosine(j->enc);
-    const float *x = unit ? take_rows(j, first, n, bad) : j->x + first * d;
+    const float *x = unit ? take_rows(j, first, n, bad) : j->x ? j->x + first * d : NULL;
     if (unit && *bad >= 0)
         return;
     if (j->bytes && !unit)

@@ -291,7 +291,7 @@ int lbh_document_read(lbh_document *doc, const char *path)
 bool lbh_document_get(const lbh_document *doc, const char *key, char *value, size_t size)
 {
     size_t length = strlen(key);
-    const char *line = doc->text, *end = doc->text + doc->text_size;
+    const char *line = doc->text, *end = line ? line + doc->text_size : line;
     for (; line && line < end; line = strchr(line, '\n') + 1) {
         if (strncmp(line, key, length) != 0 || line[length] != ' ')
             continue;
