@@ -1,4 +1,4 @@
-/* options.c: getopt_long driven by a table, and --help from the same table. See options.h. */
+/* command_options.c: getopt_long driven by a table, and --help from the same table. See command_options.h. */
 #define _GNU_SOURCE
 #include "command_options.h"
 

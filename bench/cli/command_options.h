@@ -1,4 +1,4 @@
-/* options.h: one table of options per subcommand; parsing, bounds and --help all come from it. */
+/* command_options.h: one table of options per subcommand; parsing, bounds and --help all come from it. */
 #ifndef LBH_OPTIONS_H
 #define LBH_OPTIONS_H
 

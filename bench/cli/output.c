@@ -1,4 +1,4 @@
-/* report.c: results on stdout. See report.h. */
+/* output.c: results on stdout. See output.h. */
 #include "output.h"
 
 #include "lbh_faiss.h"

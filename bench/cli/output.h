@@ -1,4 +1,4 @@
-/* report.h: results on stdout, as text or as one JSON document, from the same values. */
+/* output.h: results on stdout, as text or as one JSON document, from the same values. */
 #ifndef LBH_REPORT_H
 #define LBH_REPORT_H
 

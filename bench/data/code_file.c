@@ -1,4 +1,4 @@
-/* codes.c: see codes.h. */
+/* code_file.c: see code_file.h. */
 #include "code_file.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* codes.h: files of codes: bytes in .bvecs, .u8bin or .npy. */
+/* code_file.h: files of codes: bytes in .bvecs, .u8bin or .npy. */
 #ifndef LBH_CODES_H
 #define LBH_CODES_H
 

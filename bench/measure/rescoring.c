@@ -1,4 +1,4 @@
-/* rescore.c: see rescore.h. */
+/* rescoring.c: see rescoring.h. */
 #include "rescoring.h"
 
 #include "progress.h"

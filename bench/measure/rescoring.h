@@ -1,4 +1,4 @@
-/* rescore.h: --rescore of `lbh eval` and `lbh search`: a shortlist by Hamming distance, ranked
+/* rescoring.h: --rescore of `lbh eval` and `lbh search`: a shortlist by Hamming distance, ranked
  * again. */
 #ifndef LBH_BENCH_RESCORE_H
 #define LBH_BENCH_RESCORE_H

@@ -1,4 +1,4 @@
-/* file.c: index files, written and read by FAISS itself; around it, what makes that safe: whole or
+/* index_file.c: index files, written and read by FAISS itself; around it, what makes that safe: whole or
  * no files on the way out, a look at the structure on the way in. */
 #define _POSIX_C_SOURCE 200809L
 #include "file_check.h"

@@ -1,4 +1,4 @@
-/* file.c: see file.h. */
+/* durable_file.c: see durable_file.h. */
 #define _DEFAULT_SOURCE /* getentropy */
 #define _XOPEN_SOURCE 700
 #include "durable_file.h"

@@ -1,4 +1,4 @@
-/* file.h: files that are written whole or not at all: a temporary file in the same directory, synced
+/* durable_file.h: files that are written whole or not at all: a temporary file in the same directory, synced
  * and renamed over the target. A target that is no regular file (a pipe, a device) is written
  * directly. Exported for c_api/ and bench/ too, so that all writers of the project do the same. */
 #ifndef LBH_CORE_FILE_H

@@ -1,4 +1,4 @@
-/* bench_spec.c: the configuration of `lbh bench`; what is accepted is also cut down to a quick look. */
+/* fuzz_bench_spec.c: the configuration of `lbh bench`; what is accepted is also cut down to a quick look. */
 #include "fuzz.h"
 
 #include "bench_spec.h"

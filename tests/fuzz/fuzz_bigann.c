@@ -1,4 +1,4 @@
-/* bigann.c: files .fbin .u8bin .ibin .i8bin (two numbers, then the rows), whole and in part. */
+/* fuzz_bigann.c: files .fbin .u8bin .ibin .i8bin (two numbers, then the rows), whole and in part. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

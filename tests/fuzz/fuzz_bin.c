@@ -1,4 +1,4 @@
-/* bin.c: files .bin: CIFAR batches, binary word vectors, ground truth; and their parts. */
+/* fuzz_bin.c: files .bin: CIFAR batches, binary word vectors, ground truth; and their parts. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,4 +1,4 @@
-/* checkpoint.c: training that is taken up from a checkpoint (fuzz_document). */
+/* fuzz_checkpoint.c: training that is taken up from a checkpoint (fuzz_document). */
 #include "fuzz.h"
 
 #include "checkpoint.h"

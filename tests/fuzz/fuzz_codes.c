@@ -1,4 +1,4 @@
-/* codes.c: files of codes, in both orders of bits. */
+/* fuzz_codes.c: files of codes, in both orders of bits. */
 #include "fuzz.h"
 
 #include "code_file.h"

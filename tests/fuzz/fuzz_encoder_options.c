@@ -1,4 +1,4 @@
-/* encoder_options.c: options of all methods. What is set lies within its bounds, and after an error
+/* fuzz_encoder_options.c: options of all methods. What is set lies within its bounds, and after an error
  * all is as it was. */
 #include "fuzz.h"
 

@@ -1,4 +1,4 @@
-/* export_options.c: options of lbh_export_faiss, by format. The file goes to /dev/null. */
+/* fuzz_export_options.c: options of lbh_export_faiss, by format. The file goes to /dev/null. */
 #include "fuzz.h"
 
 #include "lbh_faiss.h"

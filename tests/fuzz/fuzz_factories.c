@@ -1,4 +1,4 @@
-/* factories.c: strings of index kinds and of pipelines. */
+/* fuzz_factories.c: strings of index kinds and of pipelines. */
 #include "fuzz.h"
 
 #include "pipeline.h"

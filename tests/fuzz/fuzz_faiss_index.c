@@ -1,4 +1,4 @@
-/* faiss_index.c: FAISS's files of binary indexes. What our check of the structure lets pass is
+/* fuzz_faiss_index.c: FAISS's files of binary indexes. What our check of the structure lets pass is
  * given to FAISS, which believes every number, and searched; the kinds that the check does not know
  * are left to whoever trusts them, and here out. */
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-/* hdf5.c: sets of HDF5 files. libhdf5 is not ours: the reader tries it in a child process first,
+/* fuzz_hdf5.c: sets of HDF5 files. libhdf5 is not ours: the reader tries it in a child process first,
  * whose crashes must become errors here. */
 #include "fuzz.h"
 

@@ -1,4 +1,4 @@
-/* labels.c: class labels: LIBSVM, CSV and TSV with numbers or names, lists, matrices; renumbered,
+/* fuzz_labels.c: class labels: LIBSVM, CSV and TSV with numbers or names, lists, matrices; renumbered,
  * named, picked. */
 #include "fuzz.h"
 

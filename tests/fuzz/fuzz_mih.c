@@ -1,4 +1,4 @@
-/* mih.c: files of multi-index hashes. The checksum of the header and the size of the file are set
+/* fuzz_mih.c: files of multi-index hashes. The checksum of the header and the size of the file are set
  * right unless the last byte is odd; what lies behind the header is checked when it is used. */
 #include "fuzz.h"
 

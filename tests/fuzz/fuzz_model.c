@@ -1,4 +1,4 @@
-/* model.c: model files (fuzz_document). An encoder that was read encodes, rebuilds and classifies. */
+/* fuzz_model.c: model files (fuzz_document). An encoder that was read encodes, rebuilds and classifies. */
 #include "fuzz.h"
 
 #include "lbh.h"

@@ -1,4 +1,4 @@
-/* notes.c: notes of models: the first line is a name, the rest a value, again and again. What was
+/* fuzz_notes.c: notes of models: the first line is a name, the rest a value, again and again. What was
  * kept is read back from the text of a model. */
 #include "fuzz.h"
 

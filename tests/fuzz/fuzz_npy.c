@@ -1,4 +1,4 @@
-/* npy.c: NumPy files. */
+/* fuzz_npy.c: NumPy files. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,4 +1,4 @@
-/* npy_file.c: the arrays of a pipeline, whose shape is known before the file is looked at. */
+/* fuzz_npy_file.c: the arrays of a pipeline, whose shape is known before the file is looked at. */
 #include "fuzz.h"
 
 #include "npy_file.h"

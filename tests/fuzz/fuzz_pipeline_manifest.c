@@ -1,4 +1,4 @@
-/* pipeline_manifest.c: the text that binds the files of a pipeline. Its digest is set right, unless
+/* fuzz_pipeline_manifest.c: the text that binds the files of a pipeline. Its digest is set right, unless
  * the first byte is 0. What is accepted and written again is read as the same. */
 #define _GNU_SOURCE
 #include "fuzz.h"

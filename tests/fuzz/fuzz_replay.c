@@ -1,4 +1,4 @@
-/* replay.c: fuzz_replay TARGET FILE|DIRECTORY ...: runs a target on files, without libFuzzer: those
+/* fuzz_replay.c: fuzz_replay TARGET FILE|DIRECTORY ...: runs a target on files, without libFuzzer: those
  * that once crashed it, and what the seeds and the fuzzer found. `fuzz_replay --list` names the
  * targets. Exit code 0: all ran; a target that fails ends the process. */
 #define _GNU_SOURCE

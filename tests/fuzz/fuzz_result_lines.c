@@ -1,4 +1,4 @@
-/* result_lines.c: results of `lbh bench`, JSON lines that other programs may have written. */
+/* fuzz_result_lines.c: results of `lbh bench`, JSON lines that other programs may have written. */
 #define _GNU_SOURCE
 #include "fuzz.h"
 

@@ -1,4 +1,4 @@
-/* search_params.c: search parameters of every kind of index, and of a pipeline. */
+/* fuzz_search_params.c: search parameters of every kind of index, and of a pipeline. */
 #include "fuzz.h"
 
 #include "pipeline.h"

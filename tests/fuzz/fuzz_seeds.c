@@ -1,4 +1,4 @@
-/* seeds.c: fuzz_seeds DIRECTORY: writes, as seeds of the fuzz targets, small files of every kind
+/* fuzz_seeds.c: fuzz_seeds DIRECTORY: writes, as seeds of the fuzz targets, small files of every kind
  * that the library writes itself: models of all methods, multi-index hashes, binary indexes,
  * manifests. seeds.py makes the rest. */
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-/* specs.c: the small languages of the command's arguments: FILE@FROM:TO, synthetic:..., --split,
+/* fuzz_specs.c: the small languages of the command's arguments: FILE@FROM:TO, synthetic:..., --split,
  * and numbers. */
 #define _GNU_SOURCE
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-/* truth.c: true neighbours, lists of neighbours and row numbers, for a base of 100 rows. */
+/* fuzz_truth.c: true neighbours, lists of neighbours and row numbers, for a base of 100 rows. */
 #include "fuzz.h"
 
 #include "labels.h"

@@ -1,4 +1,4 @@
-/* vecs.c: files .fvecs .bvecs .ivecs (each row with its dimension before it). */
+/* fuzz_vecs.c: files .fvecs .bvecs .ivecs (each row with its dimension before it). */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

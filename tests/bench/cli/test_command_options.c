@@ -1,4 +1,4 @@
-/* test_options.c: options, and the names of the rows of `lbh compare`. */
+/* test_command_options.c: options, and the names of the rows of `lbh compare`. */
 #include "support.h"
 
 #include "compare.h"

@@ -1,4 +1,4 @@
-/* export.c: exported indexes, read back by the FAISS that is linked: the distances of our codes,
+/* test_export.c: exported indexes, read back by the FAISS that is linked: the distances of our codes,
  * and the scores of our decoder. tests/bench/test_export.py does the same in stock Python FAISS. */
 #include "cases.h"
 

@@ -1,4 +1,4 @@
-/* accelerate.c: indexes with our search in them against the same indexes without. */
+/* test_accelerate.c: indexes with our search in them against the same indexes without. */
 #define _POSIX_C_SOURCE 200809L
 #include "cases.h"
 

@@ -1,4 +1,4 @@
-/* arguments.c: wrong arguments of rescored searches and of exports are refused by name, and leave the
+/* test_arguments.c: wrong arguments of rescored searches and of exports are refused by name, and leave the
  * answers as they were. */
 #include "cases.h"
 #include "lbh_pipeline.h"

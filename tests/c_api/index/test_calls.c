@@ -1,4 +1,4 @@
-/* calls.c: wrong calls: each gives its code and one line that says what to do, changes nothing, and
+/* test_calls.c: wrong calls: each gives its code and one line that says what to do, changes nothing, and
  * prints nothing. */
 #include "cases.h"
 

@@ -1,4 +1,4 @@
-/* float_index.c: FAISS's float indexes as ground truth and as rivals. */
+/* test_float_index.c: FAISS's float indexes as ground truth and as rivals. */
 #include "cases.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* file.c: saved indexes: what is read back, by us and by stock Python FAISS; what happens to damaged
+/* test_index_file.c: saved indexes: what is read back, by us and by stock Python FAISS; what happens to damaged
  * files and on a full disk. */
 #define _GNU_SOURCE
 #include "cases.h"

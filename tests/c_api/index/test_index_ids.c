@@ -1,4 +1,4 @@
-/* ids.c: the ids of codes that are added without any, or come by a merge: none that lives, none above
+/* test_index_ids.c: the ids of codes that are added without any, or come by a merge: none that lives, none above
  * 2^63 - 1, and nothing is changed where there is no such id. */
 #include "cases.h"
 

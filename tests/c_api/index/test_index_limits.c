@@ -1,4 +1,4 @@
-/* limits.c: rows that are all the same, numbers that are none, and more codes than 2^31 bytes, in
+/* test_index_limits.c: rows that are all the same, numbers that are none, and more codes than 2^31 bytes, in
  * FAISS's indexes and in pipelines. */
 #define _GNU_SOURCE
 #include "cases.h"

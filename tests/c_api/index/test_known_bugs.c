@@ -1,4 +1,4 @@
-/* known_bugs.c: bugs of FAISS that a user would run into, each with what keeps them from it. */
+/* test_known_bugs.c: bugs of FAISS that a user would run into, each with what keeps them from it. */
 #define _GNU_SOURCE
 #include "cases.h"
 

@@ -1,4 +1,4 @@
-/* lifecycle.c: every kind of index through every step of its life, against a naive search over a
+/* test_lifecycle.c: every kind of index through every step of its life, against a naive search over a
  * list of what ought to be in it; and the table of c_api/README.md against what was found. */
 #include "cases.h"
 

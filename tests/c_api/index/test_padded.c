@@ -1,4 +1,4 @@
-/* padded.c: codes whose bits are no multiple of 8 in every kind of index: the zero bits that fill
+/* test_padded.c: codes whose bits are no multiple of 8 in every kind of index: the zero bits that fill
  * the last byte change no distance and no answer. The oracle counts differing signs of the
  * projections and never sees a byte. */
 #include "cases.h"

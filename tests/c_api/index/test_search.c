@@ -1,4 +1,4 @@
-/* search.c: every kind of index against a naive Hamming search. */
+/* test_search.c: every kind of index against a naive Hamming search. */
 #include "cases.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* threads.c: many threads at once, in every way that a program may have them. */
+/* test_threads.c: many threads at once, in every way that a program may have them. */
 #define _XOPEN_SOURCE 700
 #include "cases.h"
 #include "lbh_mih.h"

@@ -1,4 +1,4 @@
-/* golden.c: pipelines that released versions saved (tests/data) are loaded, and give the answers that
+/* test_golden_pipelines.c: pipelines that released versions saved (tests/data) are loaded, and give the answers that
  * they gave. */
 #define _POSIX_C_SOURCE 200809L
 #include "golden_pipeline.h"

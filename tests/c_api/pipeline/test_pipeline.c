@@ -1,4 +1,4 @@
-/* pipeline.c: a pipeline of every kind against naive searches over floats and codes. */
+/* test_pipeline.c: a pipeline of every kind against naive searches over floats and codes. */
 #include "lbh_pipeline.h"
 
 #include "cases.h"

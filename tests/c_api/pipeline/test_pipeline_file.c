@@ -1,4 +1,4 @@
-/* pipeline_file.c: saved pipelines: the same after loading, whole after anything that goes
+/* test_pipeline_file.c: saved pipelines: the same after loading, whole after anything that goes
  * wrong. */
 #define _POSIX_C_SOURCE 200809L
 #include "lbh_pipeline.h"

@@ -1,4 +1,4 @@
-/* pipeline_more.c: pipelines around an encoder, in memory, from pulled rows all or nothing, with parameters
+/* test_pipeline_more.c: pipelines around an encoder, in memory, from pulled rows all or nothing, with parameters
  * and filters of one search; what is cancelled leaves everything as it was. */
 #define _GNU_SOURCE
 #include "lbh_pipeline.h"

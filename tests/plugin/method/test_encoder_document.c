@@ -1,4 +1,4 @@
-/* test_encoder_file.c: model files that are whole, well sealed and wrong: each is refused by name of
+/* test_encoder_document.c: model files that are whole, well sealed and wrong: each is refused by name of
  * what is wrong, and nothing is made of it. And wrong calls of the functions that all methods share. */
 #include "support.h"
 
