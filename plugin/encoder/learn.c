@@ -83,6 +83,7 @@ static int learn_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *l
 {
     struct lbh_run run = {.view = {.source = rows}, .started = lbh_now()};
     run.saved = run.started;
+    run.pace = (lbh_pace){.most = omp_get_max_threads(), .resumed = run.started};
     lbh_training t = {.enc = enc,
                       .rows = lbh_view_rows(&run.view),
                       .n = rows->n,

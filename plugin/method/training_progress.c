@@ -2,6 +2,8 @@
 #include "training_run.h"
 #include "watch.h"
 
+#include <omp.h>
+
 static const double REPORT_SECONDS = 0.05; /* between two calls of the progress callback */
 
 void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx)
@@ -10,11 +12,12 @@ void lbh_encoder_on_progress(lbh_encoder *enc, lbh_progress_fn fn, void *ctx)
     enc->progress_ctx = ctx;
 }
 
-int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss)
+/* Progress, checkpoints, limits: all that is due after a step. */
+static int after_step(lbh_training *t, double time, int64_t step, int64_t steps, double loss)
 {
     struct lbh_run *run = t->run;
     lbh_encoder *enc = t->enc;
-    double time = lbh_now(), limit = enc->common[LBH_OPT_TIME_LIMIT];
+    double limit = enc->common[LBH_OPT_TIME_LIMIT];
     if (limit > 0 && time - run->started > limit)
         t->stop = true;
     bool can_save = lbh_can_checkpoint(t);
@@ -32,4 +35,13 @@ int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss)
         LBH_TRY(lbh_save_checkpoint(t, step));
     return lbh_error(LBH_ECANCELLED, "%s: cancelled at step %lld of %lld", enc->method->name,
                      (long long)step, (long long)steps);
+}
+
+int lbh_report(lbh_training *t, int64_t step, int64_t steps, double loss)
+{
+    double time = lbh_now();
+    omp_set_num_threads(lbh_pace_step(&t->run->pace, time));
+    int rc = after_step(t, time, step, steps, loss);
+    lbh_pace_resume(&t->run->pace, lbh_now());
+    return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "method.h"
 #include "model_file.h"
+#include "training_threads.h"
 #include "training_view.h"
 
 enum { LBH_MAX_STATES = 48 };
@@ -12,6 +13,7 @@ struct lbh_run {
     lbh_view view;
     lbh_damped damped;
     lbh_arena arena;
+    lbh_pace pace;
     double started, reported, saved; /* seconds of the monotonic clock */
     int nstates;
     lbh_tensor state[LBH_MAX_STATES];
