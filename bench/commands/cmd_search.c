@@ -8,7 +8,7 @@
 
 typedef struct search_args {
     common common;
-    const char *model, *index, *query, *codes, *query_ids, *ids, *distances;
+    const char *pipeline, *model, *index, *query, *codes, *query_ids, *ids, *distances;
     char *set;
     int64_t k;
     int bit_order, stock;
@@ -144,12 +144,54 @@ static int search_rescored(const search_args *a, const lbh_encoder *enc,
     return rc;
 }
 
+/* A pipeline has all that a search needs, and ranks as it was told to. */
+static int search_pipeline(const search_args *a, const vectors *query)
+{
+    lbh_pipeline *p = NULL;
+    int64_t *own = NULL;
+    answers r = {.nq = query->n, .k = a->k};
+    double seconds;
+    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
+    int code = rc ? LBH_OK : lbh_pipeline_load(&p, a->pipeline);
+    rc = code ? fail_library(code) : rc;
+    if (rc == EXIT_OK && lbh_pipeline_d(p) != query->d)
+        rc = fail("'%s' has dimension %d, the pipeline is for dimension %d", query->name, query->d,
+                  lbh_pipeline_d(p));
+    if (rc == EXIT_OK && a->set) {
+        code = lbh_pipeline_set(p, a->set);
+        rc = fail_library(code);
+        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
+    }
+    if (rc == EXIT_OK)
+        rc = pipeline_search(p, query, a->k, own, &r.scores, &r.ids, &seconds);
+    if (rc == EXIT_OK)
+        rc = output(a, &r, seconds);
+    lbh_pipeline_free(p);
+    free(r.ids);
+    free(r.scores);
+    free(own);
+    return rc;
+}
+
+static int check_pipeline_args(const search_args *a)
+{
+    if (!a->pipeline && !a->index)
+        return fail_usage("search: option --index or --pipeline is missing (try 'lbh search --help')");
+    if (a->pipeline && (a->index || a->model || a->codes || a->base || a->stock || a->metric ||
+                        a->rescore.mode))
+        return fail_usage("search: a pipeline has its model, index, vectors and ranking (--set): no other "
+                          "goes with it");
+    return EXIT_OK;
+}
+
 static int check_args(const search_args *a)
 {
-    int rc = EXIT_OK;
+    int rc = check_pipeline_args(a);
+    if (rc)
+        return rc;
     if (!a->query == !a->codes)
         return fail_usage("search: give vectors (--query) or codes (--codes)");
-    if (a->query && !a->model)
+    if (a->query && !a->model && !a->pipeline)
         return fail_usage("search: option --model is missing (try 'lbh search --help')");
     if (a->query && a->bit_order != BITS_LSB)
         return fail_usage("search: --bit-order is for --codes");
@@ -162,7 +204,8 @@ static int check_args(const search_args *a)
     if (rc == EXIT_OK && a->ids)
         rc = outfile_check(a->ids, false);
     if (rc == EXIT_OK && a->distances)
-        rc = array_check(a->distances, a->rescore.mode ? ARRAY_FLOATS : ARRAY_INTS);
+        rc = array_check(a->distances,
+                         a->rescore.mode || a->pipeline ? ARRAY_FLOATS : ARRAY_INTS);
     if (rc == EXIT_OK && a->distances)
         rc = outfile_check(a->distances, false);
     return rc;
@@ -178,6 +221,11 @@ static int search(const search_args *a)
         rc = vectors_open(&query, a->query ? a->query : a->codes);
     if (rc)
         return rc;
+    if (a->pipeline) {
+        rc = search_pipeline(a, &query);
+        vectors_close(&query);
+        return rc;
+    }
     if (a->model)
         rc = model_load(&enc, a->model, a->query ? &query : NULL);
     if (rc == EXIT_OK && a->codes)
@@ -207,7 +255,9 @@ static int run(const command *self, int argc, char **argv)
     search_args a = {.rescore = RESCORE_DEFAULTS, .k = 10};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 0},
-        {OPT_TEXT, 0, "index", "INDEX", &a.index, 0, 0, "index file of 'lbh build' or of FAISS", 1},
+        {OPT_TEXT, 0, "index", "INDEX", &a.index, 0, 0, "index file of 'lbh build' or of FAISS", 0},
+        {OPT_TEXT, 0, "pipeline", "FILE", &a.pipeline, 0, 0,
+         "or a pipeline, of 'lbh tune' or a program, instead of both", 0},
         {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
         {OPT_TEXT, 0, "codes", "CODES", &a.codes, 0, 0, "or codes to look for; needs no model", 0},
         {OPT_CHOICE, 0, "bit-order", BIT_ORDERS, &a.bit_order, 0, 0,
@@ -216,7 +266,7 @@ static int run(const command *self, int argc, char **argv)
          "row of the base that each query is; left out", 0},
         {OPT_INT, 'k', "k", "K", &a.k, 1, 1 << 20, "answers a query (10)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
-         "search parameter: nprobe, nflip, efSearch; may repeat", 0},
+         "search parameter: nprobe, nflip, efSearch, ...; may repeat", 0},
         {OPT_FLAG, 0, "stock", 0, &a.stock, 0, 0, "FAISS's own search of BFlat and BIVF: slower",
          0},
         OPTIONS_RESCORE(&a.rescore, "none|margin|decoder|float|auto"),
@@ -240,6 +290,7 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_search = {
     "search", "Search an index",
-    "(--model MODEL --query FILE | --codes CODES) --index INDEX [-k K] [-o IDS] [OPTIONS]",
+    "(--pipeline FILE --query FILE | --index INDEX (--model MODEL --query FILE | --codes CODES))\n"
+    "       [-k K] [-o IDS] [OPTIONS]",
     "IDS: .ivecs, .ibin or .npy, one row a query, nearest first, -1 where there are fewer answers.\n",
     run};

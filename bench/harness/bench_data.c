@@ -54,12 +54,17 @@ static int pick_labels(labels *l, int64_t count, const int64_t *rows)
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-/* The base, cut to `limit` rows. */
+/* The base, cut to its first `limit` rows, or to a sample of them at even distances. */
 static int open_base(bench_data *d, const bench_paths *p)
 {
-    int64_t limit = d->spec->limit;
+    int64_t limit = d->spec->limit, sample = d->spec->sample;
     TRY(vectors_open(&d->whole, p->base));
-    if (limit && limit < d->whole.n)
+    limit = limit && limit < d->whole.n ? limit : d->whole.n;
+    if (sample && sample < limit) {
+        int64_t *rows = rows_evenly(limit, sample);
+        return rows ? vectors_view(&d->base, &d->whole, NULL, "sample", sample, rows) : EXIT_RUNTIME;
+    }
+    if (limit < d->whole.n)
         return first_rows(&d->base, &d->whole, "first rows", limit);
     d->base = d->whole;
     d->whole = (vectors){0};
@@ -143,6 +148,23 @@ static int own_queries(bench_data *d, int64_t count)
     return first_rows(&d->query, &d->base, "first rows", count);
 }
 
+static int by_row(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Where a row of the whole base is in what it was cut to; -1 if it was cut off. */
+static int64_t row_of_base(const bench_data *d, int64_t row)
+{
+    const int64_t *found = &row;
+    if (d->whole.n)
+        found = bsearch(&row, d->base.pick, (size_t)d->base.n, sizeof row, by_row);
+    else if (row >= d->base.n)
+        found = NULL;
+    return !found ? -1 : d->whole.n ? found - d->base.pick : row;
+}
+
 static int open_queries(bench_data *d, const bench_paths *p)
 {
     int64_t split = drawn(d->spec, "split", p->queries), self = drawn(d->spec, "self", p->queries);
@@ -159,7 +181,7 @@ static int open_queries(bench_data *d, const bench_paths *p)
     if (rc == EXIT_OK && p->query_ids)
         rc = read_row_ids(p->query_ids, d->query.n, INT64_MAX, &d->own);
     for (int64_t q = 0; rc == EXIT_OK && d->own && q < d->query.n; q++)
-        d->own[q] = d->own[q] < d->base.n ? d->own[q] : -1; /* cut off by `limit` */
+        d->own[q] = row_of_base(d, d->own[q]);
     return rc;
 }
 
@@ -198,11 +220,8 @@ static int open_base_labels(bench_data *d, const bench_paths *p)
     const vectors *rows = d->whole.n ? &d->whole : &d->base;
     bool have = false;
     int rc = row_labels_open(&d->base_labels, p->labels, rows, &have);
-    if (rc == EXIT_OK && have && d->whole.n) {
-        int64_t *first = row_numbers(d->base.n);
-        rc = first ? pick_labels(&d->base_labels, d->base.n, first) : EXIT_RUNTIME;
-        free(first);
-    }
+    if (rc == EXIT_OK && have && d->whole.n)
+        rc = pick_labels(&d->base_labels, d->base.n, d->base.pick);
     return rc;
 }
 

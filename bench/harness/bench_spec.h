@@ -6,7 +6,7 @@
  *   [bench]            what holds for all: k at map_k map_at answers nbits seeds repeats threads
  *                      time_limit memory_limit rescore index search
  *   [data NAME]        base queries query_ids labels query_labels train train_labels split
- *                      split_seed limit metric image
+ *                      split_seed limit sample metric image
  *   [method ID]        ID = METHOD or METHOD:TEXT; options refine data label, and nbits seeds index
  *                      search rescore in place of those of [bench]
  *   [published TEXT]   source nbits what, and "DATA LABEL" = numbers in the order of nbits ("-":
@@ -53,7 +53,7 @@ extern const char *const bench_metrics[]; /* "l2" "ip" "cosine" "label", NULL */
 typedef struct spec_data {
     const char *name, *base, *queries, *query_ids, *labels, *query_labels, *train, *train_labels,
         *split;
-    int64_t limit, split_seed, max_queries; /* 0: no limit */
+    int64_t limit, sample, split_seed, max_queries; /* 0: no limit */
     int metric, height, width;
 } spec_data;
 

@@ -95,6 +95,7 @@ static const key data_keys[] = {
     {"split", KEY_SPLIT, offsetof(spec_data, split), 0, 0},
     {"split_seed", KEY_INT, offsetof(spec_data, split_seed), 0, (int64_t)1 << 53},
     {"limit", KEY_INT, offsetof(spec_data, limit), 1, (int64_t)1 << 40},
+    {"sample", KEY_INT, offsetof(spec_data, sample), 1, (int64_t)1 << 40},
     {"metric", KEY_METRIC, offsetof(spec_data, metric), 0, 0},
     {"image", KEY_IMAGE, offsetof(spec_data, height), 0, 0},
     {NULL, KEY_TEXT, 0, 0, 0},

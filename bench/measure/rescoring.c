@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 typedef struct job {
+    const lbh_pipeline *pipeline; /* or NULL: the parts */
     const FaissIndexBinary *index;
     const lbh_encoder *enc;
     lbh_rescorer *rescorer; /* NULL: plain */
@@ -36,6 +37,8 @@ static int search_plain(const job *j, int64_t n, const float *x, float *distance
 
 static int search_block(const job *j, int64_t n, const float *x, float *distances, int64_t *ids)
 {
+    if (j->pipeline)
+        return fail_library(lbh_pipeline_search(j->pipeline, n, x, j->want, distances, ids));
     if (!j->rescorer)
         return search_plain(j, n, x, distances, ids);
     return fail_library(lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
@@ -76,6 +79,27 @@ static void drop_own_row(int64_t nq, int64_t k, const int64_t *own, float *dista
         }
 }
 
+/* All answers in new memory, without own rows; the caller frees them. */
+static int answer_all(const job *j, const vectors *query, int64_t k, const int64_t *own,
+                      float **distances, int64_t **ids, double *seconds)
+{
+    *seconds = 0;
+    *distances = cli_alloc(query->n * j->want, sizeof **distances);
+    *ids = cli_alloc(query->n * j->want, sizeof **ids);
+    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == EXIT_OK)
+        rc = search_blocks(j, query, *distances, *ids, seconds);
+    if (rc == EXIT_OK && own)
+        drop_own_row(query->n, k, own, *distances, *ids);
+    if (rc) {
+        free(*distances);
+        free(*ids);
+        *distances = NULL;
+        *ids = NULL;
+    }
+    return rc;
+}
+
 int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const vectors *query,
                     const rescore_args *how, int mode, int metric, const vectors *base, int64_t k,
                     const int64_t *own, float **distances, int64_t **ids, double *seconds)
@@ -93,19 +117,14 @@ int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const
         code = lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL);
     if (code)
         return fail_library(code);
-    *distances = cli_alloc(query->n * j.want, sizeof **distances);
-    *ids = cli_alloc(query->n * j.want, sizeof **ids);
-    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
-        rc = search_blocks(&j, query, *distances, *ids, seconds);
+    int rc = answer_all(&j, query, k, own, distances, ids, seconds);
     lbh_rescorer_free(j.rescorer);
-    if (rc == EXIT_OK && own)
-        drop_own_row(query->n, k, own, *distances, *ids);
-    if (rc) {
-        free(*distances);
-        free(*ids);
-        *distances = NULL;
-        *ids = NULL;
-    }
     return rc;
+}
+
+int pipeline_search(const lbh_pipeline *pipeline, const vectors *query, int64_t k, const int64_t *own,
+                    float **distances, int64_t **ids, double *seconds)
+{
+    job j = {.pipeline = pipeline, .want = own ? k + 1 : k};
+    return answer_all(&j, query, k, own, distances, ids, seconds);
 }

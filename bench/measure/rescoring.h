@@ -37,4 +37,8 @@ int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const
                     const rescore_args *how, int mode, int metric, const vectors *base, int64_t k,
                     const int64_t *own, float **distances, int64_t **ids, double *seconds);
 
+/* The same by a pipeline, as it ranks. */
+int pipeline_search(const lbh_pipeline *pipeline, const vectors *query, int64_t k, const int64_t *own,
+                    float **distances, int64_t **ids, double *seconds);
+
 #endif

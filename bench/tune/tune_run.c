@@ -1,0 +1,205 @@
+/* tune_run.c: see tune_run.h. A trial's seconds are kept as a line of their own beside the results of
+ * its cells, so that a run that goes on counts what was spent before. */
+#define _GNU_SOURCE
+#include "tune_run.h"
+
+#include "bench_run.h"
+#include "progress.h"
+#include "result_lines.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TRIAL_TEXT = 8192, HEADER = 33 }; /* bytes of a file of codes before its first code */
+
+/* Rounds of little training may fall this short of a recall that is wanted. */
+static const double SLACK = .05;
+
+/* ---- Specifications ------------------------------------------------------------------------ */
+
+/* File names need not be what an INI file can say: they are put in behind the parser. */
+static int make_spec(const tune_run *t, const tune_step *s, char text[TRIAL_TEXT], bench_spec **spec)
+{
+    int used = snprintf(text, TRIAL_TEXT, "# One trial of lbh tune.\n[data tune]\nbase = -\nmetric = %s\n",
+                        bench_metrics[t->ask.metric]);
+    tune_trial_text(text + used, (size_t)(TRIAL_TEXT - used), &t->ask,
+                    &t->space.candidate[s->candidate], s->round);
+    TRY(bench_spec_parse(spec, "tune", text, strlen(text)));
+    spec_data *d = &(*spec)->data[0];
+    d->base = t->base;
+    d->queries = t->query;
+    d->query_ids = t->query_ids;
+    d->sample = t->sample;
+    d->max_queries = t->queries;
+    (*spec)->time_limit = fmax(10, t->budget - t->spent);
+    return EXIT_OK;
+}
+
+/* ---- Points -------------------------------------------------------------------------------- */
+
+static double first_recall(const cJSON *line)
+{
+    const cJSON *one = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(line, "recall"), 0);
+    const cJSON *v = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(one, "value"), 0);
+    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
+}
+
+static bool same_way(const tune_point *a, const tune_point *b)
+{
+    return strcmp(a->method, b->method) == 0 && strcmp(a->options, b->options) == 0 &&
+           strcmp(a->index, b->index) == 0 && strcmp(a->search, b->search) == 0 &&
+           strcmp(a->rescore, b->rescore) == 0 && a->nbits == b->nbits;
+}
+
+/* What is measured again, more often, takes the place of what was there. */
+static int keep_point(tune_run *t, const tune_point *p)
+{
+    for (int i = 0; i < t->npoints; i++)
+        if (same_way(&t->point[i], p)) {
+            t->point[i] = *p;
+            return EXIT_OK;
+        }
+    tune_point *more = realloc(t->point, (size_t)(t->npoints + 1) * sizeof *more);
+    if (!more)
+        return fail_memory();
+    t->point = more;
+    t->point[t->npoints++] = *p;
+    return EXIT_OK;
+}
+
+#define COPY(to, name) snprintf(to, sizeof(to), "%s", result_text(line, name))
+
+static int take_line(tune_run *t, const cJSON *line, const char *model, double slack, double *value)
+{
+    tune_point p = {.nbits = (int64_t)result_number(line, "nbits"),
+                    .faiss = strcmp(result_text(line, "family"), "rival") == 0 ||
+                             strcmp(result_text(line, "family"), "ceiling") == 0,
+                    .recall = first_recall(line), .qps = result_number(line, "qps"),
+                    .bytes = fmax(result_number(line, "index_bytes") - HEADER, 0) /
+                             result_number(line, "n"),
+                    .train = result_number(line, "train_s")};
+    COPY(p.method, "method");
+    COPY(p.options, "options");
+    COPY(p.index, "index");
+    COPY(p.search, "search");
+    COPY(p.rescore, "rescore");
+    snprintf(p.model, sizeof p.model, "%s", model);
+    if (!isfinite(p.recall) || !isfinite(p.qps) || !isfinite(p.bytes))
+        return EXIT_OK;
+    *value = fmax(*value, tune_value(&t->ask, &p, slack));
+    return keep_point(t, &p);
+}
+
+/* The results of a run's cells, and the seconds that were written down for it. */
+static int take_results(tune_run *t, const bench_run *r, const char *key, tune_done *done)
+{
+    result_lines lines;
+    double slack = done->round + 1 < TUNE_ROUNDS ? SLACK : 0;
+    int rc = result_lines_read(&lines, t->dir);
+    for (int i = 0; i < lines.n && rc == EXIT_OK; i++) {
+        const cJSON *line = lines.line[i];
+        if (result_is(line, "key", key))
+            done->seconds = result_number(line, "seconds");
+        bool mine = false;
+        for (int c = 0; c < r->plan.ncells; c++)
+            mine |= result_is(line, "key", r->plan.cell[c].key);
+        if (mine && result_is(line, "status", "ok"))
+            rc = take_line(t, line, r->plan.group[0].model, slack, &done->value);
+    }
+    result_lines_free(&lines);
+    return rc;
+}
+
+/* ---- Trials -------------------------------------------------------------------------------- */
+
+static int write_seconds(const tune_run *t, const char *key, double seconds)
+{
+    char *path = NULL, *text = NULL;
+    int rc = asprintf(&path, "%s/tune.jsonl", t->dir) > 0 ? EXIT_OK : fail_memory();
+    if (rc == EXIT_OK &&
+        asprintf(&text, "{\"format\":\"%s\",\"type\":\"trial\",\"key\":\"%s\",\"seconds\":%.3f}",
+                 RESULT_FORMAT, key, seconds) < 0)
+        rc = fail_memory();
+    if (rc == EXIT_OK)
+        rc = result_lines_append(path, text);
+    free(path);
+    free(text);
+    return rc;
+}
+
+static void show(const tune_run *t, const tune_step *s)
+{
+    static const char *const rounds[] = {"little training", "more training", "full training",
+                                         "indexes and shortlists"};
+    char text[TRIAL_TEXT];
+    tune_trial_text(text, sizeof text, &t->ask, &t->space.candidate[s->candidate], s->round);
+    const char *name = strstr(text, "label = ");
+    name = name ? name + 8 : "";
+    progress_note("tune: %d tried, %.0f s left at most: %.*s, %lld bits (%s)", t->ndone,
+                  fmax(t->budget - t->spent, 0), (int)strcspn(name, "\n"), name,
+                  (long long)t->space.candidate[s->candidate].nbits, rounds[s->round]);
+}
+
+static int keep_done(tune_run *t, const tune_done *done)
+{
+    tune_done *more = realloc(t->done, (size_t)(t->ndone + 1) * sizeof *more);
+    if (!more)
+        return fail_memory();
+    t->done = more;
+    t->done[t->ndone++] = *done;
+    t->spent += done->seconds;
+    t->failed += done->value < -1;
+    return EXIT_OK;
+}
+
+static int try_one(tune_run *t, const tune_step *s)
+{
+    char text[TRIAL_TEXT], key[40];
+    bench_run r = {.name = "tune", .text = text, .dir = t->dir, .data_dir = "data", .quiet = t->quiet,
+                   .env = {"tune", t->command, t->threads}};
+    tune_done done = {s->candidate, s->round, 0, -2};
+    double began = cli_now();
+    TRY(make_spec(t, s, text, &r.spec));
+    show(t, s);
+    int rc = bench_run_all(&r);
+    if (rc == EXIT_OK) {
+        snprintf(key, sizeof key, "%s-%d", r.plan.ncells ? r.plan.cell[0].key : "none", s->round);
+        done.seconds = cli_now() - began;
+        if (r.ok + r.failed > 0)
+            rc = write_seconds(t, key, done.seconds);
+    }
+    if (rc == EXIT_OK && !r.data[0].there)
+        rc = fail("%s", r.missing[0]);
+    if (rc == EXIT_OK)
+        rc = take_results(t, &r, key, &done);
+    if (rc == EXIT_OK)
+        rc = keep_done(t, &done);
+    bench_run_free(&r);
+    bench_spec_free(r.spec);
+    return rc;
+}
+
+int tune_run_all(tune_run *t)
+{
+    tune_step next;
+    int rc = EXIT_OK;
+    bool sweep = tune_wants_sweep(&t->ask);
+    while (rc == EXIT_OK &&
+           tune_next(&t->space, sweep, t->done, t->ndone, t->budget, &next))
+        rc = try_one(t, &next);
+    t->complete = t->spent < t->budget;
+    if (rc == EXIT_OK && !t->npoints)
+        rc = fail("none of %d trials was measured; '%s/bench.jsonl' says why", t->ndone, t->dir);
+    return rc;
+}
+
+void tune_run_free(tune_run *t)
+{
+    free(t->point);
+    free(t->done);
+    t->point = NULL;
+    t->done = NULL;
+}

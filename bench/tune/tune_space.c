@@ -1,0 +1,271 @@
+/* tune_space.c: see tune_space.h. */
+#include "tune_space.h"
+
+#include "bench_rival.h"
+#include "command_options.h"
+#include "faiss_rows.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What it keeps of an item, and what can rank its codes. */
+enum {
+    HAMMING = 1, /* by Hamming distance, and shortlists by the query's margins */
+    DECODER = 2, /* shortlists by the decoder */
+    ALL = 4,     /* all codes by the decoder */
+    SCORES = 8,  /* FAISS's scores of its codes */
+    WHOLE = 16   /* the vectors themselves: no number of bits */
+};
+
+typedef struct family {
+    const char *name, *method, *options[TUNE_ROUNDS]; /* options of each round */
+    int ranks;
+    int overhead;         /* bytes an item besides its code */
+    bool learns_products; /* worth a trial for inner products */
+} family;
+
+/* In the order in which they are tried. */
+static const family families[] = {
+    {"sgh", "sgh", {"steps=1500", "steps=5000", ""}, HAMMING | DECODER, 0, true},
+    {"sgh-decoder", "sgh",
+     {"score=decoder,alternations=3", "score=decoder,alternations=10", "score=decoder"}, ALL, 0, true},
+    {"pq", "pq", {"max_train=6000", "max_train=20000", ""}, SCORES, 0, true},
+    {"opq", "opq", {"max_train=2560", "max_train=5000", "max_train=10000"}, SCORES, 0, true},
+    {"itq", "itq", {"max_train=20000", "", ""}, HAMMING | DECODER, 0, false},
+    {"sigah", "sigah", {"steps=500", "steps=1500", ""}, HAMMING | DECODER, 0, false},
+    {"pqfs", "pqfs", {"max_train=6000", "max_train=20000", ""}, SCORES, 0, true},
+    {"sq", "sq", {"", "", ""}, SCORES, 0, true},
+    {"rabitq", "rabitq", {"", "", ""}, SCORES, 0, true},
+    {"flat", "flat", {"", "", ""}, SCORES | WHOLE, 0, true},
+};
+enum { FAMILIES = sizeof families / sizeof *families };
+
+const char *tune_families(void)
+{
+    static char text[256];
+    size_t used = 0;
+    for (int i = 0; i < FAMILIES; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "",
+                                 families[i].name);
+    return text;
+}
+
+bool tune_wants_sweep(const tune_ask *ask)
+{
+    return ask->recall > 0 || ask->seconds > 0;
+}
+
+static double vector_bytes(const tune_ask *ask)
+{
+    return (double)ask->d * sizeof(float);
+}
+
+/* Room for vectors beside so many bytes. */
+static bool vectors_fit(const tune_ask *ask, double bytes)
+{
+    return ask->bytes <= 0 || bytes + vector_bytes(ask) <= ask->bytes;
+}
+
+/* ---- The space ----------------------------------------------------------------------------- */
+
+/* Whether a name is in a list with commas; *known counts those that were found. */
+static bool named(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == len && strncmp(p, name, len) == 0)
+            return true;
+    return false;
+}
+
+static int check_names(const char *list)
+{
+    for (const char *p = list;; p++) {
+        size_t len = strcspn(p, ",");
+        bool known = false;
+        for (int i = 0; i < FAMILIES; i++)
+            known |= strlen(families[i].name) == len && strncmp(p, families[i].name, len) == 0;
+        if (!known)
+            return fail_usage("tune: --methods: '%.*s' is none of %s", (int)(len < 60 ? len : 60), p,
+                              tune_families());
+        p += len;
+        if (!*p)
+            return EXIT_OK;
+    }
+}
+
+enum { LENGTHS = 16 };
+
+static int parse_lengths(const char *text, int64_t bits[LENGTHS], int *n)
+{
+    for (const char *p = text;; p++) {
+        char one[32];
+        size_t len = strcspn(p, ",");
+        if (*n == LENGTHS)
+            return fail_usage("tune: --bits has more than %d numbers", LENGTHS);
+        snprintf(one, sizeof one, "%.*s", (int)len, p);
+        int rc = parse_int(one, 8, 4096, "tune: --bits", &bits[*n]);
+        if (rc == EXIT_OK && bits[*n] % 8)
+            rc = fail_usage("tune: --bits: %s is no whole number of bytes", one);
+        if (rc)
+            return rc;
+        ++*n;
+        p += len;
+        if (!*p)
+            return EXIT_OK;
+    }
+}
+
+/* As many bytes as there may be, and half as many; where speed counts too, or where vectors have room,
+ * shorter ones as well. */
+static void usual_lengths(const tune_ask *ask, int64_t bits[LENGTHS], int *n)
+{
+    static const int64_t usual[] = {256, 128, 64, 32};
+    double most = ask->bytes > 0 ? floor(ask->bytes) * 8 : 256;
+    int64_t longest = most < 4096 ? (int64_t)most : 4096;
+    bool wide = tune_wants_sweep(ask) || vectors_fit(ask, 8);
+    if (longest < 256 && longest > 0)
+        bits[(*n)++] = longest;
+    for (int i = 0; i < 4; i++)
+        if (usual[i] <= longest && usual[i] != bits[0] && (wide || usual[i] * 2 >= longest))
+            bits[(*n)++] = usual[i];
+    if (longest > 256 && ask->bytes > 0 && !vectors_fit(ask, 64) && *n < LENGTHS) {
+        for (int i = *n; i > 0; i--)
+            bits[i] = bits[i - 1];
+        bits[0] = longest;
+        ++*n;
+    }
+}
+
+/* Whether anything that the family is can keep the bound on bytes; and whether the linked FAISS has it. */
+static bool can_be(const tune_ask *ask, const family *f, int64_t nbits)
+{
+    rival_recipe r;
+    if (!bench_is_rival(f->method))
+        return ask->bytes <= 0 || (double)nbits / 8 <= ask->bytes;
+    FaissIndex *probe = NULL;
+    if (bench_rival_recipe(&r, f->method, ask->d, nbits) ||
+        faiss_index_new(&probe, ask->d, r.factory, r.hamming, ask->metric)) {
+        cli_clear_error();
+        return false;
+    }
+    lbh_float_index_free(probe);
+    return ask->bytes <= 0 || (double)r.nbits / 8 + f->overhead <= ask->bytes;
+}
+
+static void add(tune_space *s, int family_number, int64_t nbits)
+{
+    if (s->n < TUNE_MAX)
+        s->candidate[s->n++] = (tune_candidate){family_number, nbits};
+}
+
+int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits)
+{
+    int64_t length[LENGTHS] = {0};
+    int lengths = 0, rc = methods ? check_names(methods) : EXIT_OK;
+    *s = (tune_space){0};
+    if (rc == EXIT_OK && bits)
+        rc = parse_lengths(bits, length, &lengths);
+    if (rc)
+        return rc;
+    if (!bits)
+        usual_lengths(ask, length, &lengths);
+    for (int f = 0; f < FAMILIES; f++) {
+        const family *one = &families[f];
+        if (methods ? !named(methods, one->name)
+                    : ask->metric == LBH_METRIC_IP && !one->learns_products)
+            continue;
+        for (int i = 0; i < lengths && !(one->ranks & WHOLE); i++)
+            if (can_be(ask, one, length[i]))
+                add(s, f, length[i]);
+        if (one->ranks & WHOLE && can_be(ask, one, 8)) /* bench knows how many bits they have */
+            add(s, f, 32 * (int64_t)ask->d);
+    }
+    return s->n ? EXIT_OK
+                : fail_usage("tune: nothing fits into %.4g bytes an item%s", ask->bytes,
+                             methods || bits ? " with these --methods and --bits" : "");
+}
+
+/* ---- Trials -------------------------------------------------------------------------------- */
+
+typedef struct writer {
+    char *text;
+    size_t size, used;
+} writer;
+
+static void say(writer *w, const char *format, ...) CLI_PRINTF(2, 3);
+static void say(writer *w, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (w->used < w->size)
+        w->used += (size_t)vsnprintf(w->text + w->used, w->size - w->used, format, args);
+    va_end(args);
+}
+
+/* Shortlists of so many times the answers, shorter than the base; on a line of their own, for those of
+ * an INI file are short. */
+static void say_depths(writer *w, const tune_ask *ask, const char *word, bool sweep)
+{
+    static const int some[] = {2, 10}, many[] = {1, 2, 3, 5, 8, 12, 20, 32, 50, 80, 120};
+    const int *factor = sweep ? many : some;
+    int n = sweep ? (int)(sizeof many / sizeof *many) : (int)(sizeof some / sizeof *some);
+    say(w, "\n   ");
+    for (int i = 0; i < n; i++)
+        if (ask->at * factor[i] <= ask->n / 2 || i == 0)
+            say(w, " %s:%lld", word, (long long)(ask->at * factor[i]));
+}
+
+static void say_rankings(writer *w, const tune_ask *ask, const family *f, int64_t nbits, bool sweep)
+{
+    bool with_vectors = !(f->ranks & WHOLE) && vectors_fit(ask, (double)nbits / 8);
+    say(w, "rescore =");
+    if (f->ranks & HAMMING)
+        say(w, " hamming");
+    if (f->ranks & (ALL | SCORES))
+        say(w, f->ranks & ALL ? " decoder:all" : " none");
+    if (f->ranks & HAMMING)
+        say_depths(w, ask, "margin", sweep);
+    if (f->ranks & DECODER)
+        say_depths(w, ask, "decoder", sweep);
+    if (with_vectors)
+        say_depths(w, ask, "float", sweep);
+    say(w, "\n");
+}
+
+/* Lists by FAISS's guideline, 4 to 16 times the square root of the rows, of 39 rows at least. */
+static void say_indexes(writer *w, const tune_ask *ask)
+{
+    int64_t lists = 16;
+    while (lists * lists < 16 * ask->n && lists * 2 * 39 <= ask->n)
+        lists *= 2;
+    say(w, "index = BFlat");
+    if (lists * 39 <= ask->n)
+        say(w, " BIVF%lld", (long long)lists);
+    say(w, " BHNSW32\nsearch = nprobe=1 nprobe=4 nprobe=16 nprobe=64 efSearch=16 efSearch=64 "
+           "efSearch=256\n");
+}
+
+void tune_trial_text(char *text, size_t size, const tune_ask *ask, const tune_candidate *c, int round)
+{
+    writer w = {text, size, 0};
+    const family *f = &families[c->family];
+    bool sweep = round == TUNE_SWEEP;
+    const char *options = f->options[sweep ? TUNE_ROUNDS - 1 : round];
+    say(&w, "[bench]\nk = %lld\nat = %lld\nanswers = %lld\nmap_k = 0\nseeds = 1\nrepeats = %d\n"
+            "nbits = %lld\n[method %s%s%s]\nlabel = %s%s%s\n",
+        (long long)ask->k, (long long)ask->at, (long long)ask->at, round + 1 < TUNE_ROUNDS ? 1 : 3,
+        f->ranks & WHOLE ? 32LL : (long long)c->nbits, f->method, *options ? ":" : "", options, f->method, *options ? " " : "",
+        options);
+    if (*options)
+        say(&w, "options = ");
+    for (const char *p = options; *p; p++)
+        say(&w, "%c", *p == ',' ? ' ' : *p);
+    say(&w, *options ? "\n" : "");
+    say_rankings(&w, ask, f, c->nbits, sweep && (f->ranks & (HAMMING | SCORES)));
+    if (sweep && f->ranks & HAMMING)
+        say_indexes(&w, ask);
+}
