@@ -178,6 +178,9 @@ _PLUGIN: Dict[str, Tuple[Any, ...]] = {
     "encoder_class_scores": (c_int, _P, _N, _P, _P), "encoder_classify": (c_int, _P, _N, _P, _P),
     "encoder_search_decoded": (c_int, _P, c_int, _N, _P, _N, _P, _N, _P, _P),
     "encoder_from_layers": (c_int, _OUT, POINTER(Layers)),
+    "rescorer_new": (c_int, _OUT, _P, c_int, c_int, _P), "rescorer_free": (None, _P),
+    "rescorer_rank": (c_int, _P, _N, _P, _N, _P, _P, _N, _N, _P, _P),
+    "encoder_best_rescore": (c_size_t, _P),
     "encoder_save": (c_int, _P, c_char_p), "encoder_load": (c_int, _OUT, c_char_p),
     "encoder_save_memory": (c_int, _P, _OUT, _SIZE),
     "encoder_load_memory": (c_int, _OUT, c_char_p, c_size_t),
@@ -272,7 +275,7 @@ class Handle:
     nothing is freed under a call in another thread."""
 
     def __init__(self, kind: str):
-        library = plugin if kind in ("encoder", "mih") else faiss_library
+        library = plugin if kind in ("encoder", "mih", "rescorer") else faiss_library
         self.pointer = c_void_p()
         self._free = getattr(library, f"lbh_{kind}_free")
 
