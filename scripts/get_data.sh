@@ -2,11 +2,14 @@
 # get_data.sh: fetches a public data set, verifies it and converts it to files that lbh reads.
 #
 #   scripts/get_data.sh NAME [DIRECTORY]      into data/NAME if no DIRECTORY is given
+#   scripts/get_data.sh --layout [NAME]       any set that lbh's presets name: which files it has, where they
+#                                             are published, what converts them; without NAME: the names
 #
 #   mnist fashion-mnist   base.bvecs query.bvecs base_labels.ivecs query_labels.ivecs
-#   sift1m gist1m         base.fvecs query.fvecs learn.fvecs truth.ivecs
-#   text8-word2vec        base.fvecs query.fvecs query_ids.ivecs words.txt (trains word2vec with
-#                         python3-gensim; its threads make every run a little different)
+#   sift gist             base.fvecs query.fvecs learn.fvecs truth.ivecs (also called sift1m, gist1m)
+#   word2vec              base.fvecs query.fvecs query_ids.ivecs words.txt (also text8-word2vec; trains
+#                         word2vec with python3-gensim; its threads make every run a little
+#                         different)
 #   NAME-DIM-DISTANCE     an HDF5 set of ann-benchmarks, as glove-100-angular (needs python3-h5py):
 #                         base.fvecs query.fvecs truth.ivecs; angular rows are scaled to length one
 #
@@ -23,6 +26,36 @@ die() {
     exit 1
 }
 
+here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+layouts=$here/convert/layouts.txt
+
+# The section of a set, found by any of its names; what follows DIM in a name stands for a number.
+layout() { # name; prints nothing if there is none
+    local line pattern mine=0
+    case $1 in *[!a-z0-9-]*) return ;; esac
+    while IFS= read -r line; do
+        case $line in
+        '#'*) ;;
+        '['*)
+            mine=0
+            line=${line#[}
+            for pattern in ${line%]}; do
+                [[ $1 =~ ^$(sed 's/NAME/[a-z][a-z0-9-]*/; s/DIM/[0-9]+/' <<<"$pattern")$ ]] && mine=1
+            done
+            ;;
+        *) [ $mine = 0 ] || printf '%s\n' "${line//"{}"/$1}" ;;
+        esac
+    done <"$layouts" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+}
+
+names() { sed -n 's/^\[\(.*\)\]$/  \1/p' "$layouts"; }
+
+unknown() { # name
+    say "there is no data set '$1'; known are (several names a line are one set):"
+    names >&2
+    exit 2
+}
+
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
     usage >&2
     exit 2
@@ -30,6 +63,16 @@ fi
 case $1 in
 -h | --help)
     usage
+    exit 0
+    ;;
+--layout)
+    [ $# = 2 ] || {
+        names
+        exit 0
+    }
+    text=$(layout "$2")
+    [ -n "$text" ] || unknown "$2"
+    printf '%s\n' "$text"
     exit 0
     ;;
 esac
@@ -82,23 +125,13 @@ fetch() { # URL, checksum
     mv "$file.part" "$file"
 }
 
-# Functions for the Python snippets below: arrays to files that appear whole.
+# For the Python snippets below: write(PATH, ARRAY), by the path's ending, whole or not at all.
 writers='
 import os, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv.pop(1))
 import numpy as np
-
-def write(path, x):
-    """.bvecs/.fvecs/.ivecs by extension"""
-    kind = {"bvecs": np.uint8, "fvecs": "<f4", "ivecs": "<i4"}[path.rsplit(".", 1)[1]]
-    d = np.array([x.shape[1]], "<i4").view(np.uint8)
-    with open(path + ".part", "wb") as f:
-        for i in range(0, len(x), 65536):
-            rows = np.ascontiguousarray(x[i:i + 65536], dtype=kind)
-            rows = rows.view(np.uint8).reshape(len(rows), -1)
-            f.write(np.hstack([np.broadcast_to(d, (len(rows), 4)), rows]).tobytes())
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(path + ".part", path)
+from vector_out import write
 '
 
 get_mnist() { # base URL, then the checksums of train images, train labels, test images, labels
@@ -107,29 +140,14 @@ get_mnist() { # base URL, then the checksums of train images, train labels, test
     fetch "$1/train-labels-idx1-ubyte.gz" "sha256:$3"
     fetch "$1/t10k-images-idx3-ubyte.gz" "sha256:$4"
     fetch "$1/t10k-labels-idx1-ubyte.gz" "sha256:$5"
-    "$python" -c "$writers"'
-import gzip
-def idx(path):
-    with gzip.open(path) as f:
-        data = f.read()
-    axes = data[3]
-    shape = np.frombuffer(data, ">u4", axes, 4)
-    return np.frombuffer(data, np.uint8, -1, 4 + 4 * axes).reshape(shape[0], -1)
-for part, name in ("train", "base"), ("t10k", "query"):
-    write(name + ".bvecs", idx(part + "-images-idx3-ubyte.gz"))
-    write(name + "_labels.ivecs", idx(part + "-labels-idx1-ubyte.gz"))
-'
+    "$python" "$here/convert.py" mnist . . --force >/dev/null
 }
 
 # The sums are the publisher's (MD5SUM beside the archives).
 get_texmex() { # sift or gist, checksum
     fetch "ftp://ftp.irisa.fr/local/texmex/corpus/$1.tar.gz" "md5:$2"
-    local part file
-    for part in base:base.fvecs query:query.fvecs learn:learn.fvecs groundtruth:truth.ivecs; do
-        file=${part#*:}
-        tar -xzOf "$1.tar.gz" "$1/$1_${part%%:*}.${file##*.}" >"$file.part"
-        mv "$file.part" "$file"
-    done
+    need numpy python3-numpy
+    "$python" "$here/convert.py" texmex "$1.tar.gz" . --force >/dev/null
 }
 
 get_word2vec() {
@@ -154,12 +172,12 @@ os.replace("words.txt.part", "words.txt")
 write("query_ids.ivecs", ids[:, None])
 write("query.fvecs", x[ids])
 write("base.fvecs", x)
-'
+' "$here/convert"
 }
 
 get_hdf5() {
-    local sum=first
-    case $name in
+    local sum=first set=$1
+    case $set in
     sift-128-euclidean)
         sum=sha256:dd6f0a6ed6b7ebb8934680f861a33ed01ff33991eaee4fd60914d854a0ca5984 ;;
     glove-100-angular)
@@ -169,7 +187,7 @@ get_hdf5() {
     esac
     need numpy python3-numpy
     need h5py python3-h5py
-    fetch "http://ann-benchmarks.com/$name.hdf5" "$sum"
+    fetch "http://ann-benchmarks.com/$set.hdf5" "$sum"
     "$python" -c "$writers"'
 import h5py
 class Rows:
@@ -191,21 +209,20 @@ with h5py.File(sys.argv[1] + ".hdf5", "r") as f:
     write("query.fvecs", Rows(f["test"], distance == "angular"))
     write("truth.ivecs", f["neighbors"][:])
     write("base.fvecs", Rows(f["train"], distance == "angular"))
-' "$name"
+' "$here/convert" "$set"
 }
 
-known=1
+text=$(layout "$name")
+[ -n "$text" ] || unknown "$name"
 case $name in
-mnist | fashion-mnist | sift1m | gist1m | text8-word2vec) ;;
-*-[0-9]*-euclidean | *-[0-9]*-angular) ;;
-*) known=0 ;;
+mnist | fashion-mnist | sift | sift1m | gist | gist1m | word2vec | text8-word2vec) ;;
+glove | deep | deep-image | *-[0-9]*-euclidean | *-[0-9]*-angular) ;;
+*)
+    say "'$name' is not fetched by this program; to get it:"
+    printf '%s\n' "$text" >&2
+    exit 1
+    ;;
 esac
-case $name in */* | .*) known=0 ;; esac
-if [ $known = 0 ]; then
-    say "there is no data set '$name'"
-    usage >&2
-    exit 2
-fi
 mkdir -p "$dir"
 exec 9>"$dir/.lock"
 ! command -v flock >/dev/null || flock -n 9 || die "another get_data.sh is at work in $dir"
@@ -229,10 +246,12 @@ fashion-mnist)
         346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073 \
         67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5
     ;;
-sift1m) get_texmex sift b23d1b3b2ee8469d819b61ca900ef0ed ;;
-gist1m) get_texmex gist 31185e0f00854f74d27e8ad8d52628a9 ;;
-text8-word2vec) get_word2vec ;;
-*) get_hdf5 ;;
+sift | sift1m) get_texmex sift b23d1b3b2ee8469d819b61ca900ef0ed ;;
+gist | gist1m) get_texmex gist 31185e0f00854f74d27e8ad8d52628a9 ;;
+word2vec | text8-word2vec) get_word2vec ;;
+glove) get_hdf5 glove-100-angular ;;
+deep | deep-image) get_hdf5 deep-image-96-angular ;;
+*) get_hdf5 "$name" ;;
 esac
 touch .complete
 say "$dir: $(find . -name '*vecs' | sed 's,^\./,,' | sort | tr '\n' ' ')"

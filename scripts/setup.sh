@@ -83,7 +83,9 @@ if [ $want_test = 1 ]; then
     need_package python3-h5py
     need_package python3-yaml
     need_package python3-faiss
+    need_package python3-scipy # reads MATLAB's files
     need_package python3-sklearn
+    need_package python3-pil # reads pictures
     need_package python3-torch
     need_package python3-venv
     need_tool doxygen doxygen

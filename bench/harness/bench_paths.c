@@ -7,21 +7,33 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Names under which a set may lie in the directory, and how it is got. */
+/* Sets that scripts/get_data.sh --layout knows, and other names under which they may lie. */
 static const struct known {
-    const char *name, *also, *get;
+    const char *name, *also;
 } sets[] = {
-    {"mnist", NULL, "scripts/get_data.sh mnist"},
-    {"fashion-mnist", NULL, "scripts/get_data.sh fashion-mnist"},
-    {"sift", "sift1m", "scripts/get_data.sh sift1m"},
-    {"gist", "gist1m", "scripts/get_data.sh gist1m"},
-    {"word2vec", "text8-word2vec", "scripts/get_data.sh text8-word2vec"},
-    {"glove", "glove-100-angular", "scripts/get_data.sh glove-100-angular"},
-    {"deep", "deep-image-96-angular", "scripts/get_data.sh deep-image-96-angular"},
-    {"cifar10", "cifar-10", "the binary version from https://www.cs.toronto.edu/~kriz/cifar.html, "
-                            "its data_batch_*.bin joined to base.bin, test_batch.bin as query.bin"},
-    {"reuters", NULL, "Reuters-21578 as base.fvecs, query.fvecs, base_labels.u8bin and "
-                      "query_labels.u8bin"},
+    {"mnist", NULL},
+    {"fashion-mnist", NULL},
+    {"sift", "sift1m"},
+    {"gist", "gist1m"},
+    {"sift1b", "bigann"},
+    {"deep1m", NULL},
+    {"tiny100k", NULL},
+    {"word2vec", "text8-word2vec"},
+    {"glove", "glove-100-angular"},
+    {"deep", "deep-image-96-angular"},
+    {"reuters", NULL},
+    {"cifar10", "cifar-10"},
+    {"cifar10-gist", NULL},
+    {"cifar10-fc7", NULL},
+    {"cifar10-alexnet", NULL},
+    {"cifar10-vgg16", NULL},
+    {"cifar10-vgg19", NULL},
+    {"cifar10-resnet50", NULL},
+    {"cifar10-resnet152", NULL},
+    {"cifar10-densenet121", NULL},
+    {"nuswide-fc7", NULL},
+    {"imagenet100-fc7", NULL},
+    {"imagenet100-vgg16", NULL},
 };
 
 void bench_paths_free(bench_paths *p)
@@ -74,11 +86,10 @@ static int not_there(const spec_data *spec, const char *dir)
 {
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
         if (strcmp(sets[i].name, spec->base) == 0)
-            return fail("[data %s]: the set '%s' is not in '%s' (--data); to get it: %s",
-                        spec->name, spec->base, dir, sets[i].get);
-    return fail("[data %s]: '%s' is no file, and there is no '%s/%s/base.*'; sets of "
-                "ann-benchmarks: scripts/get_data.sh %s", spec->name, spec->base, dir, spec->base,
-                spec->base);
+            return fail("[data %s]: the set '%s' is not in '%s' (--data); how to get it: "
+                        "scripts/get_data.sh --layout %s", spec->name, spec->base, dir, spec->base);
+    return fail("[data %s]: '%s' is no file, and there is no '%s/%s/base.*' (--data); known sets, and how "
+                "to get them: scripts/get_data.sh --layout", spec->name, spec->base, dir, spec->base);
 }
 
 /* What the specification says goes before what lies beside the base. */

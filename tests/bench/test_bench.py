@@ -204,7 +204,7 @@ options = steps=5
 rescore = hamming decoder
 """)
 p = run("f.ini", "--out", "f", "--data", "none", "--json")
-assert "scripts/get_data.sh gist1m" in p.stderr and "[data nowhere]" in p.stderr, p.stderr
+assert "scripts/get_data.sh --layout gist" in p.stderr and "[data nowhere]" in p.stderr, p.stderr
 told = json.loads(p.stdout)
 assert len(told["missing"]) == 1 and "gist" in told["missing"][0]
 by = {(c["label"], c["index"], c["rescore"]): c for c in cells("f")}
