@@ -202,8 +202,8 @@ static int run(const command *self, int argc, char **argv)
 const command command_tune = {
     "tune", "Choose method, bits, ranking and index for a recall, a time or a memory",
     "--base FILE (--recall F | --query-us US | --memory MB | --bytes B) [-o FILE] [OPTIONS]",
-    "Tries ours and FAISS's: with little training first, then the better part of them with more, then\n"
-    "indexes and shortlists of the best; on rows that are held out if there are no queries. Prints\n"
+    "Tries ours and FAISS's: with little training first, the best of them as usual, then indexes and\n"
+    "shortlists of these; on rows that are held out if there are no queries. Prints\n"
     "the ways that no other beats in recall, speed and bytes at once, and recommends one (*): with\n"
     "--recall the fastest that reaches it, else the highest recall within the bounds. Results go to\n"
     "DIR as those of lbh bench (lbh report DIR draws them); after Ctrl-C or a crash the same command\n"

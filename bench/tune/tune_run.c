@@ -132,7 +132,7 @@ static int write_seconds(const tune_run *t, const char *key, double seconds)
 
 static void show(const tune_run *t, const tune_step *s)
 {
-    static const char *const rounds[] = {"little training", "more training", "full training",
+    static const char *const rounds[] = {"little training", "full training",
                                          "indexes and shortlists"};
     char text[TRIAL_TEXT];
     tune_trial_text(text, sizeof text, &t->ask, &t->space.candidate[s->candidate], s->round);

@@ -5,9 +5,9 @@
 
 #include "tune_choice.h"
 
-/* Rounds: trainings of about a tenth and a third of the usual length, then as usual; then the indexes
- * and the lengths of shortlists, with the models of the third. */
-enum { TUNE_ROUNDS = 3, TUNE_SWEEP = TUNE_ROUNDS, TUNE_MAX = 256 };
+/* Rounds: little training, then as usual; then the indexes and the lengths of shortlists, with the
+ * models of the second. */
+enum { TUNE_ROUNDS = 2, TUNE_SWEEP = TUNE_ROUNDS, TUNE_MAX = 256 };
 
 /* A method with options at so many bits. */
 typedef struct tune_candidate {
@@ -28,7 +28,7 @@ int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, con
 const char *tune_families(void);
 
 /* The sections [bench] and [method ...] of a trial, for a data set of any name. Two rounds of one
- * candidate may be the same. repeats: of the timed search. */
+ * candidate may be the same. */
 void tune_trial_text(char *text, size_t size, const tune_ask *ask, const tune_candidate *c, int round);
 
 /* Whether a sweep of indexes and shortlists makes sense for what is asked. */

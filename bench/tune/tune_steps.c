@@ -3,8 +3,8 @@
 
 /* The part of the budget that is spent when a round ends, without and with a sweep behind the last, and
  * how much longer a round's trials take than those of the one before. */
-static const double spent_after[2][TUNE_ROUNDS + 1] = {{.45, .65, 1, 1}, {.4, .55, .75, 1}};
-static const double longer[] = {1, 3, 4, .5};
+static const double spent_after[2][TUNE_ROUNDS + 1] = {{.5, 1, 1}, {.45, .75, 1}};
+static const double longer[] = {1, 4, .5};
 
 static const tune_done *find(const tune_done *done, int n, int candidate, int round)
 {
@@ -16,9 +16,7 @@ static const tune_done *find(const tune_done *done, int n, int candidate, int ro
 
 int tune_keep(int round, int of)
 {
-    static const int least[] = {0, 4, 3, 2};
-    int keep = round == 1 ? (of + 2) / 3 : least[round];
-    keep = keep < least[round] ? least[round] : keep;
+    int keep = round == TUNE_SWEEP ? 2 : (of + 3) / 4 > 3 ? (of + 3) / 4 : 3;
     return keep < of ? keep : of;
 }
 
