@@ -30,7 +30,7 @@ typedef struct family {
 /* In the order in which they are tried. sgh's last stage takes most of its time, and changes little in
  * who wins. */
 static const family families[] = {
-    {"sgh", "sgh", {"steps=1500,near_steps=0", ""}, HAMMING | DECODER, 0, true},
+    {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, 0, true},
     {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, 0, true},
     {"pq", "pq", {"max_train=6000", ""}, SCORES, 0, true},
     {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, 0, true},
