@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "bench_data.h"
 
-#include "command_options.h"
+#include "bench_draw.h"
 #include "encode.h"
 #include "encoder_make.h"
 #include "inputs.h"
@@ -12,19 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-/* "split:10000" or "self:10000"; 0 if it is neither, -1 with the error raised if the number is bad.
- */
-static int64_t drawn(const spec_data *spec, const char *word, const char *queries)
-{
-    size_t len = strlen(word);
-    int64_t n = 0;
-    if (!queries || strncmp(queries, word, len) != 0 || queries[len] != ':')
-        return 0;
-    char what[128];
-    snprintf(what, sizeof what, "[data %.60s] queries = %s:N", spec->name, word);
-    return parse_int(queries + len + 1, 1, (int64_t)1 << 31, what, &n) ? -1 : n;
-}
 
 static int64_t *row_numbers(int64_t count)
 {
@@ -71,68 +58,6 @@ static int open_base(bench_data *d, const bench_paths *p)
     return EXIT_OK;
 }
 
-/* A row with its place in a random order. */
-typedef struct ticket {
-    uint64_t place;
-    int64_t row;
-} ticket;
-
-static int compare_tickets(const void *a, const void *b)
-{
-    const ticket *x = a, *y = b;
-    if (x->place != y->place)
-        return x->place < y->place ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-/* Marks `count` of n rows, those whose numbers have the smallest hashes under the seed. */
-static int draw(int64_t n, int64_t count, int64_t seed, uint8_t *taken)
-{
-    ticket *t = cli_alloc(n, sizeof *t);
-    if (!t)
-        return EXIT_RUNTIME;
-    for (int64_t i = 0; i < n; i++)
-        t[i] = (ticket){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
-    qsort(t, (size_t)n, sizeof *t, compare_tickets);
-    for (int64_t i = 0; i < count; i++)
-        taken[t[i].row] = 1;
-    free(t);
-    return EXIT_OK;
-}
-
-/* Queries drawn from the base, which is then the other rows; labels go with their rows. */
-static int draw_queries(bench_data *d, int64_t count)
-{
-    int64_t n = d->base.n;
-    if (count >= n)
-        return fail("[data %s]: %lld queries cannot be drawn from %lld rows", d->spec->name,
-                    (long long)count, (long long)n);
-    int64_t *query = cli_alloc(count, sizeof *query), *rest = cli_alloc(n, sizeof *rest);
-    uint8_t *taken = calloc((size_t)n, 1);
-    int rc = query && rest && taken ? draw(n, count, d->spec->split_seed, taken) : fail_memory();
-    int64_t kept = 0, at = 0;
-    for (int64_t i = 0; rc == EXIT_OK && i < n; i++)
-        *(taken[i] ? &query[at++] : &rest[kept++]) = i;
-    if (rc == EXIT_OK && d->base_labels.start)
-        rc = labels_pick(&d->query_labels, &d->base_labels, count, query);
-    if (rc == EXIT_OK)
-        rc = pick_labels(&d->base_labels, kept, rest);
-    if (rc == EXIT_OK) {
-        d->whole_query = d->base; /* both views look at it */
-        d->base = (vectors){0};
-        rc = vectors_view(&d->query, &d->whole_query, NULL, "queries", count, query);
-        query = NULL;
-    }
-    if (rc == EXIT_OK) {
-        rc = vectors_view(&d->base, &d->whole_query, NULL, "base", kept, rest);
-        rest = NULL;
-    }
-    free(query);
-    free(rest);
-    free(taken);
-    return rc;
-}
-
 /* The first rows of the base, each left out of its own answers. */
 static int own_queries(bench_data *d, int64_t count)
 {
@@ -167,11 +92,12 @@ static int64_t row_of_base(const bench_data *d, int64_t row)
 
 static int open_queries(bench_data *d, const bench_paths *p)
 {
-    int64_t split = drawn(d->spec, "split", p->queries), self = drawn(d->spec, "self", p->queries);
+    int64_t split = bench_drawn(d->spec, "queries", "split", p->queries),
+            self = bench_drawn(d->spec, "queries", "self", p->queries);
     if (split < 0 || self < 0)
         return EXIT_USAGE;
     if (split)
-        return draw_queries(d, split);
+        return bench_draw_queries(d, split);
     if (self)
         return own_queries(d, self);
     if (!p->queries && !d->base.made && !(d->whole.made))
@@ -252,6 +178,9 @@ static int open_train(bench_data *d, const bench_paths *p)
     bool have = false;
     if (!p->train || d->spec->limit) /* a quick look learns from what it searches */
         return EXIT_OK;
+    int64_t split = bench_drawn(d->spec, "train", "split", p->train);
+    if (split)
+        return split < 0 ? EXIT_USAGE : bench_draw_train(d, split);
     int rc = vectors_open(&d->train, p->train);
     return rc || !d->spec->train_labels
                ? rc
@@ -325,7 +254,7 @@ int bench_data_open(bench_data *d, const spec_data *spec, const char *data_dir, 
     if (rc == EXIT_OK)
         rc = settle_labels(d);
     if (rc == EXIT_OK)
-        rc = hold(d->whole.n ? &d->whole : &d->base);
+        rc = hold(d->whole_train.n ? &d->whole_train : d->whole.n ? &d->whole : &d->base);
     bench_paths_free(&p);
     if (rc)
         bench_data_close(d);
@@ -351,6 +280,7 @@ void bench_data_close(bench_data *d)
     if (d->cut_home)
         vectors_close(d->cut_home);
     free(d->cut_home);
+    vectors_close(&d->whole_train);
     vectors_close(&d->whole_query);
     vectors_close(&d->whole);
     split_close(&d->split);

@@ -20,7 +20,7 @@ void bench_paths_free(bench_paths *p);
 typedef struct bench_data {
     const spec_data *spec;
     vectors base, query, train; /* train.n = 0: the base is what is learned from */
-    vectors whole, whole_query, *cut_home; /* what base and query are cut from, if they are */
+    vectors whole, whole_query, whole_train, *cut_home; /* what the parts are cut from, if they are */
     int64_t *own;               /* row of the base that each query is (-1: none), or NULL */
     labels base_labels, query_labels, train_labels; /* start NULL: none */
     split_plan plan;

@@ -155,11 +155,11 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
 
-static int make_rival(bench_model *m, const model_wish *w, const bench_data *d)
+static int make_rival(bench_model *m, const model_wish *w, const bench_data *d, int64_t dims)
 {
     const char *name = w->method->method;
     TRY(w->recipe ? EXIT_OK
-                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits));
+                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits, dims));
     if (w->recipe)
         m->recipe = *w->recipe;
     int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
@@ -173,13 +173,14 @@ static int make_rival(bench_model *m, const model_wish *w, const bench_data *d)
 static int open_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
     const spec_method *method = w->method;
-    int64_t n = bench_train_rows(d)->n, most;
-    int rc = bench_rival_options(&most, method->method, method->options);
+    rival_options own;
+    int rc = bench_rival_options(&own, method->method, method->options);
     if (rc == EXIT_OK)
-        rc = make_rival(m, w, d);
+        rc = make_rival(m, w, d, own.dims);
     if (rc)
         return rc;
-    n = most && most < n ? most : n;
+    int64_t n = bench_train_rows(d)->n;
+    n = own.max_train && own.max_train < n ? own.max_train : n;
     double began = cli_now();
     rc = faiss_train_rows(m->floats, bench_train_rows(d), n);
     add_number(m->facts, "train_s", cli_now() - began);

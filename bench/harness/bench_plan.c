@@ -142,7 +142,7 @@ static bool rescore_fits(const char *method, const char **text, spec_rescore *ho
         return false;
     if (how->mode == RANK_HAMMING || how->mode == RANK_NONE) {
         bool codes =
-            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64) == EXIT_OK && r.hamming);
+            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64, 0) == EXIT_OK && r.hamming);
         how->mode = codes ? RANK_HAMMING : RANK_NONE;
         *text = codes ? "hamming" : "none";
     }
@@ -154,7 +154,7 @@ static int add_cells(bench_plan *p, const bench_group *g, const spec_sweep *w)
     const char *method = p->spec->method[g->method].method;
     rival_recipe r = {0};
     bool floats = bench_is_rival(method) &&
-                  (bench_rival_recipe(&r, method, 1 << 15, 64) != EXIT_OK || !r.hamming);
+                  (bench_rival_recipe(&r, method, 1 << 15, 64, 0) != EXIT_OK || !r.hamming);
     int rc = EXIT_OK;
     for (int i = 0; i < w->rescore.count && rc == EXIT_OK; i++) {
         const char *text = w->rescore.text[i];

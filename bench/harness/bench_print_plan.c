@@ -135,13 +135,13 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     const bench_group *g = &r->plan.group[group];
     const spec_method *m = &r->spec->method[g->method];
     rival_recipe recipe;
-    int64_t most;
-    TRY(bench_rival_options(&most, m->method, m->options));
+    rival_options own;
+    TRY(bench_rival_options(&own, m->method, m->options));
     cJSON *o = cJSON_CreateObject(), *cells;
     cJSON_AddItemToArray(list, o);
     cJSON_AddNumberToObject(o, "data", g->data);
-    cJSON_AddNumberToObject(o, "max_train", (double)most);
-    if (bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits))
+    cJSON_AddNumberToObject(o, "max_train", (double)own.max_train);
+    if (bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, own.dims))
         cJSON_AddStringToObject(o, "error", cli_error());
     else {
         cJSON_AddStringToObject(o, "factory", recipe.factory);

@@ -4,7 +4,8 @@
  *   faiss-itq  FAISS's ITQ, Hamming distance
  *   pq         product quantizer, 8 bits a sub-vector, asymmetric distance
  *   opq        the same behind an optimised rotation, to max(256, 4 sub-vectors) dimensions where
- *              there are more: learning a rotation takes time as the cube of the dimensions
+ *              there are more: learning a rotation takes time as the cube of the dimensions (option
+ *              dims: to that many)
  *   pqfs       4 bits a sub-vector, FAISS's fast scan
  *   lsq, rq    additive quantizers, by local search and by residuals, 8 bits a codebook; vectors are
  *              decoded to be ranked, so that no norm has to be stored
@@ -38,17 +39,31 @@ bool bench_method_known(const char *name)
     return bench_is_rival(name);
 }
 
-int bench_rival_options(int64_t *max_train, const char *name, const char *options)
+/* One number of one option, if the text begins with it. */
+static bool take(const char **text, const char *name, int64_t *to)
 {
     long long n;
-    char rest;
-    *max_train = 0;
-    if (!*options)
-        return EXIT_OK;
-    if (sscanf(options, "max_train=%lld%c", &n, &rest) != 1 || n < 0)
-        return fail_usage("%s: options '%.100s': a method of FAISS has max_train=ROWS and no other",
-                          name, options);
-    *max_train = n;
+    int end = 0;
+    char form[40];
+    snprintf(form, sizeof form, "%s=%%lld%%n", name);
+    if (sscanf(*text, form, &n, &end) != 1 || !end || n < 0)
+        return false;
+    *to = n;
+    *text += end;
+    return true;
+}
+
+int bench_rival_options(rival_options *out, const char *name, const char *options)
+{
+    const char *rest = options;
+    *out = (rival_options){0};
+    while (*rest) {
+        bool known = take(&rest, "max_train", &out->max_train) ||
+                     (strcmp(name, "opq") == 0 && take(&rest, "dims", &out->dims));
+        if (!known || (*rest == ',' ? !*++rest : *rest))
+            return fail_usage("%s: options '%.100s': a method of FAISS has max_train=ROWS, opq "
+                              "dims=NUMBER too, and no others", name, options);
+    }
     return EXIT_OK;
 }
 
@@ -60,7 +75,7 @@ static void pad(char *text, size_t room, int d, int64_t m)
         snprintf(text, room, "Pad%lld,", (long long)((d + m - 1) / m * m));
 }
 
-static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
+static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits, int64_t wanted)
 {
     char front[32];
     bool fast = strcmp(name, "pqfs") == 0;
@@ -76,7 +91,8 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
     else if (strcmp(name, "pq") == 0)
         snprintf(out->factory, sizeof out->factory, "%sPQ%lld", front, (long long)m);
     else if (d >= m) { /* the rotation may cut off the few dimensions that are left over */
-        int64_t most = 4 * m > 256 ? 4 * m : 256, dims = d < most ? d : most;
+        int64_t most = wanted ? (wanted > m ? wanted : m) : 4 * m > 256 ? 4 * m : 256;
+        int64_t dims = d < most ? d : most;
         snprintf(out->factory, sizeof out->factory, "OPQ%lld_%lld,PQ%lld", (long long)m,
                  (long long)(dims / m * m), (long long)m);
     } else
@@ -84,7 +100,7 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits)
     return EXIT_OK;
 }
 
-int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits)
+int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits, int64_t wanted)
 {
     *out = (rival_recipe){.nbits = nbits};
     char front[32] = "";
@@ -114,6 +130,6 @@ int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits
         else
             snprintf(out->factory, sizeof out->factory, "PCAR%lld,RaBitQ", (long long)dims);
     } else
-        return quantizer(out, name, d, nbits);
+        return quantizer(out, name, d, nbits, wanted);
     return EXIT_OK;
 }

@@ -10,9 +10,14 @@
 bool bench_method_known(const char *name);
 bool bench_is_rival(const char *name);
 
-/* Options of a rival: "", or "max_train=N": it learns from N rows at even distances (0: from all),
- * for those whose training takes minutes. EXIT_USAGE for others. */
-int bench_rival_options(int64_t *max_train, const char *name, const char *options);
+/* Options of a rival. */
+typedef struct rival_options {
+    int64_t max_train; /* it learns from so many rows at even distances, 0: from all */
+    int64_t dims;      /* opq: the dimensions that its rotation leaves. 0: at most max(256, 4 sub-vectors) */
+} rival_options;
+
+/* "", or "max_train=N,dims=N". EXIT_USAGE for others. */
+int bench_rival_options(rival_options *out, const char *name, const char *options);
 
 /* What FAISS makes it from. */
 typedef struct rival_recipe {
@@ -21,7 +26,7 @@ typedef struct rival_recipe {
     int64_t nbits;       /* bits a vector that it takes, which may be fewer than asked for */
 } rival_recipe;
 
-/* EXIT_RUNTIME if there is no such index at that many bits. */
-int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits);
+/* dims: the option, or 0. EXIT_RUNTIME if there is no such index at that many bits. */
+int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits, int64_t dims);
 
 #endif

@@ -286,6 +286,31 @@ metric = ip
     run("q.ini", "--out", name)
     c = find(cells(name), method="flat")
     assert (c["n"], c["nq"], recall(c, 10, 10)) == (n, nq, 1), c
+# Rows to learn from, drawn from the base, which is then the others.
+for how in "self:300", "split:300":
+    spec("t.ini", f"""[bench]
+nbits = 16
+map_k = 10
+at = 1 10
+[data s]
+base = {BASE}
+queries = {how}
+train = split:500
+[method flat]
+[method itq]
+[method opq]
+options = dims=8,max_train=400
+""")
+    name = "t" + how.replace(":", "")
+    run("t.ini", "--out", name)
+    c = find(cells(name), method="flat")
+    left = 1500 if how.startswith("self") else 1200
+    assert (c["n"], c["nq"], recall(c, 10, 10)) == (left, 300, 1), c
+    assert find(cells(name), method="itq")["n_train"] == 500
+    opq = find(cells(name), method="opq")
+    assert (opq["n_train"], opq["factory"]) == (400, "OPQ2_8,PQ2"), opq
+spec("t.ini", f"[bench]\nnbits = 16\n[data s]\nbase = {BASE}\ntrain = split:2000\n[method itq]\n")
+assert "2000 rows to learn from cannot be drawn from 2000 rows" in run("t.ini", "--out", "t", code=1).stderr
 spec("l.ini", f"""[bench]
 nbits = 16
 at = 1 10 100

@@ -260,14 +260,32 @@ Test(bench_plan, rivals)
                  {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"}};
     rival_recipe r;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits), EXIT_OK);
+        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits, 0), EXIT_OK);
         cr_assert_str_eq(r.factory, known[i].factory);
         cr_assert_eq(r.hamming, strstr(r.factory, ",LSH") != NULL);
     }
-    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12), EXIT_RUNTIME);
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 784, 128, 784), EXIT_OK);
+    cr_assert_str_eq(r.factory, "OPQ16_784,PQ16");
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 200, 64, 64), EXIT_OK);
+    cr_assert_str_eq(r.factory, "OPQ8_64,PQ8");
+    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, 0), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, 0), EXIT_RUNTIME);
     cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
     cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
+}
+
+Test(bench_plan, options_of_rivals)
+{
+    rival_options o;
+    cr_assert_eq(bench_rival_options(&o, "opq", "dims=64,max_train=100"), EXIT_OK);
+    cr_assert(o.dims == 64 && o.max_train == 100);
+    cr_assert_eq(bench_rival_options(&o, "pq", ""), EXIT_OK);
+    cr_assert(o.dims == 0 && o.max_train == 0);
+    static const char *const bad[] = {"dims=", "dims=-1", "dims=64,", "dims=64 ", "steps=1", ",",
+                                      "max_train=1.5"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(bench_rival_options(&o, "opq", bad[i]), EXIT_USAGE, "%s", bad[i]);
+    cr_assert_eq(bench_rival_options(&o, "pq", "dims=64"), EXIT_USAGE);
 }
 
 /* As numpy's percentile(method="inverted_cdf") has it. */
