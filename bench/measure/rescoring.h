@@ -21,8 +21,8 @@ typedef struct rescore_args {
 #define OPTIONS_RESCORE(r, modes)                                                                  \
     {OPT_CHOICE, 0, "rescore", modes, &(r)->mode, 0, 0,                                            \
      "what ranks a shortlist by Hamming distance again (none)", 0},                                \
-    {OPT_NUMBER, 0, "k-factor", "F", &(r)->k_factor, 1, 1000000,                                   \
-     "candidates that are rescored, for each answer (10)", 0},                                     \
+    {OPT_NUMBER, 0, "k-factor", "F", &(r)->k_factor, 0, 1000000,                                   \
+     "candidates that are rescored, for each answer (10); decoder: 0, all that are visited", 0},                                     \
     {OPT_NUMBER, 0, "margin-factor", "F", &(r)->margin_factor, 1, 1000,                            \
      "float: candidates by Hamming distance, for each vector read (4)", 0}
 

@@ -209,3 +209,43 @@ int lbh_gap_code(const FaissIndexBinary *index, int64_t id, uint8_t *code)
         rc = lbh_error(LBH_EINVAL, "index: there is no id %lld", static_cast<long long>(id));
     return rc;
 }
+
+/* FAISS's C API has the lists of float indexes only, and no codes of BFlat; keep until it has. */
+int lbh_gap_list(const FaissIndexBinary *inner, int64_t list, int64_t *size, const uint8_t **codes,
+                 const int64_t **ids)
+{
+    return guarded("reading a list", [&] {
+        auto at = static_cast<size_t>(list);
+        if (auto *ivf = dynamic_cast<const faiss::IndexBinaryIVF *>(cpp(inner))) {
+            *size = static_cast<int64_t>(ivf->invlists->list_size(at));
+            *codes = ivf->invlists->get_codes(at);
+            *ids = ivf->invlists->get_ids(at);
+        } else if (auto *flat = dynamic_cast<const faiss::IndexBinaryFlat *>(cpp(inner))) {
+            *size = flat->ntotal;
+            *codes = flat->xb.data();
+            *ids = nullptr;
+        }
+    });
+}
+
+/* As lbh_gap_list. */
+void lbh_gap_release_list(const FaissIndexBinary *inner, int64_t list, const uint8_t *codes,
+                          const int64_t *ids)
+{
+    auto *ivf = dynamic_cast<const faiss::IndexBinaryIVF *>(cpp(inner));
+    if (!ivf)
+        return;
+    ivf->invlists->release_codes(static_cast<size_t>(list), codes);
+    ivf->invlists->release_ids(static_cast<size_t>(list), ids);
+}
+
+/* FAISS's C API has no ids of an IDMap of a binary index; keep until it has. */
+void lbh_gap_map_ids(const FaissIndexBinary *index, int64_t n, int64_t *ids)
+{
+    auto *map = dynamic_cast<const faiss::IndexBinaryIDMap *>(cpp(index));
+    if (!map)
+        return;
+    lbh_gap_map_ids(reinterpret_cast<const FaissIndexBinary *>(map->index), n, ids);
+    for (int64_t i = 0; i < n; i++)
+        ids[i] = map->id_map[static_cast<size_t>(ids[i])];
+}

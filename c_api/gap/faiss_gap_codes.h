@@ -27,6 +27,17 @@ int lbh_gap_search_codes(const FaissIndexBinary *index, int64_t n, const uint8_t
  * LBH_EINVAL if there is no such id. */
 int lbh_gap_code(const FaissIndexBinary *index, int64_t id, uint8_t *code);
 
+/* What is stored in list `list` of BIVF, or in BFlat, not under an IDMap: size codes, and their ids
+ * (BFlat: NULL, they are 0, 1, ...). Valid until lbh_gap_release_list, which takes the same pointers, and
+ * while the index does not change. */
+int lbh_gap_list(const FaissIndexBinary *inner, int64_t list, int64_t *size, const uint8_t **codes,
+                 const int64_t **ids);
+void lbh_gap_release_list(const FaissIndexBinary *inner, int64_t list, const uint8_t *codes,
+                          const int64_t *ids);
+
+/* ids[n] of the inner index become those of the index, which may be an IDMap. */
+void lbh_gap_map_ids(const FaissIndexBinary *index, int64_t n, int64_t *ids);
+
 #ifdef __cplusplus
 }
 #endif

@@ -130,7 +130,8 @@ LBH_API int lbh_pipeline_range_search(lbh_range_result **result, const lbh_pipel
 LBH_API int lbh_pipeline_reconstruct(const lbh_pipeline *p, int64_t id, float *x);
 
 /* Sets run-time parameters, all or none: "nprobe=16,k_factor=10,rescore=decoder". rescore:
- * none|margin|decoder|float|auto; k_factor: 1 to 1000000 (10); margin_factor: 1 to 1000 (4; 1:
+ * none|margin|decoder|float|auto; k_factor: 1 to 1000000 (10), or with rescore=decoder 0, all codes that
+ * the search visits (BFlat: all; BIVF: those of nprobe lists); margin_factor: 1 to 1000 (4; 1:
  * candidates by Hamming distance alone); and what lbh_index_set takes. LBH_EINVAL names what there
  * is; LBH_ESTATE for rescore=decoder before training. */
 LBH_API int lbh_pipeline_set(lbh_pipeline *p, const char *assignments);
@@ -192,9 +193,11 @@ LBH_API int lbh_pipeline_verify(const char *path);
 
 /* ---- Rescoring of a plain index ------------------------------------------------------------ */
 
-/* How lbh_index_search_rescored chooses candidates. */
+/* How lbh_index_search_rescored chooses candidates. With LBH_RESCORE_DECODER k_factor may be 0: then no
+ * Hamming distance to an item is asked for, and all codes of BFlat, or of the lists of BIVF that the
+ * search visits (nprobe, max_codes), are ranked by the decoder. */
 typedef struct lbh_shortlist {
-    double k_factor;      /* candidates that are scored, for each answer */
+    double k_factor;      /* candidates that are scored, for each answer; 0: see above */
     double margin_factor; /* LBH_RESCORE_FLOAT: Hamming candidates for each vector that is read */
 } lbh_shortlist;
 

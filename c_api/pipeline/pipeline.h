@@ -74,6 +74,12 @@ int lbh_search_rescored_allowed(const FaissIndexBinary *index, const lbh_rescore
                                 int64_t n, const float *x, int64_t k, float *distances,
                                 int64_t *labels);
 
+/* decoded_lists.c: the same with k_factor 0; nq > 0, and all else is checked. LBH_EINVAL for other
+ * rescorers than those by the decoder, and kinds other than BFlat and BIVF. */
+int lbh_search_visited(const FaissIndexBinary *index, const lbh_rescorer *r, lbh_filter_fn filter,
+                       const void *ctx, int64_t nq, const float *x, int64_t k, float *distances,
+                       int64_t *labels);
+
 /* pipeline_members.c: one generation of files, and the text that binds them. */
 enum { LBH_MEMBERS = 5, LBH_MANIFEST_MAX = 8192 };
 

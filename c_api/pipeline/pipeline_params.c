@@ -36,12 +36,12 @@ static bool parse_millionths(int64_t *value, const char *text)
            (!text[whole] || text[whole] == '.');
 }
 
-static int set_factor(double *factor, int64_t max, const char *name, const char *value)
+static int set_factor(double *factor, bool zero, int64_t max, const char *name, const char *value)
 {
     int64_t x;
-    if (!parse_millionths(&x, value) || x < unit || x > max * unit)
-        return lbh_error(LBH_EINVAL, "pipeline: %s (%s) must be a number within 1..%lld", name,
-                         value, (long long)max);
+    if (!parse_millionths(&x, value) || (x < unit && !(zero && x == 0)) || x > max * unit)
+        return lbh_error(LBH_EINVAL, "pipeline: %s (%s) must be a number within 1..%lld%s", name,
+                         value, (long long)max, zero ? ", or 0 for all" : "");
     *factor = (double)x / (double)unit;
     return LBH_OK;
 }
@@ -78,9 +78,9 @@ static int set_one(lbh_pipeline_settings *s, const lbh_pipeline *p, char *part)
     if (strcmp(part, "rescore") == 0)
         return set_rescore(s, p, value);
     if (strcmp(part, "k_factor") == 0)
-        return set_factor(&s->shortlist.k_factor, 1000000, part, value);
+        return set_factor(&s->shortlist.k_factor, true, 1000000, part, value);
     if (strcmp(part, "margin_factor") == 0)
-        return set_factor(&s->shortlist.margin_factor, 1000, part, value);
+        return set_factor(&s->shortlist.margin_factor, false, 1000, part, value);
     size_t used = strlen(s->index);
     snprintf(s->index + used, sizeof s->index - used, "%s%s=%s", used ? "," : "", part, value);
     return LBH_OK;

@@ -50,8 +50,9 @@ static int check(const FaissIndexBinary *index, const lbh_rescorer *r, lbh_short
                          INT32_MAX);
     if (n > 0 && (!distances || !labels))
         return lbh_error(LBH_EINVAL, "search: no place for the answers given");
-    if (!(shortlist.k_factor >= 1 && shortlist.k_factor <= 1e6))
-        return lbh_error(LBH_EINVAL, "search: k_factor (%g) must be within 1..1000000",
+    bool all = shortlist.k_factor <= 0 && shortlist.k_factor >= 0;
+    if (!all && !(shortlist.k_factor >= 1 && shortlist.k_factor <= 1e6))
+        return lbh_error(LBH_EINVAL, "search: k_factor (%g) must be within 1..1000000, or 0 for all",
                          shortlist.k_factor);
     if (!(shortlist.margin_factor >= 1 && shortlist.margin_factor <= 1000))
         return lbh_error(LBH_EINVAL, "search: margin_factor (%g) must be within 1..1000",
@@ -124,6 +125,8 @@ int lbh_search_rescored_allowed(const FaissIndexBinary *index, const lbh_rescore
     if (ntotal == 0) /* no candidates: missing answers */
         return lbh_rescorer_rank(rescorer, n, x, 0, (const uint8_t *)"", NULL, 0, k, distances,
                                  labels);
+    if (shortlist.k_factor < 1)
+        return lbh_search_visited(index, rescorer, filter, ctx, n, x, k, distances, labels);
     lbh_watch_begin("search", n);
     return lbh_watch_end(search_blocks(&s, n, x, distances, labels));
 }

@@ -396,6 +396,22 @@ LBH_API int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q,
                               const uint8_t *codes, const int64_t *ids, int64_t keep, int64_t k,
                               float *distances, int64_t *labels);
 
+/* Codes in n lists, as an inverted file has them: list i has size[i] codes with ids (below 0: not to
+ * be found). ids NULL: there is one list, all queries visit it, and its ids are 0, 1, ... */
+typedef struct lbh_code_lists {
+    int64_t n;
+    const int64_t *size;
+    const uint8_t *const *codes;
+    const int64_t *const *ids;
+} lbh_code_lists;
+
+/* Ranks by the decoder all codes of the lists that each of nq queries q[nq * d] visits, whatever their
+ * Hamming distance: probe[nq * nprobe], none of a query twice (below 0: none). Results as of
+ * lbh_rescorer_rank. LBH_EINVAL (also for a rescorer of another mode), LBH_ENOMEM. */
+LBH_API int lbh_rescorer_search_lists(const lbh_rescorer *r, const lbh_code_lists *lists, int64_t nq,
+                                      const float *q, int64_t nprobe, const int64_t *probe, int64_t k,
+                                      float *distances, int64_t *labels);
+
 /* ---- Model files --------------------------------------------------------------------------- */
 
 /* Writes a trained encoder: to a temporary file beside `path`, synced, then renamed, so that `path`

@@ -10,8 +10,7 @@
  * The first two are sums of one weight a bit, by the tables of decoded.h. Scores are smaller-is-
  * better until they are written; a query's answers depend on its candidates alone, not on their
  * order, the threads, the other queries or the instruction set. */
-#include "decoded.h"
-#include "decoder_score.h"
+#include "rescorer.h"
 #include "exact_rank.h"
 #include "finite.h"
 #include "topk.h"
@@ -27,15 +26,6 @@
 
 enum { READ = 32 }; /* rows that are read at a time */
 static const int64_t MAX_PART = 1 << 20; /* candidates at a time, about */
-
-struct lbh_rescorer {
-    const lbh_encoder *enc;
-    int mode, metric, nbytes;
-    lbh_decoder_score decoder;
-    lbh_rows rows;
-    lbh_score_fn score; /* the kernel, and which of the tables it reads: */
-    int nibble_tables, byte_tables;
-};
 
 /* One call, or the part of one that is worked on. */
 typedef struct shortlist {

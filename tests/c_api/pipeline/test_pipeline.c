@@ -499,7 +499,7 @@ Test(pipeline, errors)
     cr_ok(lbh_pipeline_train(p, N, rows_));
     cr_fails(lbh_pipeline_train(p, N, rows_), LBH_ESTATE, "is trained");
     cr_fails(lbh_pipeline_set(p, "rescore=decode"), LBH_EINVAL, "none, margin, decoder, float or auto");
-    cr_fails(lbh_pipeline_set(p, "k_factor=0"), LBH_EINVAL, "k_factor (0)");
+    cr_fails(lbh_pipeline_set(p, "k_factor=0.9"), LBH_EINVAL, "k_factor (0.9)");
     static const char *const factors[] = {"x", "", ".5", "1e3", "0.999999", "1000.1", "4x", "1.5.5",
                                           "-2", "99999999999"};
     for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
