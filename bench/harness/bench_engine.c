@@ -10,7 +10,8 @@ enum { MARGIN_FACTOR = 4 }; /* float rescoring of ours: candidates by Hamming di
 
 bool engine_decodes_all(const bench_engine *e)
 {
-    return e->enc && e->how.mode == RANK_DECODER && e->how.depth < 0;
+    return e->enc && e->how.mode == RANK_DECODER && e->how.depth < 0 &&
+           (!e->index || strcmp(lbh_index_kind(e->index), "BFlat") == 0);
 }
 
 int engine_open(bench_engine *e, const lbh_rows *rows)
@@ -77,7 +78,7 @@ static int first_ranking(const bench_engine *e, int64_t n, const float *x, int64
 static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                        int64_t *ids)
 {
-    lbh_shortlist list = {(double)depth / (double)k, MARGIN_FACTOR};
+    lbh_shortlist list = {depth < 0 ? 0 : (double)depth / (double)k, MARGIN_FACTOR};
     float *distances = cli_alloc(n * k, sizeof *distances);
     if (!distances)
         return EXIT_RUNTIME;
@@ -117,7 +118,7 @@ int engine_answers(const bench_engine *e, int64_t n, const float *x, int64_t k, 
     int64_t depth = e->how.depth < e->n ? e->how.depth : e->n;
     if (!rescored)
         return first_ranking(e, n, x, k, ids);
-    int64_t have = depth < k ? depth : k;
+    int64_t have = depth < 0 || depth > k ? k : depth;
     int rc = e->rescorer ? by_rescorer(e, n, x, have, depth, ids)
                          : by_vectors(e, n, x, have, depth, ids);
     if (rc == EXIT_OK && have < k)

@@ -94,6 +94,7 @@ static int set_option(export_job *job, const char *name, const char *text)
             break;
         case OPT_METRIC:
             job->metric = value ? LBH_METRIC_IP : LBH_METRIC_L2;
+            job->named = true;
             break;
         case OPT_NORMS:
             job->norms = (export_norms)value;
@@ -227,6 +228,11 @@ static int prepare(export_job *job, const char *format, char *opts)
         job->metric = LBH_METRIC_IP;
     job->cosine = metric == LBH_METRIC_COSINE;
     LBH_TRY(parse_options(job, opts));
+    if (job->format == EXPORT_AQ && job->cosine && !job->named)
+        return lbh_error(LBH_EINVAL,
+                         "export: faiss-aq cannot rank by the cosine, as this encoder does: FAISS adds up "
+                         "table entries, and does not divide by the length of x^; say metric=ip (without "
+                         "that length) or metric=l2 (distance from x^), which find less");
     LBH_TRY(check_base(job));
     LBH_TRY(check_lists(job));
     LBH_TRY(check_norms(job));

@@ -5,6 +5,8 @@
 #include "faiss_layout.h"
 #include "index_parts.h"
 
+#include <stdbool.h>
+
 typedef enum export_format { EXPORT_LSH, EXPORT_IVF, EXPORT_AQ } export_format;
 typedef enum export_norms { NORMS_NONE, NORMS_BYTE, NORMS_FLOAT, NORMS_AUTO } export_norms;
 
@@ -14,6 +16,7 @@ typedef struct export_job {
     int64_t nlist, nprobe; /* nlist 0: no lists */
     int64_t refine;        /* flips of the items' codes; 0: as encoded */
     int metric;            /* LBH_METRIC_* */
+    bool named;            /* by an option */
     export_norms norms;    /* additive quantizer, L2: what stands behind each code */
     const lbh_rows *base;  /* may be NULL */
 

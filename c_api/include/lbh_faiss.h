@@ -209,7 +209,8 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
  *   nlist=N       faiss-ivf, faiss-aq: lists (faiss-ivf: 4 sqrt(n))
  *   nprobe=N      lists visited by a search (1), kept in the file
  *   metric=l2|ip  faiss-aq: the score; with lists: how rows are assigned (the encoder's own; for the
- *                 cosine ip: of unit rows, and of faiss-aq without the length of x^)
+ *                 cosine ip, of unit rows, with faiss-aq only if it is said: FAISS adds table entries and
+ *                 does not divide by the length of x^, so that it ranks by q . x^ alone)
  *   norms=none|byte|float  faiss-aq, L2: what stands behind each code: its norm in 1 or 4 bytes, for
  *                 look-up tables, or nothing, and then FAISS rebuilds every vector in every search,
  *                 which is slow (byte; without a base, float)

@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
-"""test_export.py LBH [PATH]: stock Python FAISS reads the files of `lbh export` and finds in them
-the codes of `lbh encode`, and searches them with float queries at the distances of `lbh search`.
-PATH: a directory with another FAISS to use. Exit code 77 without FAISS."""
+"""test_export.py LBH [PATH | --newest SCRIPTS VENV]: stock Python FAISS reads the files of `lbh export`
+and finds in them the codes of `lbh encode`, and searches them with float queries at the distances of
+`lbh search`. PATH: a directory with another FAISS to use. --newest: PyPI's newest, in that virtual
+environment, as SCRIPTS/rivals makes it. Exit code 77 without FAISS."""
 import os
 import subprocess
 import sys
 import tempfile
 
 lbh = os.path.abspath(sys.argv[1])
+if sys.argv[2:3] == ["--newest"]:
+    sys.path[:0] = [os.path.join(sys.argv[3], "rivals")]
+    import environment
+    newest = environment.python("test_export.py", sys.argv[4])
+    if not newest:
+        sys.exit(77)
+    os.execv(newest, [newest, os.path.abspath(__file__), lbh])
 sys.path[:0] = sys.argv[2:]
 try:
     import faiss
@@ -187,6 +195,21 @@ def test_aq(model, base, query, codes, metric):
         assert error < 1.3 * ours
 
 
+def test_byte_tables(base, query):
+    """Codebooks are the tables; codes and tables learned together are searched for."""
+    for options in "rebuild=tables,steps=300", "rebuild=tables,score=decoder,alternations=8":
+        for metric in "l2", "ip":
+            train("t.lbh", "--method", "sgh", "--metric", metric, "--set", options)
+            test_aq("t.lbh", base, query, encode("t.lbh", "base.npy"), metric)
+    train("c.lbh", "--method", "sgh", "--metric", "cosine", "--set", "rebuild=tables,score=decoder")
+    refused("does not divide by the length", "export", "--model", "c.lbh", "--format", "faiss-aq",
+            "--base", "base.npy", "-o", "x.faiss")
+    unit = base / np.linalg.norm(base, axis=1)[:, None]
+    np.save("base.npy", unit)
+    test_aq("c.lbh", unit, query, encode("c.lbh", "base.npy"), "ip")
+    np.save("base.npy", base)
+
+
 def test_asymmetric(base, query):
     """Items' codes are searched for, queries are signs of a linear map of q / ||q||."""
     train("ip.lbh", "--method", "sgh", "--metric", "ip", "--set", "steps=300,alternations=5",
@@ -256,6 +279,7 @@ with tempfile.TemporaryDirectory() as directory:
         if method == "sgh":
             for metric in "l2", "ip":
                 test_aq("m.lbh", base, query, codes, metric)
+    test_byte_tables(base, query)
     test_asymmetric(base, query)
     test_odd_bits(base, query)
     test_refusals()

@@ -205,7 +205,8 @@ class Index:
         ----------
         **parameters
             ``rescore``: "none", "margin", "decoder" or "float" (with RFlat, RSQ8): what candidates are ranked
-            by; ``k_factor``: candidates for each answer (10); ``margin_factor``; and those of the kind:
+            by; ``k_factor``: candidates for each answer (10; "decoder": 0, all that are visited); ``margin_factor``;
+            and those of the kind:
             ``nprobe``, ``max_codes`` (BIVF), ``efSearch`` (BHNSW), ``nflip`` (BHash).
 
         Returns
