@@ -143,7 +143,7 @@ static bool can_be(const tune_ask *ask, const family *f, int64_t nbits)
     if (!bench_is_rival(f->method))
         return ask->bytes <= 0 || (double)nbits / 8 <= ask->bytes;
     FaissIndex *probe = NULL;
-    if (bench_rival_recipe(&r, f->method, ask->d, nbits) ||
+    if (bench_rival_recipe(&r, f->method, ask->d, nbits, 0) ||
         faiss_index_new(&probe, ask->d, r.factory, r.hamming, ask->metric)) {
         cli_clear_error();
         return false;

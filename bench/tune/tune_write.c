@@ -16,7 +16,7 @@
 /* ---- Ours ---------------------------------------------------------------------------------- */
 
 /* Parameters as lbh_pipeline_set takes them. A shortlist of R candidates is R / answers for each
- * answer; all codes are a factor beyond any base. */
+ * answer; 0 stands for all codes. */
 static void parameters(char *text, size_t size, const tune_run *t, const tune_point *p)
 {
     const char *colon = strchr(p->rescore, ':');
@@ -25,7 +25,7 @@ static void parameters(char *text, size_t size, const tune_run *t, const tune_po
     if (!colon)
         snprintf(text, size, "rescore=none%s%s", comma, search);
     else if (strcmp(colon, ":all") == 0)
-        snprintf(text, size, "rescore=%.*s,k_factor=1000000%s%s", mode, p->rescore, comma, search);
+        snprintf(text, size, "rescore=%.*s,k_factor=0%s%s", mode, p->rescore, comma, search);
     else
         snprintf(text, size, "rescore=%.*s,k_factor=%.6f%s%s", mode, p->rescore,
                  atof(colon + 1) / (double)t->ask.at, comma, search);
@@ -88,10 +88,10 @@ static int write_pipeline(const tune_run *t, const tune_point *p, const vectors 
 
 static int fill_faiss(FaissIndex *index, const tune_point *p, const vectors *base)
 {
-    int64_t most = 0;
-    TRY(bench_rival_options(&most, p->method, p->options));
+    rival_options own;
+    TRY(bench_rival_options(&own, p->method, p->options));
     progress_note("training %s of FAISS on all rows ...", p->method);
-    TRY(faiss_train_rows(index, base, most && most < base->n ? most : base->n));
+    TRY(faiss_train_rows(index, base, own.max_train && own.max_train < base->n ? own.max_train : base->n));
     return faiss_add_rows(index, base);
 }
 
@@ -102,7 +102,9 @@ static int write_faiss(const tune_run *t, const tune_point *p, const vectors *ba
     char factory[300], settings[64] = "";
     FaissIndex *index = NULL;
     bool with_vectors = strncmp(p->rescore, "float", 5) == 0;
-    TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits));
+    rival_options own;
+    TRY(bench_rival_options(&own, p->method, p->options));
+    TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits, own.dims));
     snprintf(factory, sizeof factory, "%s%s", r.factory, with_vectors ? ",RFlat" : "");
     if (with_vectors)
         snprintf(settings, sizeof settings, "k_factor=%g", atof(p->rescore + 6) / (double)t->ask.at);
