@@ -5,7 +5,7 @@
     scripts/papers.py --add RESULTS...  first takes medians out of directories of `lbh bench` into scripts/papers/ours.tsv
 
 The page comes from scripts/papers/items.ini (kept by hand: what each item is, deviations, claims), the presets (which
-have the published numbers), and ours.tsv (a line a set, row, length and measure). Needs nothing but Python."""
+have the published numbers), and ours.tsv (a line a preset, set, row, length and measure). Needs nothing but Python."""
 import argparse
 import configparser
 import json
@@ -17,7 +17,7 @@ import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 OURS = os.path.join(HERE, "papers", "ours.tsv")
-COLUMNS = ("data", "row", "nbits", "what", "median", "least", "greatest", "seeds", "source")
+COLUMNS = ("preset", "data", "row", "nbits", "what", "median", "least", "greatest", "seeds", "source")
 
 
 def presets(lbh):
@@ -67,21 +67,23 @@ def read_ours(path):
         head, *lines = [line.rstrip("\n").split("\t") for line in file]
     if tuple(head) != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
         sys.exit(f"papers.py: {path}: not a table of {', '.join(COLUMNS)}")
-    return {tuple(line[:4]): dict(zip(COLUMNS, line)) for line in lines}
+    return {tuple(line[:5]): dict(zip(COLUMNS, line)) for line in lines}
 
 
-def add(folders, measures, path):
-    """Medians over seeds of each set, row, length and measure."""
+def add(folders, measures, path, named):
+    """Medians over seeds of each preset, set, row, length and measure."""
     ours, groups = read_ours(path), {}
     for folder in folders:
         with open(os.path.join(folder, "bench.jsonl"), encoding="utf-8") as file:
             for line in file:
                 cell = json.loads(line) if line.endswith("\n") else {}
+                if cell.get("type") == "cell" and not (named or cell["preset"]):
+                    sys.exit(f"papers.py: {folder} is of no preset; --preset NAME says of which it is a part")
                 if cell.get("type") == "cell" and cell["status"] == "ok" and cell["index"] in ("", "BFlat") and \
                         cell["rescore"] in ("hamming", "none", "decoder"):
                     for what in measures:
                         v = value(cell, what)
-                        key = (cell["data"], cell["label"], str(cell["nbits"]), what)
+                        key = (named or cell["preset"], cell["data"], cell["label"], str(cell["nbits"]), what)
                         if v is not None:
                             source = f"lbh {cell['library']} ({cell['git']}), {cell['date'][:10]}, {cell['cpu']}"
                             groups.setdefault(key, {})[cell["seed"]] = v, source
@@ -91,7 +93,7 @@ def add(folders, measures, path):
         ours[key] = dict(zip(COLUMNS, (*key, *(f"{x:.6g}" for x in (statistics.median(v), min(v), max(v))), str(len(v)), source)))
     with open(path, "w", encoding="utf-8") as file:
         file.write("\t".join(COLUMNS) + "\n")
-        for key in sorted(ours, key=lambda k: (k[0], k[3], k[1], int(k[2]))):
+        for key in sorted(ours, key=lambda k: (k[0], k[1], k[4], k[2], int(k[3]))):
             file.write("\t".join(ours[key][c] for c in COLUMNS) + "\n")
     print(f"{len(groups)} medians; {path} has {len(ours)}")
 
@@ -104,8 +106,9 @@ def short(number, what, digits):
     return re.sub(r"^0(?=\.)", "", f"{x:.{digits}f}")
 
 
-def table(item, preset, ours):
+def table(item, preset, whole):
     """Lines of Markdown: a row a set and method, published and ours."""
+    ours = {key[1:]: line for key, line in whole.items() if key[0] == item["preset"]}
     wanted = []  # (what, nbits, {(data, row): published})
     for p in preset["published"]:
         wanted.append((p["what"], p["nbits"], p["rows"], p["source"]))
@@ -128,7 +131,8 @@ def table(item, preset, ours):
             here = [ours.get((d, r, b, what)) for b in nbits]
             seeds = {h["seeds"] for h in here if h}
             got = " / ".join(short(h["median"], what, digits) if h else "-" for h in here) if seeds else ""
-            note = "" if not seeds or max(map(int, seeds)) >= 3 else " (one seed)" if seeds == {"1"} else " (2 seeds)"
+            fewest = min(map(int, seeds), default=3)
+            note = "" if fewest >= 3 else f" ({fewest} seed{'s' if fewest > 1 else ''})"
             yield f"| {d}: {r} | {was or '-'} | {got + note if got else missing(preset['data'][d])} |"
         if others:
             yield f"| rows of methods that are not here: {', '.join(sorted({r for _, r in others}))} | in the preset | - |"
@@ -155,12 +159,10 @@ def page(lbh, path):
         if section.startswith("paper "):
             yield from ("", f"## {section[len('paper '):]}", "", *item["about"].split("\n"))
             continue
-        yield from ("", f"### {section}", "")
-        if "preset" not in item:
-            yield from item["note"].split("\n")
-            continue
         if item["preset"] not in known:
-            sys.exit(f"papers.py: items.ini names the preset {item['preset']}, which there is not")
+            print(f"papers.py: left out: items.ini names the preset {item['preset']}, which there is not", file=sys.stderr)
+            continue
+        yield from ("", f"### {section}", "")
         named.add(item["preset"])
         yield f"`lbh bench --preset {item['preset']}`"
         for key, title in ("claim", "The paper"), ("holds", "Here"), ("deviation", "Deviations"):
@@ -180,12 +182,13 @@ def main():
     parser.add_argument("--add", nargs="+", metavar="RESULTS", default=[])
     parser.add_argument("--measures", nargs="+", default=["map", "map@1000", "map@5000", "precision@100", "mse", "train_s",
                                                           "recall1@100", "recall10@100", "recall100@100"])
+    parser.add_argument("--preset", metavar="NAME", help="the results are a part of this preset, run from a copy of it")
     parser.add_argument("--lbh", default=os.path.join(HERE, os.pardir, "build", "lbh"), metavar="PATH")
     parser.add_argument("--ours", default=OURS, metavar="FILE", help="the table of what was measured here")
     parser.add_argument("-o", default=os.path.join(HERE, os.pardir, "docs", "papers.md"), metavar="FILE")
     args = parser.parse_args()
     if args.add:
-        add(args.add, args.measures, args.ours)
+        add(args.add, args.measures, args.ours, args.preset)
     text = "\n".join(page(args.lbh, args.ours)) + "\n"
     with open(args.o, "w", encoding="utf-8") as file:
         file.write(text)
