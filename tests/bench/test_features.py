@@ -38,7 +38,8 @@ import made_sets as made  # noqa: E402
 
 lbh, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 program = f"{source}/scripts/features.py"
-os.chdir(tempfile.mkdtemp(prefix="lbh-test-"))
+home = tempfile.mkdtemp(prefix="lbh-test-")
+os.chdir(home)
 os.environ.update(OMP_WAIT_POLICY="passive", PATH=os.path.dirname(lbh) + os.pathsep + os.environ["PATH"])
 SIDE, rng = 32, np.random.default_rng(3)
 WEIGHTS = {"w": rng.normal(0, .3, (6, 3, 3, 3)), "a": rng.normal(0, .5, (6, 24)), "b": rng.normal(0, .1, 24),
@@ -226,4 +227,6 @@ for block in blocks:
 for part in "base", "query":
     assert open(f"direct/{part}.fbin", "rb").read() == open(f"data/cifar10-fc7/{part}.fbin", "rb").read()
     assert np.array_equal(ivecs(f"direct/{part}_labels.ivecs"), ivecs(f"data/cifar10/{part}_labels.ivecs"))
+os.chdir("/")
+shutil.rmtree(home)
 print("ok")

@@ -25,7 +25,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import made_sets as made  # noqa: E402
 
 lbh, scripts = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-os.chdir(tempfile.mkdtemp(prefix="lbh-test-"))
+home = tempfile.mkdtemp(prefix="lbh-test-")
+os.chdir(home)
 WHOLE = ("sgh-fig8-mips",)  # presets that run as they are, `--preset NAME --quick`; of others training is cut
 os.environ.update(OMP_WAIT_POLICY="passive", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
@@ -101,7 +102,7 @@ assert "glove-25-angular.hdf5" in layout("glove-25-angular")
 assert "convert.py texmex deep1m" in run(f"{scripts}/get_data.sh", "deep1m", code=1).stderr
 everywhere = "".join(layout(name) for name in known if "NAME" not in name)
 for preset in presets:
-    p = subprocess.run([lbh, "bench", "--preset", preset, "--data", "none", "--quick", "--plan"], capture_output=True,
+    p = subprocess.run([lbh, "bench", "--preset", preset, "--data", "none", "--quick", "--plan", "--out", "plan"], capture_output=True,
                        text=True)
     everywhere += p.stderr
 asked = set(re.findall(r"get_data\.sh --layout (\S+?)[);]?\s", everywhere))
@@ -360,4 +361,6 @@ for preset in sys.argv[3:] or presets:
     seen = {c["data"] for c in cells if c["type"] == "cell"}
     assert len(seen) == len(sets[preset]), (preset, seen)
     print(f"{preset}: {told['cells']} cells, {time.time() - began:.1f} s", flush=True)
+os.chdir("/")
+shutil.rmtree(home)
 print("ok")
