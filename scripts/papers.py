@@ -20,6 +20,9 @@ OURS = os.path.join(HERE, "papers", "ours.tsv")
 COLUMNS = ("preset", "data", "row", "nbits", "what", "median", "least", "greatest", "seeds", "source")
 
 
+PAPERS = ("sgh-", "jmlh-", "sigah-")  # presets of other names are not of the papers
+
+
 def presets(lbh):
     """{name: {data: base}, rows, published sections} of all presets, in the order of their names."""
     def told(*args):
@@ -172,7 +175,7 @@ def page(lbh, path):
         if bases:
             yield "- Needs data: " + ", ".join(f"`scripts/get_data.sh --layout {base}`" for base in bases)
         yield from table(item, known[item["preset"]], ours)
-    left = sorted(set(known) - named - set(items["page"]["own"].split()))
+    left = sorted(name for name in set(known) - named if name.startswith(PAPERS))
     if left:
         yield from ("", "## Other presets", "", ", ".join(f"`lbh bench --preset {name}`" for name in left))
 
