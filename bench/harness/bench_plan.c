@@ -293,7 +293,7 @@ static void add_environment(cJSON *o, const bench_env *env)
 
 static const char *family(const char *method)
 {
-    static const char classic[] = " lsh qolsh pcah itq sh sph kmh ";
+    static const char classic[] = " lsh qolsh pcah itq sh sph kmh agh dgh ";
     char word[64];
     snprintf(word, sizeof word, " %.60s ", method);
     if (strcmp(method, "flat") == 0)

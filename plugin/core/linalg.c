@@ -73,8 +73,7 @@ static void fix_signs(int k, int d, float *V)
     }
 }
 
-/* The k leading eigenvectors of the symmetric C[m * m] (destroyed): V[k * m], value[k] falling. */
-static int leading_eigenvectors(int m, double *C, int k, float *V, float *value)
+int lbh_leading_eigenvectors(int m, double *C, int k, float *V, float *value)
 {
     double *w = lbh_alloc(m, sizeof *w);
     double *z = lbh_alloc((int64_t)m * k, sizeof *z);
@@ -136,7 +135,7 @@ static int pca_full(int64_t n, int d, const float *X, int k, float *V, float *va
     if (!rc)
         rc = lbh_watch_check();
     if (!rc)
-        rc = leading_eigenvectors(d, C, k, V, variance);
+        rc = lbh_leading_eigenvectors(d, C, k, V, variance);
     free(C);
     return rc;
 }
@@ -168,7 +167,7 @@ static int pca_subspace(int64_t n, int d, const float *X, int k, uint64_t seed, 
         lbh_gemm_tn(q, q, (int)n, 1.0f / (float)n, Y, Y, 0, part);
         for (int64_t i = 0; i < (int64_t)q * q; i++)
             C[i] = part[i];
-        rc = leading_eigenvectors(q, C, k, W, variance);
+        rc = lbh_leading_eigenvectors(q, C, k, W, variance);
     }
     if (!rc)
         lbh_gemm_nn(k, d, q, 1, W, Q, 0, V);

@@ -7,6 +7,10 @@
 /* Column means of X[n * d], in double sums; then X -= mean in place. */
 void lbh_centre(int64_t n, int d, float *X, float *mean);
 
+/* The k leading eigenvectors of the symmetric C[m * m] (destroyed), which has no negative eigenvalues:
+ * V[k * m], value[k] falling; either sign. LBH_ENOMEM, LBH_ENUMERIC. */
+int lbh_leading_eigenvectors(int m, double *C, int k, float *V, float *value);
+
 /* The k leading principal components of centred rows X[n * d], k <= d: V[k * d] with orthonormal
  * rows, variance[k] falling (1/n convention). Components beyond the rank have variance 0. The
  * covariance is decomposed whole up to d = 1500, beyond that by subspace iteration (Halko et al.,

@@ -7,6 +7,7 @@ extern const lbh_method lbh_method_lsh, lbh_method_itq, lbh_method_sgh, lbh_meth
 extern const lbh_method lbh_method_jmlh_vae, lbh_method_itq_cca, lbh_method_sdh, lbh_method_ksh;
 extern const lbh_method lbh_method_sh, lbh_method_sph, lbh_method_kmh, lbh_method_ba;
 extern const lbh_method lbh_method_och, lbh_method_qolsh, lbh_method_sigah, lbh_method_layers;
+extern const lbh_method lbh_method_agh, lbh_method_dgh;
 
 const lbh_method *const lbh_methods[] = {
     &lbh_method_lsh,
@@ -24,6 +25,8 @@ const lbh_method *const lbh_methods[] = {
     &lbh_method_ba,
     &lbh_method_och,
     &lbh_method_qolsh,
+    &lbh_method_agh,
+    &lbh_method_dgh,
     NULL,
 };
 
