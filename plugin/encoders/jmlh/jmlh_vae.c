@@ -20,6 +20,7 @@ enum {
     OPT_NOISE,
     OPT_DECAY,
     OPT_SCALE,
+    OPT_CENTRE,
 };
 
 static const lbh_param params[] = {
@@ -37,6 +38,15 @@ static const lbh_param params[] = {
     [OPT_DECAY] = {"decay", 0, 0, 1e6, 0, NULL, "decoupled weight decay of the encoder's hidden layer"},
     [OPT_SCALE] = {"scale", 0, 0, 1e30, 0, NULL,
                    "factor on the rows while training; 0: root mean square entry 1"},
+    [OPT_CENTRE] = {"centre", 1, 0, 1, 1, NULL, "1: take off the mean while training"},
+    {0},
+};
+
+static const lbh_preset presets[] = {
+    /* Encoder and decoder of two layers on the features as they are; what the text has no numbers of is
+     * as in preset=paper of jmlh, hidden layers of 1024 as in the author's later programs. */
+    {"paper", "hidden1=1024,hidden2=0,hidden3=0,decoder1=1024,noise=uniform,estimator=biased,lambda=0.1,"
+              "lr=0.0001,schedule=constant,batch=256,steps=20000,decay=0,scale=1,centre=0"},
     {0},
 };
 
@@ -55,7 +65,8 @@ static int train(lbh_encoder *self, lbh_training *t)
                         .decay = o[OPT_DECAY],
                         .cosine = o[OPT_SCHEDULE] != 0,
                         .noise = o[OPT_NOISE] != 0,
-                        .scale = o[OPT_SCALE]};
+                        .scale = o[OPT_SCALE],
+                        .uncentred = o[OPT_CENTRE] == 0};
     for (int l = 0; l < setup.encoder.nlayers; l++)
         setup.encoder_rate[l] = o[OPT_LR];
     lbh_mlp encoder, decoder;
@@ -72,6 +83,7 @@ const lbh_method lbh_method_jmlh_vae = {
             "learning, ICCV workshops 2019",
     .state_size = sizeof(jmlh_net),
     .params = params,
+    .presets = presets,
     .train = train,
     .visit = jmlh_visit,
     .linear = jmlh_linear,
