@@ -144,7 +144,7 @@ static cJSON *make_job(const report_args *a, result_lines *r, const bench_spec *
 
 /* ---- The command --------------------------------------------------------------------------- */
 
-static const char figures[] = " fronts recall bits time pr precision training codes ";
+static const char figures[] = " fronts recall bits time pr precision training sweep codes ";
 
 static int check_figure(const char *name)
 {
@@ -219,7 +219,7 @@ const command command_report = {
     "report", "Make a page of figures and tables from results of `lbh bench`",
     "DIR -o FILE.html [--figure NAME -o FILE.svg] [OPTIONS]",
     "Reads all DIR/*.jsonl. The page is one file that needs no other, and no network. Figures:\n"
-    "fronts recall bits time pr precision training codes. Lists are separated by commas; methods\n"
+    "fronts recall bits time pr precision training sweep codes. Lists are separated by commas; methods\n"
     "are named as the tables name them, or as `lbh methods` does; scorings as in the results\n"
     "(none,hamming,margin,decoder,float). Published numbers come from DIR/spec.ini.\n",
     run};

@@ -4,6 +4,7 @@
 #include "bench_worker.h"
 
 #include "ann_results.h"
+#include "bench_answers.h"
 #include "bench_images.h"
 #include "bench_measure.h"
 #include "bench_model.h"
@@ -267,6 +268,21 @@ static int open_work(group_work *w)
     return rc;
 }
 
+/* Lines for people to look at, where labels say what is right. */
+static int show(group_work *w)
+{
+    const bench_data *d = &w->data;
+    const spec_method *m = &w->job->spec->method[0];
+    int rc = EXIT_OK;
+    if (!w->model.enc || !w->model.codes || d->spec->metric != BENCH_LABEL)
+        return EXIT_OK;
+    if (d->spec->height)
+        rc = worker_line(w->out, answers_line(d, m, &w->model, w->job->nbits, w->job->seed));
+    if (rc == EXIT_OK && d->spec->codes)
+        rc = worker_line(w->out, codes_line(d, m, &w->model, w->job->nbits, w->job->seed));
+    return rc;
+}
+
 int worker_group(const bench_job *job, FILE *out)
 {
     group_work w = {.job = job, .out = out};
@@ -276,6 +292,8 @@ int worker_group(const bench_job *job, FILE *out)
     if (rc == EXIT_OK && w.data.spec->height && w.model.enc && has_decoder(w.model.enc))
         rc = worker_line(out, images_rebuilt(&w.data, &job->spec->method[0], w.model.enc,
                                              job->seed));
+    if (rc == EXIT_OK)
+        rc = show(&w);
     cJSON_Delete(w.ranking);
     lbh_index_free(w.index);
     free(w.x);

@@ -16,7 +16,7 @@ static int64_t shown(const bench_data *d)
     return d->query.n < BENCH_IMAGES ? d->query.n : BENCH_IMAGES;
 }
 
-static char *base64(const uint8_t *data, size_t size)
+char *images_base64(const uint8_t *data, size_t size)
 {
     static const char digit[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -34,46 +34,55 @@ static char *base64(const uint8_t *data, size_t size)
     return text;
 }
 
-/* Numbers as grey values: images of numbers up to 1 are brought to 0 .. 255. */
-static char *grey(const bench_data *d, const float *x, const float *originals)
+char *images_grey(const bench_data *d, int64_t count, const float *x, const float *originals)
 {
-    int64_t count = shown(d) * d->query.d;
     float most = 0;
-    uint8_t *pixel = cli_alloc(count, 1);
-    for (int64_t i = 0; i < count; i++)
+    uint8_t *pixel = cli_alloc(count * d->query.d, 1);
+    for (int64_t i = 0; i < count * d->query.d; i++)
         most = fmaxf(most, originals[i]);
-    for (int64_t i = 0; pixel && i < count; i++)
+    for (int64_t i = 0; pixel && i < count * d->query.d; i++)
         pixel[i] = (uint8_t)fminf(fmaxf(roundf(x[i] * (most <= 1 ? 255 : 1)), 0), 255);
-    char *text = pixel ? base64(pixel, (size_t)count) : NULL;
+    char *text = pixel ? images_base64(pixel, (size_t)(count * d->query.d)) : NULL;
     free(pixel);
     return text;
 }
 
-static cJSON *line(const bench_data *d, const char *method, const char *label, int64_t nbits,
-                   int64_t seed, const float *x, const float *originals)
+cJSON *images_line(const bench_data *d, const char *type, const char *method, const char *label,
+                   int64_t nbits, int64_t seed)
 {
     char key[24], text[512];
     cJSON *o = cJSON_CreateObject();
-    char *pixels = grey(d, x, originals);
-    int len = snprintf(text, sizeof text, "images %s %016llx %s %s %lld %lld", d->spec->name,
+    int len = snprintf(text, sizeof text, "%s %s %016llx %s %s %lld %lld", type, d->spec->name,
                        (unsigned long long)d->digest, method, label, (long long)nbits,
                        (long long)seed);
-    if (!o || !pixels) {
-        cJSON_Delete(o);
-        free(pixels);
+    if (!o) {
         fail_memory();
         return NULL;
     }
     len = len < (int)sizeof text ? len : (int)sizeof text - 1;
     snprintf(key, sizeof key, "%016llx", (unsigned long long)XXH64(text, (size_t)len, 0));
     cJSON_AddStringToObject(o, "format", RESULT_FORMAT);
-    cJSON_AddStringToObject(o, "type", "images");
+    cJSON_AddStringToObject(o, "type", type);
     cJSON_AddStringToObject(o, "key", key);
     cJSON_AddStringToObject(o, "data", d->spec->name);
     cJSON_AddStringToObject(o, "method", method);
     cJSON_AddStringToObject(o, "label", label);
     cJSON_AddNumberToObject(o, "nbits", (double)nbits);
     cJSON_AddNumberToObject(o, "seed", (double)seed);
+    return o;
+}
+
+static cJSON *line(const bench_data *d, const char *method, const char *label, int64_t nbits,
+                   int64_t seed, const float *x, const float *originals)
+{
+    cJSON *o = images_line(d, "images", method, label, nbits, seed);
+    char *pixels = o ? images_grey(d, shown(d), x, originals) : NULL;
+    if (!pixels) {
+        if (o)
+            fail_memory();
+        cJSON_Delete(o);
+        return NULL;
+    }
     cJSON_AddNumberToObject(o, "height", d->spec->height);
     cJSON_AddNumberToObject(o, "width", d->spec->width);
     cJSON_AddNumberToObject(o, "count", (double)shown(d));

@@ -32,7 +32,7 @@ static const member of_data[] = {
     MEMBER(spec_data, TEXT, train), MEMBER(spec_data, TEXT, train_labels),
     MEMBER(spec_data, TEXT, split), MEMBER(spec_data, INT64, limit),
     MEMBER(spec_data, INT64, sample), MEMBER(spec_data, INT64, split_seed),
-    MEMBER(spec_data, INT64, max_queries),
+    MEMBER(spec_data, INT64, max_queries), MEMBER(spec_data, INT64, codes),
     MEMBER(spec_data, INT, metric), MEMBER(spec_data, INT, height), MEMBER(spec_data, INT, width),
     {0}};
 static const member of_method[] = {

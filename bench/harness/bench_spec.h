@@ -6,7 +6,7 @@
  *   [bench]            what holds for all: k at map_k map_at answers nbits seeds repeats threads
  *                      time_limit memory_limit rescore index search
  *   [data NAME]        base queries query_ids labels query_labels train train_labels split
- *                      split_seed limit sample metric image
+ *                      split_seed limit sample metric image codes
  *   [method ID]        ID = METHOD or METHOD:TEXT; options refine data label, and nbits seeds index
  *                      search rescore in place of those of [bench]
  *   [published TEXT]   source nbits what, and "DATA LABEL" = numbers in the order of nbits ("-":
@@ -54,6 +54,7 @@ typedef struct spec_data {
     const char *name, *base, *queries, *query_ids, *labels, *query_labels, *train, *train_labels,
         *split;
     int64_t limit, sample, split_seed, max_queries; /* 0: no limit */
+    int64_t codes; /* rows whose codes are kept for a map; 0: none */
     int metric, height, width;
 } spec_data;
 

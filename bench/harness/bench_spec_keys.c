@@ -98,6 +98,7 @@ static const key data_keys[] = {
     {"sample", KEY_INT, offsetof(spec_data, sample), 1, (int64_t)1 << 40},
     {"metric", KEY_METRIC, offsetof(spec_data, metric), 0, 0},
     {"image", KEY_IMAGE, offsetof(spec_data, height), 0, 0},
+    {"codes", KEY_INT, offsetof(spec_data, codes), 10, 5000},
     {NULL, KEY_TEXT, 0, 0, 0},
 };
 

@@ -1,5 +1,6 @@
 """figures.py: the figures of a report: charts of one kind side by side, with one legend."""
 import math
+import re
 
 from results import SCORINGS, Spread, front, is_number, items, number, number_text, spread_text
 from draw import DASHES, short
@@ -171,6 +172,39 @@ def training(data):
                    "group": one, "fit_y": True, "series": lines}
 
 
+SWEPT = re.compile(r"(?P<what>.*?)[ =]+(?P<x>\d+(\.\d+)?(e-?\d+)?)(?P<unit> [^()]*)?(?: \((?P<kind>.*)\))?")
+
+
+def swept(data):
+    """(what was varied, unit): {kind: [(number, method)]}, from labels as "lambda 0.1 (defaults)" and "m = 2 d"."""
+    found = {}
+    for m in data.methods:
+        match = SWEPT.fullmatch(m.label)
+        if match and match["what"]:
+            one = found.setdefault((match["what"], match["unit"] or ""), {})
+            one.setdefault(match["kind"] or "", []).append((float(match["x"]), m))
+    return {k: v for k, v in found.items() if max(map(len, v.values())) > 2}
+
+
+def sweep(data):
+    for one, nbits in each(data):
+        path = "label_map" if one.metric == "label" else "map"
+        for path in (path, "reconstruction.relative"):
+            for (what, unit), kinds in swept(data).items():
+                lines, ticks = [], set()
+                for dash, (kind, places) in enumerate(kinds.items()):
+                    places = sorted(places, key=lambda p: p[0])
+                    found = [(x, data.best(one, nbits, path, lambda r, m=m: r.method == m and r.scoring == 0))
+                             for x, m in places]
+                    ticks |= {x for x, r in found if r}
+                    lines.append(series(places[0][1], f"{what}{unit} ({kind or 'as labelled'})",
+                                        [(x, r.value(path), None) for x, r in found if r], dash % DASHES,
+                                        label=kind or None))
+                wide = ticks and min(ticks) > 0 and max(ticks) > 8 * min(ticks)
+                yield {"title": set_title(one, nbits), "x_title": what + unit, "y_title": data.name(path), "group": one,
+                       "log_x": bool(wide), "fit_y": True, "series": lines}
+
+
 # name: (what makes it, title, what it shows, whether dashes say how items were scored)
 KINDS = {
     "fronts": (fronts, "Quality against speed",
@@ -194,6 +228,9 @@ KINDS = {
     "training": (training, "Training",
                  "The loss that each method minimises, by its own measure: losses of different methods cannot be "
                  "compared. The number at the end of a line is the bits of the code. The first seed of each.", False),
+    "sweep": (sweep, "Quality against what was varied",
+              "Of methods whose names differ in a number: a weight, a width, epochs. The word at the end of a line is what "
+              "the names say in brackets.", False),
     "codes": (codes, "How the codes use their bits",
               "Why a code is good or poor. Balance: the share of ones, mean over the bits; 1/2 is best. Correlation: "
               "mean absolute correlation of two bits; 0 is best. Entropy of the codes in bits: more is better, up to "

@@ -10,9 +10,10 @@ from PIL import Image
 
 import figures
 from draw import GREY, STYLE, chart_svg, escape, plain, sample
-from results import (LESS, SCORINGS, Problem, Spread, duel, label_of, measures, number, number_text, published_path,
-                     spread_text, text)
+from results import (LESS, SCORINGS, Problem, Spread, duel, is_number, items, label_of, measures, number, number_text,
+                     published_path, spread_text, text, whole)
 
+SHOWN = 10  # answers a query, in pictures
 WIDTH, HEIGHT = 340, 284  # letters are 12.5 high: four stand side by side on a wide page, and one fits a phone
 COLUMNS = (("mAP", "map", 1), ("mAP of labels", "label_map", 1), ("precision, radius 2", "radius2.precision", 1),
            ("empty balls, radius 2", "radius2.empty", 1), ("error / variance", "reconstruction.relative", 1),
@@ -200,6 +201,94 @@ def images(data):
             for c in lines]}
 
 
+# ---- Answers and maps ----------------------------------------------------------------------------------------------
+
+FRAMES = {1: (26, 127, 55), 0: (164, 14, 38), None: (110, 119, 129)}  # right, wrong, the query
+
+
+def answers_of(line):
+    """Rows of pictures: a query and its answers, framed by whether they are right."""
+    count, height, width = (number(line, n) for n in ("count", "height", "width"))
+    try:
+        pixels = base64.b64decode(text(line, "pixels"), validate=True)
+    except ValueError:
+        pixels = b""
+    right = [v for v in items(line.get("right")) if v in (0, 1)]
+    if not (1 <= height <= 1024 and 1 <= width <= 1024 and 1 <= count <= 1000 and right and
+            len(right) % SHOWN == 0 and count == len(right) // SHOWN * (SHOWN + 1) and
+            len(pixels) == count * height * width):
+        return "the line of these answers is damaged"
+    height, width, rows = int(height), int(width), len(right) // SHOWN
+    sheet = Image.new("RGBA", ((SHOWN + 1) * (width + 8) - 4, rows * (height + 8) - 4))
+    for i in range(int(count)):
+        row, column = divmod(i, SHOWN + 1)
+        one = Image.frombytes("L", (width, height), pixels[i * height * width:(i + 1) * height * width])
+        frame = FRAMES[right[row * SHOWN + column - 1] if column else None]
+        sheet.paste(Image.new("RGBA", (width + 4, height + 4), frame + (255,)), (column * (width + 8), row * (height + 8)))
+        sheet.paste(one.convert("RGBA"), (column * (width + 8) + 2, row * (height + 8) + 2))
+    counts = ", ".join(str(sum(right[r * SHOWN:(r + 1) * SHOWN])) for r in range(rows))
+    return png_of(sheet, f"{rows} queries and ten answers to each by {plain(label_of(line))}") + Markup("<br>") + small(
+        f"right of ten, a row each: {counts}")
+
+
+def png_of(image, alt):
+    png = io.BytesIO()
+    image.save(png, "png", optimize=True)
+    return Markup('<img class="strip" alt="%s" width="%d" height="%d" src="data:image/png;base64,%s">') % (
+        alt, *image.size, base64.b64encode(png.getvalue()).decode())
+
+
+def map_of(line):
+    """t-SNE of the codes' Hamming distances (squared distances of bits), a dot a row, coloured and named by label."""
+    count, size = number(line, "count"), number(line, "code_bytes")
+    try:
+        codes = base64.b64decode(text(line, "codes"), validate=True)
+    except ValueError:
+        codes = b""
+    labels = [int(v) for v in items(line.get("labels")) if is_number(v)]
+    if not (10 <= count <= 5000 and 1 <= size <= 512 and len(codes) == count * size and len(labels) == count):
+        return "the line of these codes is damaged"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the same map on every machine, and no waiting threads
+    try:
+        import numpy
+        from sklearn.manifold import TSNE
+    except ImportError:
+        return "a map needs scikit-learn (Debian: apt-get install python3-sklearn)"
+    bits = numpy.unpackbits(numpy.frombuffer(codes, numpy.uint8).reshape(int(count), int(size)), axis=1)
+    bits = bits.astype(numpy.float64) + numpy.random.RandomState(1).normal(scale=1e-3, size=bits.shape)  # equal codes
+    place = TSNE(init="pca", learning_rate="auto", perplexity=min(30, (count - 1) / 3), n_iter=500, random_state=1,
+                 n_jobs=1).fit_transform(bits)
+    return scatter(place, numpy.array(labels), f"map of {int(count)} codes by {plain(label_of(line))}")
+
+
+def scatter(place, labels, alt):
+    from matplotlib.figure import Figure
+    drawing = Figure(figsize=(4.4, 4.4), dpi=100, facecolor="white")
+    axes = drawing.add_axes((.01, .01, .98, .98))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for i, one in enumerate(sorted(set(labels.tolist()))):
+        mine = place[labels == one]
+        axes.scatter(mine[:, 0], mine[:, 1], s=6, color=f"C{i % 10}", linewidths=0)
+        middle = sorted(mine.tolist())[len(mine) // 2]
+        axes.text(*middle, str(one), fontweight="bold", bbox={"facecolor": "white", "alpha": .7, "pad": 1, "lw": 0})
+    png = io.BytesIO()
+    drawing.savefig(png, format="png")
+    return png_of(Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE, colors=64), alt)
+
+
+def looks(data, lines, draw):
+    """A table a data set and number of bits, the first seed of each method."""
+    styles = {m.label: m.style for m in data.methods}
+    groups = {}
+    for c in sorted(lines, key=lambda c: whole(c, "seed")):
+        groups.setdefault((text(c, "data"), number_text(number(c, "nbits"))), {}).setdefault(label_of(c), c)
+    for (name, nbits), group in groups.items():
+        yield {"class": "images", "caption": f"{name}, {nbits} bits", "head": [], "rows": [
+            {"class": f"m{styles[label]}" if label in styles else "", "cells": [label, draw(c)]}
+            for label, c in group.items()]}
+
+
 # ---- The whole -----------------------------------------------------------------------------------------------------
 
 def sample_svg(style, dash):
@@ -226,7 +315,8 @@ def page(job, data):
                            for i, path in enumerate(measures(data, one, published))] for one in data.sets},
         sources=[p["source"] for p in published if p.get("source") and any(r["data"] in names for r in p["rows"])],
         figures=[f for f in (figures.make(data, name) for name in figures.KINDS) if f["panels"]],
-        images=list(images(data)), failures=failures(data), origin=origin(data, origins),
+        images=list(images(data)), answers=list(looks(data, data.answers, answers_of)),
+        maps=list(looks(data, data.codes, map_of)), failures=failures(data), origin=origin(data, origins),
         everything={one.key: [(b, everything(data, one, b, origins)) for b in one.nbits] for one in data.sets})
 
 

@@ -180,7 +180,8 @@ class Data:
         if had and not every:
             raise Problem(f"none of the {had} results passes --data, --methods, --bits and --rescore: names are those of "
                           "the page without these options")
-        self.images = [c for c in lines if text(c, "type") == "images"]
+        self.images, self.answers, self.codes = ([c for c in lines if text(c, "type") == kind]
+                                                 for kind in ("images", "answers", "codes"))
         self.failed = [c for c in every if text(c, "status") != "ok"]
         self.cells = [c for c in every if text(c, "status") == "ok"]
         self.methods = methods_of([c for c in lines if text(c, "type") == "cell"])

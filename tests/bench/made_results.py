@@ -106,6 +106,18 @@ def images(count=10, size=28):
                    "pixels": base64.b64encode(raw).decode()}
 
 
+def answers():
+    """Pictures of answers, and codes of four classes for a map."""
+    raw = bytes(255 * (i * 7 % 11 < 3) for i in range(22 * 28 * 28))
+    yield {"format": FORMAT, "type": "answers", "data": "mnist", "method": "jmlh", "label": "JMLH", "nbits": 32, "seed": 1,
+           "right": [1, 1, 0, 1, 1, 1, 1, 1, 1, 1] + [0] * 10, "height": 28, "width": 28, "count": 22,
+           "pixels": base64.b64encode(raw).decode()}
+    labels = [i % 4 for i in range(60)]
+    codes = bytes(b for i in range(60) for b in (0x11 * labels[i], 255 * (labels[i] & 1), i % 3))
+    yield {"format": FORMAT, "type": "codes", "data": "mnist", "method": "jmlh", "label": "JMLH", "nbits": 24, "seed": 1,
+           "labels": labels, "count": 60, "code_bytes": 3, "codes": base64.b64encode(codes).decode()}
+
+
 def failures():
     for status, error in (("failed", "jmlh: the loss is not finite after step 12 (try a smaller rate)"),
                           ("timeout", "more than 600 s"), ("memory", "more than 8192 MB")):
@@ -137,7 +149,7 @@ def write(folder, **sizes):
     with ours, rivals:
         for j in cells(**sizes):
             (rivals if j["method"] == "rabitq" else ours).write(json.dumps(j) + "\n")
-        for j in list(images()) + list(failures()):
+        for j in list(images()) + list(answers()) + list(failures()):
             ours.write(json.dumps(j) + "\n")
     with open(os.path.join(folder, "spec.ini"), "w", encoding="utf-8") as spec:
         spec.write(SPEC)

@@ -16,7 +16,7 @@ import made_results  # noqa: E402
 
 LBH = os.path.abspath(sys.argv[1])
 SVG = "{http://www.w3.org/2000/svg}"
-FIGURES = ["fronts", "recall", "bits", "time", "pr", "precision", "training", "codes"]
+FIGURES = ["fronts", "recall", "bits", "time", "pr", "precision", "training", "codes"]  # and "sweep", of names with numbers
 VOID = {"meta", "br", "input", "img"}
 
 
@@ -244,7 +244,7 @@ def main():
     assert run("made", "-o", "made.html", "--title", "A <b> & \"c\"") == ""
     page = check_page("made.html")
     assert "A <b> & \"c\"" in page.text
-    for name in FIGURES + ["summary", "images", "tables", "failures", "origin"]:
+    for name in FIGURES + ["summary", "images", "answers", "maps", "tables", "failures", "origin"]:
         assert name in page.ids, name
     check_numbers("made", page)
     for word in ("Some CPU @ 2.50GHz", "avx512", "abc1234", "lbh bench compare.ini", "more than 8192 MB",
@@ -252,6 +252,11 @@ def main():
         assert word in page.text, word
     images = tables(page, "mnist, 64 bits")
     assert [row[0] for row in images[-1]] == ["original", "SGH", "SiGAH", "ITQ", "PCA"], images
+    (answers,) = tables(page, "mnist, 32 bits")[-1:]
+    assert answers[0][0] == "JMLH" and "right of ten, a row each: 9, 0" in answers[0][1], answers
+    (maps,) = tables(page, "mnist, 24 bits")
+    assert maps[0][0] == "JMLH" and maps[0][1].strip() in ("", "a map needs scikit-learn (Debian: apt-get install "
+                                                               "python3-sklearn)"), maps
     made_results.write("few", bits=(16, 64), seeds=(1, 2))
     few = ("few", "--data", "mnist")
     run(*few, "-o", "few.html")  # the same results give the same page

@@ -13,6 +13,7 @@ sys.path[:0] = [os.path.join(os.path.abspath(sys.argv[1]), "report")]
 try:
     from PIL import Image
     import draw
+    import figures
     import page
     import results
 except ImportError as error:
@@ -81,6 +82,67 @@ def check_images():
         assert page.strip(dict(line, pixels=pixels)) == "the line of these images is damaged", pixels
     for name, value in (("count", -3), ("count", "3"), ("height", 1e300), ("width", 5)):
         assert "damaged" in page.strip(dict(line, pixels=base64.b64encode(raw).decode(), **{name: value}))
+
+
+def check_answers():
+    """The frames say which answers are right; other numbers of pictures are damage."""
+    height, width, right = 5, 4, [1, 0] * 5 + [0] * 10
+    raw = bytes(i * 37 % 256 for i in range(22 * height * width))
+    line = {"count": 22, "height": height, "width": width, "label": "a<b", "right": right,
+            "pixels": base64.b64encode(raw).decode()}
+    good = str(page.answers_of(line))
+    assert "by a&lt;b" in good and "5, 0" in good, good
+    image = Image.open(io.BytesIO(base64.b64decode(re.search('base64,([^"]*)"', good)[1]))).convert("RGBA")
+    for i in range(22):
+        row, column = divmod(i, 11)
+        x, y = column * (width + 8), row * (height + 8)
+        frame = page.FRAMES[right[row * 10 + column - 1] if column else None]
+        assert image.getpixel((x, y))[:3] == frame, (i, image.getpixel((x, y)))
+        assert image.getpixel((x + 3, y + 4))[0] == raw[(i * height + 2) * width + 1]
+    for bad in ({"right": right[:-1]}, {"right": []}, {"count": 21}, {"pixels": "AA"}, {"height": -1}, {"right": None}):
+        assert "damaged" in page.answers_of(dict(line, **bad)), bad
+
+
+def check_map():
+    """Classes whose codes are far apart are far apart on the map; damage is said."""
+    labels = [i % 3 for i in range(90)]
+    codes = bytes(b for k in labels for b in ((0, 0), (255, 0), (255, 255))[k])
+    line = {"count": 90, "code_bytes": 2, "label": "x", "labels": labels, "codes": base64.b64encode(codes).decode()}
+    for bad in ({"count": 89}, {"codes": "AAAA"}, {"labels": labels[1:]}, {"labels": None}, {"code_bytes": 1e9}):
+        assert "damaged" in page.map_of(dict(line, **bad)), bad
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        assert "needs scikit-learn" in page.map_of(line)
+        return
+    seen, keep = [], page.scatter
+    page.scatter = lambda place, who, alt: seen.append((place, who, alt))
+    page.map_of(line)
+    page.scatter = keep
+    (place, who, alt), = seen
+    middles = [place[who == k].mean(0) for k in range(3)]
+    for k in range(3):
+        inside = max(math.dist(p, middles[k]) for p in place[who == k])
+        outside = min(math.dist(middles[k], middles[j]) for j in range(3) if j != k)
+        assert inside < outside / 2, (k, inside, outside)
+    assert "data:image/png;base64," in page.map_of(line) and "90 codes" in alt
+
+
+def check_sweep():
+    """Names with numbers become lines over these numbers, one for each word in brackets."""
+    cells = [{"format": "lbh-bench 1", "type": "cell", "status": "ok", "data": "a", "metric": "label", "n": 9, "d": 2,
+              "nq": 3, "method": "jmlh", "label": f"lambda {x}{kind}", "nbits": 32, "seed": 1, "family": "learned",
+              "label_map": {"map": .5 + .01 * i}, "options": str(i)}
+             for i, (x, kind) in enumerate((x, k) for k in ("", " (defaults)") for x in ("1", "0.5", "0", "0.1"))]
+    cells += [dict(cells[0], label="m = 2 d"), dict(cells[0], label="d-L-d"), dict(cells[0], label="epoch 3")]
+    path = "label_map"
+    for c in cells:
+        c[path] = c[path]["map"]
+    panels = list(figures.make(results.Data(cells, {}), "sweep")["panels"])
+    assert len(panels) == 1 and panels[0]["x_title"] == "lambda", panels
+    plain, kind = panels[0]["series"]
+    assert plain["x"] == kind["x"] == [0, .1, .5, 1] and kind["label"] == "defaults", panels
+    assert [round(y, 2) for y in plain["y"]] == [.52, .53, .51, .5], plain
 
 
 CELL = {"format": "lbh-bench 1", "type": "cell", "status": "ok", "data": "a", "metric": "l2", "n": 9}
