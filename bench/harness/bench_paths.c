@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Sets that scripts/get_data.sh --layout knows, and other names under which they may lie. */
@@ -47,11 +48,13 @@ void bench_paths_free(bench_paths *p)
     *p = (bench_paths){0};
 }
 
-/* A word that is no path, no file and no "synthetic:...": the name of a set. */
+/* A word that is no path, no file and no "synthetic:...": the name of a set. (A folder of that name
+ * may hold what the set was made from.) */
 static bool is_set_name(const char *text)
 {
+    struct stat s;
     return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(text) &&
-           access(text, F_OK) != 0;
+           (stat(text, &s) != 0 || S_ISDIR(s.st_mode));
 }
 
 /* DIR/NAME/PART.EXT for the first extension that there is; NULL: none. */
