@@ -30,10 +30,6 @@ def tune(*args, code=0):
     return json.loads(text) if code == 0 else text
 
 
-def way(row):
-    return tuple(row[n] for n in ("method", "options", "nbits", "index", "search", "rescore"))
-
-
 # Within 2 bytes a product quantizer of 16 numbers finds more than any 16 bits: FAISS's index wins, and is written.
 j = tune("--bytes", 2, "--at", "10@100", "-m", "sgh,itq,pq", "--out", "a", "-o", "a.index")
 best = j["recommended"]
@@ -106,8 +102,8 @@ for i, wait in enumerate((.3, 1, 2)):
     p.send_signal(signal.SIGKILL if i != 1 else signal.SIGINT)
     assert p.wait() in (-9, 130, 0), p.returncode
 killed = json.loads(subprocess.run([*args, "killed"], capture_output=True, check=True).stdout)
-assert way(killed["recommended"]) == way(whole["recommended"])
-assert killed["recommended"]["recall"] == whole["recommended"]["recall"]
+# (of ways of one recall and size, the clock decides)
+assert all(killed["recommended"][n] == whole["recommended"][n] for n in ("recall", "bytes_per_item"))
 assert (killed["trials"], killed["ways"]) == (whole["trials"], whole["ways"])
 
 
