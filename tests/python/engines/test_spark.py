@@ -22,7 +22,7 @@ from pyspark.sql import functions as F  # noqa: E402
 from pyspark.errors import PythonException  # noqa: E402
 
 from faiss_lbh import parquet  # noqa: E402
-from faiss_lbh.spark import LearnedHashing, LearnedHashingModel, build_shards, search_shards  # noqa: E402
+from faiss_lbh.spark import LearnedHashing, LearnedHashingModel, build_shards, read_shard, search_shards  # noqa: E402
 
 ROWS = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 20000
 D, NQ, K = 16, 20, 10
@@ -156,11 +156,25 @@ class Spark(unittest.TestCase):
         self.assertEqual(sorted(row["shard"] for row in shards.select("shard").collect()), [0, 1, 2])
         order = np.argsort(self.ids)  # equal distances by rising id, there as here
         whole.add(self.x[order], ids=self.ids[order])
-        found = search_shards(shards, queries, K, inputCol="v").orderBy("query", "rank").toArrow()
-        rank = np.argsort(names)
-        np.testing.assert_array_equal(found["query"].to_numpy(), np.repeat(names[rank], K))
-        np.testing.assert_array_equal(found["rank"].to_numpy(), np.tile(np.arange(1, K + 1), NQ))
-        np.testing.assert_array_equal(found["distance"].to_numpy(), whole.search(q[rank], K)[0].ravel())
+        for more in {}, {"rescore": "margin", "k_factor": 5}, {"rescore": "decoder", "k_factor": 5}:
+            found = search_shards(shards, queries, K, inputCol="v", **more).orderBy("query", "rank").toArrow()
+            rank = np.argsort(names)
+            np.testing.assert_array_equal(found["query"].to_numpy(), np.repeat(names[rank], K))
+            np.testing.assert_array_equal(found["rank"].to_numpy(), np.tile(np.arange(1, K + 1), NQ))
+            distances, ids = whole.search(q[rank], K, **more)
+            if not more:  # of the codes that are equally near any may be ranked again
+                np.testing.assert_array_equal(found["distance"].to_numpy(), distances.ravel())
+                np.testing.assert_array_equal(found["id"].to_numpy(), ids.ravel())
+            else:
+                self.assertTrue((found["distance"].to_numpy() <= distances.ravel() + 1e-3).all())
+        self.assertEqual(len(read_shard(shards, 2)), shards.where("shard = 2").first()["n"])
+        again = build_shards(self.rows.repartition(7), faiss_lbh.Index(self.model.encoder, "IDMap2,BFlat")
+                             .train(self.x[:100]), path + "2", inputCol="v", shards=3)
+        self.assertEqual({r["shard"]: bytes(r["index"]) for r in again.collect()},
+                         {r["shard"]: bytes(r["index"]) for r in shards.collect()})  # the same bytes
+        self.assertRaises(ValueError, build_shards, self.rows, whole, path, inputCol="v")  # not empty
+        with self.assertRaisesRegex(ValueError, "ids"):
+            build_shards(self.rows, faiss_lbh.Index(self.model.encoder, "BFlat"), path, inputCol="v")
 
     def test_a_killed_worker(self):
         flag = os.path.join(there, "worker")
