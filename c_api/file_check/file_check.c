@@ -78,10 +78,10 @@ static int take_lists(cursor *c, const header *h, int64_t nlist, int64_t id_limi
 
 static int take_direct_map(cursor *c, const header *h, int64_t nlist)
 {
-    char type;
+    uint8_t type;
     span array = {0}, pairs;
     LBH_TRY(fc_take(c, &type, 1));
-    if (type < 0 || type > 2)
+    if (type > 2)
         return fc_bad(c, "the direct map is damaged");
     LBH_TRY(fc_take_span(c, &array, sizeof(int64_t)));
     if (type == 1 && array.count != (uint64_t)h->ntotal)

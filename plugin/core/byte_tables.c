@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "cpu.h"
 #include "error.h"
+#include "watch.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -222,6 +223,7 @@ static int run_groups(const job *j)
 {
     lbh_tables *t = j->t;
     int groups = (t->columns + LANES - 1) / LANES, failed = 0;
+    bool stop = false;
 #pragma omp parallel reduction(max : failed)
     {
         group g = {.n = j->n, .nbytes = t->nbytes, .codes = j->codes};
@@ -231,15 +233,17 @@ static int run_groups(const job *j)
         failed = !g.E || !g.D || !g.sum;
 #pragma omp for schedule(dynamic)
         for (int i = 0; i < groups; i++)
-            if (!failed && j->error)
+            if (failed || lbh_watch_stopped(&stop))
+                continue;
+            else if (j->error)
                 fit_group(&g, t, i * LANES, j->R, j->error + 2 * i);
-            else if (!failed)
+            else
                 refit_group(&g, j, i * LANES);
         free(g.E);
         free(g.D);
         free(g.sum);
     }
-    return failed ? lbh_error(LBH_ENOMEM, "out of memory for tables") : LBH_OK;
+    return failed ? lbh_error(LBH_ENOMEM, "out of memory for tables") : lbh_watch_check();
 }
 
 int lbh_tables_refit(lbh_tables *t, int64_t n, const uint8_t *codes, const float *R, float lambda,

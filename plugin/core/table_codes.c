@@ -15,6 +15,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "linear.h"
+#include "watch.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -283,15 +284,16 @@ int lbh_table_search_some(const lbh_table_search *s, int64_t n, const lbh_table_
 int lbh_table_search_run(const lbh_table_search *s, int64_t n, const lbh_table_job *job)
 {
     int failed = 0;
+    bool stop = false;
 #pragma omp parallel reduction(max : failed)
     {
         worker w = {0};
         failed = worker_new(&w, s, job) != LBH_OK;
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < n; i += ROWS)
-            if (!failed)
+            if (!failed && !lbh_watch_stopped(&stop))
                 search_block(s, &w, i, n - i < ROWS ? (int)(n - i) : ROWS, job);
         worker_clear(&w);
     }
-    return failed ? lbh_error(LBH_ENOMEM, "out of memory while searching codes") : LBH_OK;
+    return failed ? lbh_error(LBH_ENOMEM, "out of memory while searching codes") : lbh_watch_check();
 }

@@ -15,6 +15,7 @@
 #include "vmath.h"
 #include "rbf.h"
 #include "supervised.h"
+#include "watch.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -236,7 +237,7 @@ static void ascend(run *r, int steps)
     float length = 0.5f;
     double here = smoothed(r, r->a);
     bool moving = gradient(r);
-    for (int i = 0; i < steps && moving && length > 1e-4f; i++) {
+    for (int i = 0; i < steps && moving && length > 1e-4f && !lbh_watch_poll(); i++) {
         for (int j = 0; j < r->n; j++)
             r->try[j] = r->a[j] + length * r->g[j];
         double there = smoothed(r, r->try);
@@ -322,7 +323,7 @@ static int train(lbh_encoder *self, lbh_training *t)
         return LBH_ENOMEM;
     LBH_TRY(lbh_rbf_start(&s->rbf, m, self->d, X, r.n, self->value[OPT_WIDTH],
                           (uint64_t)self->common[LBH_OPT_SEED]));
-    lbh_rbf_features(&s->rbf, m, self->d, X, r.n, r.phi, r.mean);
+    LBH_TRY(lbh_rbf_features(&s->rbf, m, self->d, X, r.n, r.phi, r.mean));
     lbh_centre(m, r.n, r.phi, r.mean);
     LBH_TRY(whiten(&r, self->value[OPT_RIDGE]));
     similarities(&r, t, ids, self->nbits, Y, all.nclasses);

@@ -153,16 +153,19 @@ static void settle_row(int L, int sweeps, const float *Q, const float *G, float 
     }
 }
 
-static void settle_codes(run *r, double nu, int sweeps)
+static int settle_codes(run *r, double nu, int sweeps)
 {
     int L = r->L, K = r->K;
     int64_t m = r->m;
     lbh_gemm_nt(L, L, K, 1, r->W, r->W, 0, r->G);
     memcpy(r->Q, r->F, (size_t)m * (size_t)L * sizeof *r->Q);
     lbh_gemm_nt((int)m, L, K, 1, r->Y, r->W, (float)nu, r->Q);
+    bool stop = false;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < m; i++)
-        settle_row(L, sweeps, r->Q + i * L, r->G, r->B + i * L);
+        if (i % 64 || !lbh_watch_stopped(&stop))
+            settle_row(L, sweeps, r->Q + i * L, r->G, r->B + i * L);
+    return lbh_watch_check();
 }
 
 /* P: regression of the codes on the features; F = phi P. */
@@ -201,7 +204,7 @@ static int alternate(const lbh_encoder *self, lbh_training *t, run *r)
     LBH_TRY(fit_features(r, self->value[OPT_RIDGE]));
     for (int i = 0; i < rounds && !t->stop; i++) {
         LBH_TRY(fit_classifier(r, self->value[OPT_LAMBDA]));
-        settle_codes(r, self->value[OPT_NU], choice(self, OPT_SWEEPS));
+        LBH_TRY(settle_codes(r, self->value[OPT_NU], choice(self, OPT_SWEEPS)));
         LBH_TRY(fit_features(r, self->value[OPT_RIDGE]));
         LBH_TRY(lbh_report(t, i + 1, rounds, loss(r)));
     }
@@ -249,7 +252,7 @@ static int train(lbh_encoder *self, lbh_training *t)
     LBH_TRY(take(t, &r));
     LBH_TRY(lbh_rbf_start(&s->rbf, r.m, self->d, X, r.n, self->value[OPT_WIDTH],
                           (uint64_t)self->common[LBH_OPT_SEED]));
-    lbh_rbf_features(&s->rbf, r.m, self->d, X, r.n, r.phi, r.mean);
+    LBH_TRY(lbh_rbf_features(&s->rbf, r.m, self->d, X, r.n, r.phi, r.mean));
     lbh_centre(r.m, r.n, r.phi, r.mean);
     lbh_label_matrix(t, r.m, ids, r.K, r.Y);
     LBH_TRY(alternate(self, t, &r));

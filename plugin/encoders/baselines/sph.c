@@ -17,6 +17,7 @@
 #include "linear.h"
 #include "rng.h"
 #include "method.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -76,11 +77,12 @@ typedef struct run {
     float *column, *overlap, *force; /* m; L x L; L x d */
 } run;
 
-/* t_k^2 = median of ||x - p_k||^2, then inside[] and overlap[]. */
+/* t_k^2 = median of ||x - p_k||^2, then inside[] and overlap[]. Ends early where the caller wants to stop, which
+ * lbh_report() makes an error of. */
 static void measure(run *r, const float *pivot, float *radius)
 {
     lbh_gemm_nt((int)r->m, r->L, r->d, -2, r->X, pivot, 0, r->D);
-    for (int k = 0; k < r->L; k++) {
+    for (int k = 0; k < r->L && !lbh_watch_poll(); k++) {
         float own = squared_norm(r->d, pivot + (int64_t)k * r->d);
         for (int64_t i = 0; i < r->m; i++) {
             float *distance = &r->D[i * r->L + k];

@@ -10,6 +10,7 @@
 #include "itq.h"
 #include "sgh_rank.h"
 #include "sgh_tables.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,15 +91,16 @@ int sgh_improve_codes(const sgh_run *r, sgh_codes *k, int iterations)
         if (extra)
             extra_terms(r, k, i, count);
         rc = improve_block(&q, k, i, count, iterations, extra);
+        rc = rc ? lbh_error(rc, "sgh: out of memory while searching codes") : lbh_watch_check();
     }
     lbh_quadratic_free(&q);
-    return rc ? lbh_error(rc, "sgh: out of memory while searching codes") : LBH_OK;
+    return rc;
 }
 
 /* ---- Decoder ------------------------------------------------------------------------------- */
 
 /* N = B^T B + ridge (doubles) and R = B^T X, in blocks whose sums are added in double. */
-static void normal_equations(const sgh_run *r, const sgh_codes *k, float *part, double *N, double *R)
+static int normal_equations(const sgh_run *r, const sgh_codes *k, float *part, double *N, double *R)
 {
     int L = k->L, d = k->d;
     memset(N, 0, (size_t)L * (size_t)L * sizeof *N);
@@ -106,7 +108,9 @@ static void normal_equations(const sgh_run *r, const sgh_codes *k, float *part, 
     for (int64_t i = 0; i < k->n; i += SGH_MAP_BLOCK) {
         int count = (int)(k->n - i < SGH_MAP_BLOCK ? k->n - i : SGH_MAP_BLOCK);
         lbh_add_normal(count, L, d, k->B + i * L, r->rows + i * d, part, N, R);
+        LBH_TRY(lbh_watch_check());
     }
+    return LBH_OK;
 }
 
 /* V = argmin ||X - B V||^2 + ridge ||V||^2 */
@@ -118,10 +122,10 @@ static int fit_decoder(const sgh_run *r, sgh_codes *k)
     double *N = lbh_arena_take(&arena, (int64_t)L * L, sizeof *N);
     double *R = lbh_arena_take(&arena, (int64_t)L * d, sizeof *R);
     int rc = part && N && R ? LBH_OK : LBH_ENOMEM;
-    if (!rc) {
-        normal_equations(r, k, part, N, R);
+    if (!rc)
+        rc = normal_equations(r, k, part, N, R);
+    if (!rc)
         rc = lbh_solve_spd(L, d, N, RIDGE * (double)k->n, R);
-    }
     for (int64_t i = 0; i < (int64_t)L * d && !rc; i++)
         k->V[i] = (float)R[i];
     lbh_arena_clear(&arena);
@@ -129,13 +133,13 @@ static int fit_decoder(const sgh_run *r, sgh_codes *k)
 }
 
 /* out = B^T (B V + lambda (u o X-)), u_i = (B V)_i . x-_i: the weighted normal operator; with
- * V = NULL its right-hand side, where X stands in for B V. */
+ * V = NULL its right-hand side, where X stands in for B V. Ends early where the caller wants to stop. */
 static void weighted_normal(const sgh_run *r, sgh_codes *k, const float *V, float *unit, float *rows,
                             float *out)
 {
     int L = k->L, d = k->d;
     memset(out, 0, (size_t)L * (size_t)d * sizeof *out);
-    for (int64_t i = 0; i < k->n; i += SGH_MAP_BLOCK) {
+    for (int64_t i = 0; i < k->n && !lbh_watch_poll(); i += SGH_MAP_BLOCK) {
         int count = (int)(k->n - i < SGH_MAP_BLOCK ? k->n - i : SGH_MAP_BLOCK);
         sgh_unit_rows(r, k, i, count, NULL, unit);
         if (V)
@@ -174,7 +178,7 @@ static void conjugate_gradients(const sgh_run *r, sgh_codes *k, int steps, const
     for (int64_t i = 0; i < size; i++)
         res[i] -= image[i];
     double rz = 0;
-    for (int step = 0; step < steps; step++) {
+    for (int step = 0; step < steps && !lbh_watch_poll(); step++) {
         lbh_gemm_nn(L, d, L, 1, inverse, res, 0, z);
         double next = dot(size, res, z);
         if (!(next > 0)) /* solved */
@@ -208,8 +212,9 @@ static int fit_weighted_decoder(const sgh_run *r, sgh_codes *k, int steps)
         f[i] = lbh_arena_take(&arena, floats, sizeof(float));
         rc = f[i] ? rc : LBH_ENOMEM;
     }
+    if (!rc)
+        rc = normal_equations(r, k, f[0], N, eye);
     if (!rc) {
-        normal_equations(r, k, f[0], N, eye);
         memset(eye, 0, (size_t)square * sizeof *eye);
         for (int i = 0; i < L; i++)
             eye[(int64_t)i * L + i] = 1;
@@ -219,6 +224,7 @@ static int fit_weighted_decoder(const sgh_run *r, sgh_codes *k, int steps)
         for (int64_t i = 0; i < square; i++)
             inverse[i] = (float)eye[i];
         conjugate_gradients(r, k, steps, inverse, f[0], f[1], f[2], f[3], f[4], f[5]);
+        rc = lbh_watch_check();
     }
     lbh_arena_clear(&arena);
     return rc;
@@ -248,6 +254,7 @@ static int first_codes(lbh_training *t, const sgh_run *r, sgh_codes *k)
                 float z = b < l ? k->P[j * l + b] : random[j * L + b];
                 k->B[(i + j) * L + b] = z >= 0 ? 1.0f : -1.0f;
             }
+        LBH_TRY(lbh_watch_check());
     }
     return LBH_OK;
 }
@@ -296,6 +303,7 @@ static int linear_queries(lbh_training *t, const sgh_run *r, sgh_codes *k)
         lbh_gemm_tn(d, L, count, 1, X, k->B + i * L, 0, part);
         for (int64_t j = 0; j < (int64_t)d * L; j++)
             R[j] += (double)part[j];
+        LBH_TRY(lbh_watch_check());
     }
     for (int j = 0; j < d; j++)
         trace += C[(int64_t)j * d + j];

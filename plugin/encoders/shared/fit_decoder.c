@@ -3,6 +3,7 @@
 
 #include "blas.h"
 #include "linalg.h"
+#include "watch.h"
 
 enum { BLOCK = 1024 };
 
@@ -25,6 +26,7 @@ int lbh_fit_decoder(lbh_training *t, int64_t n, int d, const float *T, int L, co
             H[j * K + L] = 1;
         }
         lbh_add_normal(count, K, d, H, T + i * d, part, G, R);
+        LBH_TRY(lbh_watch_check());
     }
     LBH_TRY(lbh_solve_spd(K, d, G, 1e-6 * (double)n, R));
     for (int64_t i = 0; i < (int64_t)L * d; i++)

@@ -7,6 +7,7 @@
 #include "linear.h"
 #include "rng.h"
 #include "vmath.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -87,13 +88,14 @@ static void exponentials(int n, float own, float *restrict dot)
     }
 }
 
-void lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int nanchors, float *phi,
+int lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int nanchors, float *phi,
                       float *norms)
 {
     float gamma = r->gamma[0];
     for (int64_t i = 0; i < m; i += FEATURE_ROWS) {
         int rows = m - i < FEATURE_ROWS ? (int)(m - i) : FEATURE_ROWS;
         lbh_gemm_nt(rows, nanchors, d, 2 * gamma, U + i * d, r->anchors, 0, phi + i * nanchors);
+        LBH_TRY(lbh_watch_check());
     }
     for (int k = 0; k < nanchors; k++)
         norms[k] = gamma * (float)squared_norm(d, r->anchors + (int64_t)k * d);
@@ -104,6 +106,7 @@ void lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int na
             row[k] -= norms[k];
         exponentials(nanchors, gamma * (float)squared_norm(d, U + i * d), row);
     }
+    return lbh_watch_check();
 }
 
 int lbh_rbf_prepare(lbh_rbf *r, const lbh_encoder *enc, int nanchors)

@@ -26,7 +26,7 @@ int lbh_rbf_start(lbh_rbf *r, int64_t m, int d, float *X, int nanchors, double w
                   uint64_t seed);
 
 /* phi[m * nanchors] of rows u[m * d]; by BLAS, for training. norms[nanchors] is scratch. */
-void lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int nanchors, float *phi,
+int lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int nanchors, float *phi,
                       float *norms);
 
 /* What prepare(), release() and project() of a method do. */
