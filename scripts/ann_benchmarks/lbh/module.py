@@ -10,8 +10,8 @@ import faiss_lbh
 import numpy as np
 
 try:
-    from ann_benchmarks.algorithms.base.module import BaseANN
-except ImportError:  # its layout before 2023
+    from ..base.module import BaseANN  # of ann_benchmarks.algorithms, or vibe.algorithms
+except ImportError:  # ann-benchmarks' layout before 2023
     from ann_benchmarks.algorithms.base import BaseANN
 
 # The runner's distances and ours. Angular and cosine: vectors are brought to length 1, where all orders are
