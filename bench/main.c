@@ -11,6 +11,7 @@ static const command *const commands[] = {
     &command_compare, &command_methods, &command_train,  &command_info, &command_encode,
     &command_decode,  &command_build,   &command_search, &command_eval,  &command_curve,
     &command_export,  &command_speed,   &command_bench,  &command_report, &command_tune,
+    &command_scale,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

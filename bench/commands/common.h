@@ -14,7 +14,7 @@
 
 extern const command command_methods, command_train, command_info, command_encode, command_build,
     command_decode, command_search, command_eval, command_compare, command_curve, command_export,
-    command_speed, command_bench, command_report, command_tune;
+    command_speed, command_bench, command_report, command_tune, command_scale;
 
 typedef struct common {
     int64_t threads; /* 0: as the OpenMP runtime has it */

@@ -308,7 +308,7 @@ int labels_open_text(labels *l, const char *spec)
     void *map = NULL;
     size_t size = 0;
     text_format format = text ? format_of(text, &path, &column) : TEXT_NONE;
-    int rc = text ? map_file(path, true, &map, &size) : fail_memory();
+    int rc = text ? map_file(path, true, &map, &size, NULL) : fail_memory();
     cells c = {.path = path, .column = column};
     const char *data = map;
     size_t bom = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;

@@ -159,7 +159,7 @@ static int unpack(const char *path, void **map, size_t *size)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int map_fd(int fd, const char *path, void **map, size_t *size)
+static int map_fd(int fd, const char *path, void **map, size_t *size, bool *lies)
 {
     static bool drained; /* standard input, when it is no file */
     struct stat st;
@@ -181,18 +181,24 @@ static int map_fd(int fd, const char *path, void **map, size_t *size)
         *map = NULL;
         return fail_errno("map", path);
     }
+    *lies = true;
     return EXIT_OK;
 }
 
-int map_file(const char *path, bool packed_shows, void **map, size_t *size)
+int map_file(const char *path, bool packed_shows, void **map, size_t *size, bool *lies)
 {
+    bool as_it_is = false;
     *map = NULL;
     int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno("open", path);
-    int rc = map_fd(fd, path, map, size);
+    int rc = map_fd(fd, path, map, size, &as_it_is);
     close(fd);
-    if (rc == EXIT_OK && (packed_shows || ends_in(path, ".gz", false)) && is_packed(*map, *size))
+    if (rc == EXIT_OK && (packed_shows || ends_in(path, ".gz", false)) && is_packed(*map, *size)) {
+        as_it_is = false;
         rc = unpack(path, map, size);
+    }
+    if (lies)
+        *lies = as_it_is;
     return rc;
 }

@@ -24,7 +24,7 @@ bool vec_format_of(const char *path, vec_format *format)
 
 int reader_map(vectors *v, const char *path, bool packed_shows)
 {
-    return v->map ? EXIT_OK : map_file(path, packed_shows, &v->map, &v->map_size);
+    return v->map ? EXIT_OK : map_file(path, packed_shows, &v->map, &v->map_size, &v->lies);
 }
 
 int reader_check_d(const char *name, int64_t d)

@@ -24,12 +24,25 @@ static const reader readers[] = {
 };
 enum { READERS = sizeof readers / sizeof *readers };
 
+/* big-ann-benchmarks calls the first N rows of NAME.u8bin NAME.u8bin.crop_nb_N: the length of what stands
+ * before that. */
+static size_t length_uncropped(const char *path)
+{
+    static const char crop[] = ".crop_nb_";
+    const char *at = strstr(path, crop);
+    const char *digits = at ? at + sizeof crop - 1 : "";
+    return *digits && digits[strspn(digits, "0123456789")] == '\0' ? (size_t)(at - path) : strlen(path);
+}
+
 static const reader *find(const char *path)
 {
-    for (size_t i = 0; i < READERS; i++)
-        if (ends_in(path, readers[i].extension, true))
-            return &readers[i];
-    return NULL;
+    const reader *found = NULL;
+    char *name = strndup(path, length_uncropped(path));
+    for (size_t i = 0; name && i < READERS && !found; i++)
+        if (ends_in(name, readers[i].extension, true))
+            found = &readers[i];
+    free(name);
+    return found;
 }
 
 /* "KIND:FILE": cuts the kind off. */

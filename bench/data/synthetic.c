@@ -3,6 +3,7 @@
 #include "synthetic.h"
 
 #include "command_options.h"
+#include "cpu.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 enum { PART_BASE, PART_QUERY, PART_LEARN };
+enum { GUIDES = 1 << 12 };
 enum { MAX_CENTRES = 1 << 26 }; /* floats kept for all centres and spectra */
 
 struct synthetic {
@@ -22,6 +24,7 @@ struct synthetic {
     float *turn;     /* stages x d/2 x (cos, sin) */
     float *offset;   /* d */
     double *weight;  /* clusters, cumulative */
+    int64_t *guide;  /* GUIDES + 1: the cluster of u = i / GUIDES: where to look for those behind it */
 };
 
 /* splitmix64's finaliser of a counter: numbers that depend on (seed, stream, index) alone. */
@@ -42,23 +45,33 @@ static double uniform(uint64_t seed, uint64_t stream, uint64_t index)
     return ((double)(hash(seed, stream, index) >> 11) + 0.5) * 0x1p-53;
 }
 
-/* Two independent normal numbers (Box and Muller). */
-static void normal_pair(uint64_t seed, uint64_t stream, uint64_t index, float out[2])
+/* Pairs of uniform numbers, uniform(seed, stream, 2 i) and (2 i + 1) for i = first, first + 2, ...: many at a
+ * time. A number of 53 bits is exact as the sum of two that loops over 32-bit integers convert. */
+LBH_CLONES
+static void uniforms(uint64_t seed, uint64_t stream, uint64_t first, int count, double *u)
 {
-    double r = sqrt(-2 * log(uniform(seed, stream, 2 * index)));
-    double phi = 6.283185307179586 * uniform(seed, stream, 2 * index + 1);
-    out[0] = (float)(r * cos(phi));
-    out[1] = (float)(r * sin(phi));
+    for (int i = 0; i < count; i++) {
+        uint64_t z = hash(seed, stream, 2 * (first + (uint64_t)(i & ~1)) + (uint64_t)(i & 1));
+        int high = (int)(z >> 38), low = (int)(z >> 11 & 0x7FFFFFF);
+        u[i] = ((double)high * 0x1p27 + (double)low + 0.5) * 0x1p-53;
+    }
 }
 
+/* Pairs of independent normal numbers (Box and Muller). */
 static void normals(uint64_t seed, uint64_t stream, int64_t count, float *x)
 {
-    float pair[2];
-    for (int64_t i = 0; i < count; i += 2) {
-        normal_pair(seed, stream, (uint64_t)i, pair);
-        x[i] = pair[0];
-        if (i + 1 < count)
-            x[i + 1] = pair[1];
+    enum { ROOM = 128 };
+    double u[ROOM];
+    for (int64_t at = 0; at < count; at += ROOM) {
+        int some = count - at < ROOM ? (int)(count - at) : ROOM;
+        uniforms(seed, stream, (uint64_t)at, some + some % 2, u);
+        for (int i = 0; i < some; i += 2) {
+            double r = sqrt(-2 * log(u[i]));
+            double phi = 6.283185307179586 * u[i + 1];
+            x[at + i] = (float)(r * cos(phi));
+            if (i + 1 < some)
+                x[at + i + 1] = (float)(r * sin(phi));
+        }
     }
 }
 
@@ -68,7 +81,7 @@ enum { STREAM_CENTRE, STREAM_SPREAD, STREAM_TURN, STREAM_OFFSET, STREAM_WEIGHT, 
 static int64_t cluster_of(const synthetic *s, int64_t row)
 {
     double u = uniform((uint64_t)s->seed, STREAM_CLUSTER, (uint64_t)row);
-    int64_t low = 0, high = s->clusters - 1;
+    int64_t part = (int64_t)(u * GUIDES), low = s->guide[part], high = s->guide[part + 1];
     while (low < high) {
         int64_t mid = (low + high) / 2;
         if (s->weight[mid] < u)
@@ -129,7 +142,8 @@ static int prepare(synthetic *s)
     s->turn = cli_alloc(s->stages * s->d + 2, sizeof(float));
     s->offset = cli_alloc(s->d + 1, sizeof(float));
     s->weight = cli_alloc(s->clusters, sizeof(double));
-    if (!s->centre || !s->spread || !s->turn || !s->offset || !s->weight)
+    s->guide = cli_alloc(GUIDES + 1, sizeof(int64_t));
+    if (!s->centre || !s->spread || !s->turn || !s->offset || !s->weight || !s->guide)
         return EXIT_RUNTIME;
     normals(seed, STREAM_CENTRE, total, s->centre);
     normals(seed, STREAM_SPREAD, total, s->spread);
@@ -149,6 +163,11 @@ static int prepare(synthetic *s)
         s->weight[c] = sum += 0.5 + uniform(seed, STREAM_WEIGHT, (uint64_t)c);
     for (int64_t c = 0; c < s->clusters; c++)
         s->weight[c] /= sum;
+    for (int64_t i = 0, c = 0; i <= GUIDES; i++) {
+        while (c < s->clusters - 1 && s->weight[c] < (double)i / GUIDES)
+            c++;
+        s->guide[i] = c;
+    }
     return EXIT_OK;
 }
 
@@ -235,6 +254,7 @@ void synthetic_close(synthetic *s)
     free(s->turn);
     free(s->offset);
     free(s->weight);
+    free(s->guide);
     free(s);
 }
 

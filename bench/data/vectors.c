@@ -36,6 +36,7 @@ static int open_spec(vectors *v, char *path)
 {
     char *range = split_range(path);
     int rc;
+    v->ranged = range != NULL;
     if (strncmp(path, "synthetic:", 10) == 0 || strcmp(path, "synthetic") == 0) {
         rc = synthetic_open(&v->made, path[9] ? path + 10 : "");
         if (rc == EXIT_OK) {

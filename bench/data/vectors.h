@@ -7,6 +7,8 @@
  *   .fvecs .bvecs .ivecs   a row = int32 dimension, then float32 / uint8 / int32
  *   .fbin .u8bin .i8bin .ibin  uint32 rows, uint32 dimension, then float32 / uint8 / int8 / int32. An
  *                          .ibin may be followed by float32 distances of the same shape (ground truth).
+ *                          Subsets of big-ann-benchmarks: NAME.u8bin.crop_nb_10000000, or FILE@FROM:TO of
+ *                          a file whose end is missing.
  *   .npy                   numbers of 16 to 64 bits, bytes and booleans, in any order (npy.h)
  * all but .npy little-endian; and in other people's formats:
  *   -ubyte -int .idx       MNIST and relatives (idx)
@@ -52,6 +54,8 @@ typedef struct vectors {
     void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
     size_t map_size;
+    bool ranged;     /* rows FROM .. TO are wanted: what lies behind them may be missing */
+    bool lies;       /* the map is the file as it lies there, which can be read again */
     synthetic *made; /* or the built-in data set; rows are made when they are read */
     /* or a view: row i is row pick[i] of part[0] with part[1] (may be NULL) behind it */
     const struct vectors *part[2];
@@ -106,6 +110,10 @@ int vectors_check_rows(const vectors *v, int64_t first, int64_t count);
 
 /* Has the system read these rows from the disk while other work goes on. */
 void vectors_ahead(const vectors *v, int64_t first, int64_t count);
+
+/* These rows have been read and are not needed soon: they do not count as this process's memory any more,
+ * however large the file is. They can be read again. */
+void vectors_behind(const vectors *v, int64_t first, int64_t count);
 
 /* The rows as the library pulls them. Valid while *v is. */
 lbh_rows vectors_rows(const vectors *v);

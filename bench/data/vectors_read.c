@@ -1,4 +1,5 @@
 /* vectors_read.c: rows of opened files as numbers. See vectors.h. */
+#define _DEFAULT_SOURCE /* madvise */
 #define _POSIX_C_SOURCE 200809L
 #include "vectors.h"
 
@@ -199,6 +200,17 @@ void vectors_ahead(const vectors *v, int64_t first, int64_t count)
     uintptr_t to = (uintptr_t)(v->data + (size_t)(first + count) * v->stride);
     to = to < (uintptr_t)v->map + v->map_size ? to : (uintptr_t)v->map + v->map_size;
     posix_madvise((void *)from, to - from, POSIX_MADV_WILLNEED); /* a hint: failure costs nothing */
+}
+
+void vectors_behind(const vectors *v, int64_t first, int64_t count)
+{
+    if (!v->data || v->owned || !v->lies || v->offset)
+        return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)(v->data + (size_t)first * v->stride) / page * page;
+    uintptr_t to = (uintptr_t)(v->data + (size_t)(first + count) * v->stride) / page * page;
+    if (to > from)
+        madvise((void *)from, to - from, MADV_DONTNEED); /* a hint, as above */
 }
 
 static int pull(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)

@@ -97,27 +97,35 @@ static int encode_block(const lbh_encoder *enc, const vectors *v, int64_t how, i
     return rc || !code ? rc : fail_library(code);
 }
 
-int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx)
+int encode_range(const lbh_encoder *enc, const vectors *v, int64_t how, int64_t from, int64_t to,
+                 code_sink sink, void *ctx)
 {
     enum { SLOW_ROWS = 8192 }; /* where codes are searched for: the grain of Ctrl-C and progress */
     int64_t block = block_rows(v->d);
     block = how > 0 && block > SLOW_ROWS ? SLOW_ROWS : block;
-    block = block > v->n ? v->n : block;
+    block = block > to - from ? to - from : block;
     float *x = cli_alloc(block * v->d, sizeof *x);
     uint8_t *codes = cli_alloc(block, lbh_encoder_code_size(enc));
     int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t first = 0; first < v->n && rc == EXIT_OK; first += block) {
-        int64_t count = v->n - first < block ? v->n - first : block;
+    for (int64_t first = from; first < to && rc == EXIT_OK; first += block) {
+        int64_t count = to - first < block ? to - first : block;
         rc = progress_tick(how == ENCODE_QUERIES ? "encode queries" : "encode", first, v->n);
         vectors_ahead(v, first + block, block);
         if (rc == EXIT_OK)
             rc = encode_block(enc, v, how, first, count, x, codes);
         if (rc == EXIT_OK)
             rc = sink(ctx, count, codes);
+        vectors_behind(v, first, count);
     }
-    progress_clear();
     free(x);
     free(codes);
+    return rc;
+}
+
+int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx)
+{
+    int rc = encode_range(enc, v, how, 0, v->n, sink, ctx);
+    progress_clear();
     return rc;
 }
 

@@ -22,6 +22,9 @@ int encode_all(const lbh_encoder *enc, const vectors *v, int64_t how, uint8_t **
 /* Called with each block of codes of encode_each. */
 typedef int (*code_sink)(void *ctx, int64_t count, const uint8_t *codes);
 int encode_each(const lbh_encoder *enc, const vectors *v, int64_t how, code_sink sink, void *ctx);
+/* The same of rows from .. to-1. The memory of both does not depend on the number of rows. */
+int encode_range(const lbh_encoder *enc, const vectors *v, int64_t how, int64_t from, int64_t to,
+                 code_sink sink, void *ctx);
 
 /* Whether the (trained) encoder can rebuild its data. */
 bool has_decoder(const lbh_encoder *enc);

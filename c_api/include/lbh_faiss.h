@@ -182,6 +182,32 @@ LBH_API int lbh_index_load_mapped(FaissIndexBinary **index, const char *path);
 LBH_API int lbh_index_save_memory(const FaissIndexBinary *index, void **data, size_t *size);
 LBH_API int lbh_index_load_memory(FaissIndexBinary **index, const void *data, size_t size);
 
+/* A BIVF larger than memory, put together in its file from portions of codes. Which lists they belong to
+ * comes first: lists[n], the nearest of a trained BIVF, as FAISS adds codes (threads of OpenMP; faster
+ * where the index is accelerated). LBH_EINVAL for other kinds, LBH_ESTATE. */
+LBH_API int lbh_index_assign_codes(const FaissIndexBinary *index, size_t code_size, int64_t n,
+                                   const uint8_t *codes, int64_t *lists);
+
+/* Then the file, once it is known how many codes each list gets (sizes[nlist]): `trained` is a BIVF
+ * without codes, whose search parameters the file keeps. A file at `path` is written over, not emptied:
+ * what lies there already from an earlier call with the same sizes stays. The caller frees *file.
+ * When all codes are put it is a file as lbh_index_save writes it: any FAISS reads it,
+ * lbh_index_load_mapped maps it. Before, it is of no use: give it its name when it is whole. */
+typedef struct lbh_index_writer lbh_index_writer;
+LBH_API int lbh_index_writer_open(lbh_index_writer **file, const FaissIndexBinary *trained,
+                               const int64_t *sizes, const char *path);
+
+/* Puts n codes with the ids first_id, first_id + 1, ... into lists[n], behind the filled[nlist] codes that
+ * each list has, and counts them in filled. Putting the same again changes nothing: a program that may
+ * be killed keeps `filled` of the last portion that is synced. LBH_EINVAL (and filled is as it was) where
+ * a list would hold more than its size; LBH_EIO, LBH_ENOMEM. */
+LBH_API int lbh_index_writer_put(lbh_index_writer *file, int64_t n, const uint8_t *codes, int64_t first_id,
+                              const int64_t *lists, int64_t *filled);
+
+/* What was put is on the disk. LBH_EIO. */
+LBH_API int lbh_index_writer_sync(lbh_index_writer *file);
+LBH_API void lbh_index_writer_free(lbh_index_writer *file); /* NULL is fine */
+
 /* Frees an index; NULL is fine. */
 LBH_API void lbh_index_free(FaissIndexBinary *index);
 

@@ -14,7 +14,8 @@ import blocks as docs  # noqa: E402
 
 ROOMS = ("plugin/", "c_api/", "bench/", "tests/", "scripts/", "docs/")
 # Documents of measurements, with the commands that made them.
-MEASURED = ("README.md", "docs/measurements.md", "plugin/encoders/README.md", "docs/reliability.md", "docs/papers.md")
+MEASURED = ("README.md", "docs/measurements.md", "plugin/encoders/README.md", "docs/reliability.md", "docs/papers.md",
+            "docs/scale.md")
 HEADERS = ("plugin/include/lbh.h", "plugin/include/lbh_scan.h", "plugin/include/lbh_mih.h", "plugin/include/lbh_exact.h",
            "c_api/include/lbh_faiss.h",
            "c_api/include/lbh_pipeline.h", "plugin/method/method.h", "plugin/system/error.h", "plugin/system/durable_file.h")

@@ -449,3 +449,82 @@ Test(synthetic, wrong_words_are_usage_errors)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_eq(vectors_open(&v, bad[i]), EXIT_USAGE, "%s", bad[i]);
 }
+
+/* ---- Parts of large files ------------------------------------------------------------------- */
+
+static void opens_with_first(const char *spec, int64_t n, double first)
+{
+    vectors v;
+    float x[D];
+    cr_assert_eq(vectors_open(&v, spec), EXIT_OK, "%s: %s", spec, cli_error());
+    cr_assert_eq(v.n, n, "%s: %lld rows", spec, (long long)v.n);
+    cr_assert_eq(vectors_floats(&v, 0, 1, x), EXIT_OK);
+    cr_assert_float_eq(x[0], first, 0);
+    vectors_close(&v);
+}
+
+/* The first bytes of a file of more rows: the rows that are there can be taken, by name alone. */
+Test(readers, first_part_of_a_bin)
+{
+    static const char *const kinds[][2] = {{"a.fbin", "f4"}, {"a.u8bin", "u1"}, {"a.i8bin", "u1"}};
+    for (size_t i = 0; i < 3; i++) {
+        char path[512], spec[600];
+        vectors v;
+        bytes b;
+        make(&b, kinds[i][0] + 1, kinds[i][1]);
+        snprintf(path, sizeof path, "%s", test_tmp(kinds[i][0]));
+        size_t row = (b.size - 8) / ROWS;
+        test_spit(path, b.data, 8 + 3 * row + 1); /* and a piece of the next */
+        cr_assert_eq(vectors_open(&v, path), EXIT_RUNTIME);
+        cr_assert(strstr(cli_error(), "cut off"), "%s", cli_error());
+        snprintf(spec, sizeof spec, "%s@0:3", path);
+        opens_with_first(spec, 3, value(0, 0));
+        snprintf(spec, sizeof spec, "%s@2:", path);
+        opens_with_first(spec, 1, value(2, 0));
+        snprintf(spec, sizeof spec, "%s@0:4", path);
+        cr_assert_eq(vectors_open(&v, spec), EXIT_USAGE);
+        cr_assert(strstr(cli_error(), "rows 0 to 3"), "%s", cli_error());
+        test_spit(path, b.data, b.size + 1); /* longer than it says */
+        snprintf(spec, sizeof spec, "%s@0:3", path);
+        cr_assert_eq(vectors_open(&v, spec), EXIT_RUNTIME);
+        test_spit(path, b.data, 8); /* no row at all */
+        cr_assert_eq(vectors_open(&v, spec), EXIT_RUNTIME);
+    }
+}
+
+/* The names of big-ann-benchmarks' subsets. */
+Test(readers, cropped_names)
+{
+    bytes b;
+    char path[512], spec[600];
+    vectors v;
+    make(&b, ".u8bin", "u1");
+    snprintf(path, sizeof path, "%s", test_tmp("base.1B.u8bin.crop_nb_5"));
+    test_spit(path, b.data, b.size);
+    opens_with_first(path, ROWS, value(0, 0));
+    snprintf(spec, sizeof spec, "%s@1:3", path);
+    opens_with_first(spec, 2, value(1, 0));
+    snprintf(path, sizeof path, "%s", test_tmp("base.u8bin.crop_nb_5x"));
+    test_spit(path, b.data, b.size);
+    cr_assert_eq(vectors_open(&v, path), EXIT_USAGE);
+}
+
+/* What has been read may be forgotten: it is there again, also where the map is no file. */
+Test(readers, rows_behind)
+{
+    vectors v;
+    bytes b;
+    float x[D];
+    char path[512];
+    make(&b, ".npy", "f4");
+    snprintf(path, sizeof path, "%s", test_tmp("behind.npy"));
+    test_spit(path, b.data, b.size);
+    cr_assert_eq(vectors_open(&v, path), EXIT_OK);
+    cr_assert(v.lies);
+    for (int turn = 0; turn < 2; turn++) {
+        cr_assert_eq(vectors_floats(&v, 4, 1, x), EXIT_OK);
+        cr_assert_float_eq(x[2], value(4, 2), 0);
+        vectors_behind(&v, 0, ROWS);
+    }
+    vectors_close(&v);
+}
