@@ -182,6 +182,17 @@ static int try_one(tune_run *t, const tune_step *s)
     return rc;
 }
 
+/* Whether more time would have tried more. */
+static bool nothing_left(const tune_run *t, bool sweep)
+{
+    tune_step next;
+    int first = 0;
+    for (int i = 0; i < t->ndone; i++)
+        first += t->done[i].round == 0;
+    return first == t->space.n &&
+           !tune_next(&t->space, sweep, t->done, t->ndone, INFINITY, &next);
+}
+
 int tune_run_all(tune_run *t)
 {
     tune_step next;
@@ -190,7 +201,7 @@ int tune_run_all(tune_run *t)
     while (rc == EXIT_OK &&
            tune_next(&t->space, sweep, t->done, t->ndone, t->budget, &next))
         rc = try_one(t, &next);
-    t->complete = t->spent < t->budget;
+    t->complete = nothing_left(t, sweep);
     if (rc == EXIT_OK && !t->npoints)
         rc = fail("none of %d trials was measured; '%s/bench.jsonl' says why", t->ndone, t->dir);
     return rc;

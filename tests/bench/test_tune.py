@@ -117,6 +117,8 @@ assert recalls("killed") == recalls("whole")
 # A budget of a second: the first trial is measured, and it says that the time was up.
 j = json.loads(run("tune", *base, "--threads", 1, "--time-limit", 1, "--bytes", 4, "--out", "e", "--json"))
 assert not j["complete"] and j["ways"] >= 1 and j["trials"] <= 3, j
+again = json.loads(run("tune", *base, "--threads", 1, "--time-limit", 1e6, "--bytes", 4, "-m", "sq,pq", "--out", "e", "--json"))
+assert again["complete"]  # nothing that there was no time for is called tried
 text = run("tune", *base, "--threads", 1, "--time-limit", 1, "--bytes", 4, "--out", "e")
 assert "the time was up" in text and "| way " in text and " *" in text and "\nTake " in text
 
