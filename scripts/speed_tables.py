@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "rivals"))
 import environment  # noqa: E402
 
-D, TRAIN = 64, 20000
+D, TRAIN = 64, 10000
 L2, IP = 0, 1
 
 
