@@ -20,4 +20,8 @@ int lbh_train_tables(lbh_encoder *enc, lbh_training *t);
 extern const lbh_method *const lbh_methods[];        /* ends with NULL */
 const lbh_method *lbh_method_find(const char *name); /* NULL if there is none */
 
+/* encoding.c: encodes by the method's search() with that depth; the method has one. */
+int lbh_encode_searching(const lbh_encoder *enc, int depth, int64_t n, const float *x,
+                         uint8_t *codes);
+
 #endif

@@ -23,6 +23,8 @@ typedef struct job {
     int64_t stride;
     uint8_t *codes; /* or NULL, and */
     float *z;
+    int depth;      /* of the search for items' codes, where `deeper` */
+    bool deeper;
     float *scratch; /* where needed, for each thread: BLOCK rows of x and of z */
 } job;
 
@@ -52,7 +54,8 @@ static const float *take_rows(const job *j, int64_t first, int64_t n, int64_t *b
 static int project_block(const job *j, int64_t first, int64_t n, const float *x, float *z)
 {
     const lbh_encoder *enc = j->enc;
-    LBH_TRY(enc->method->project(enc, j->role, n, x, z));
+    LBH_TRY(j->deeper ? enc->method->search(enc, j->depth, n, x, z)
+                      : enc->method->project(enc, j->role, n, x, z));
     if (j->codes)
         lbh_pack_bits(n, enc->nbits, z, j->codes + (size_t)first * lbh_encoder_code_size(enc));
     return LBH_OK;
@@ -145,6 +148,13 @@ static int run(job *j, int64_t n)
 int lbh_encoder_encode(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes)
 {
     return run(&(job){.enc = enc, .role = LBH_BASE, .x = x, .codes = codes}, n);
+}
+
+int lbh_encode_searching(const lbh_encoder *enc, int depth, int64_t n, const float *x,
+                         uint8_t *codes)
+{
+    job j = {.enc = enc, .role = LBH_BASE, .x = x, .codes = codes, .depth = depth, .deeper = true};
+    return run(&j, n);
 }
 
 int lbh_encoder_encode_queries(const lbh_encoder *enc, int64_t n, const float *x, uint8_t *codes)

@@ -152,12 +152,9 @@ int lbh_encoder_encode_refined(const lbh_encoder *enc, int64_t n, const float *x
         return lbh_error(LBH_EINVAL, "lbh_encoder_encode_refined: iterations (%d) below 0",
                          iterations);
     LBH_TRY(lbh_check_call(enc, n, x, codes));
-    if (!enc->linear[LBH_BASE] && enc->method->set_search) {
+    if (!enc->linear[LBH_BASE] && enc->method->search)
         /* The method searches already, for what its codes are scored by: let it, that long. */
-        lbh_encoder longer = *enc;
-        enc->method->set_search(&longer, iterations);
-        return lbh_encoder_encode(&longer, n, x, codes);
-    }
+        return lbh_encode_searching(enc, iterations, n, x, codes);
     lbh_watch_begin("encode", n);
     return lbh_watch_end(encode_and_refine(enc, n, x, iterations, codes));
 }

@@ -158,8 +158,9 @@ struct lbh_method {
     /* Optional: true if queries are encoded otherwise than database rows. */
     bool (*asymmetric)(const lbh_encoder *self);
 
-    /* Optional, for methods whose project() searches for items' codes: how long to search. */
-    void (*set_search)(lbh_encoder *self, int iterations);
+    /* Optional, for methods whose project() searches for items' codes: the same with the search of
+     * LBH_BASE ending after so many flips without gain. */
+    int (*search)(const lbh_encoder *self, int depth, int64_t n, const float *x, float *z);
 
     /* Optional: the decoder, U[nbits*d] and c[d]: x^ = sum of U_k over set bits + c. */
     int (*decoder)(const lbh_encoder *self, float *U, float *c);

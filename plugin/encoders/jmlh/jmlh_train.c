@@ -7,8 +7,8 @@
  * which know nothing of what the data are and keep small training sets from being learned by heart. */
 #include "jmlh_train.h"
 
-#include "adam.h"
 #include "cpu.h"
+#include "learned.h"
 #include "linalg.h"
 #include "rng.h"
 
@@ -34,8 +34,7 @@ typedef struct run {
     const lbh_lists *labels;
     uint64_t seed;
     lbh_mlp encoder, head, genc, ghead;
-    int64_t nparams;
-    float *theta, *grad, *m, *v;
+    lbh_learned learned; /* of both networks */
     jmlh_batch w;
     float *X, *Y, *noise, *uniform, *mean, scale;
     int64_t *ids, *order, epoch;
@@ -44,18 +43,15 @@ typedef struct run {
 static int take_params(lbh_training *t, run *r)
 {
     int64_t ne = lbh_mlp_size(&r->encoder), rows;
-    r->nparams = ne + lbh_mlp_size(&r->head);
-    rows = (r->nparams + STATE_COLUMNS - 1) / STATE_COLUMNS;
-    r->theta = lbh_state_f(t, "theta", rows, STATE_COLUMNS);
-    r->m = lbh_state_f(t, "m", rows, STATE_COLUMNS);
-    r->v = lbh_state_f(t, "v", rows, STATE_COLUMNS);
-    r->grad = lbh_scratch_f(t, rows, STATE_COLUMNS);
-    if (!r->theta || !r->m || !r->v || !r->grad)
-        return LBH_ENOMEM;
-    lbh_mlp_bind(&r->encoder, r->theta);
-    lbh_mlp_bind(&r->head, r->theta + ne);
-    lbh_mlp_bind(&r->genc, r->grad);
-    lbh_mlp_bind(&r->ghead, r->grad + ne);
+    lbh_learned *p = &r->learned;
+    rows = (ne + lbh_mlp_size(&r->head) + STATE_COLUMNS - 1) / STATE_COLUMNS;
+    LBH_TRY(lbh_learned_bind(t, "m", "v", rows, STATE_COLUMNS,
+                             lbh_state_f(t, "theta", rows, STATE_COLUMNS), p));
+    p->size = ne + lbh_mlp_size(&r->head);
+    lbh_mlp_bind(&r->encoder, p->theta);
+    lbh_mlp_bind(&r->head, p->theta + ne);
+    lbh_mlp_bind(&r->genc, p->grad);
+    lbh_mlp_bind(&r->ghead, p->grad + ne);
     return LBH_OK;
 }
 
@@ -230,26 +226,26 @@ static void update(run *r, int64_t step, double course)
 {
     const lbh_adam adam = {0.9f, 0.999f, 1e-7f}; /* Keras, as in the published program */
     const lbh_mlp *m = &r->encoder;
+    const lbh_learned *p = &r->learned;
     int64_t at = 0;
     for (int l = 0; l <= m->nlayers; l++) {
         bool head = l == m->nlayers;
         int64_t weights = head ? 0 : (int64_t)m->size[l + 1] * m->size[l];
-        int64_t count = head ? r->nparams - at : weights + m->size[l + 1];
+        int64_t count = head ? p->size - at : weights + m->size[l + 1];
         double rate = course * (head ? r->s->head_rate : r->s->encoder_rate[l]);
         if (l < m->nlayers - 1 && r->s->decay > 0)
-            decay_weights(weights, (float)fmax(0, 1 - rate * r->s->decay), r->theta + at);
-        lbh_adam_step(&adam, lbh_adam_rate(&adam, rate, step + 1), count, r->grad + at, r->m + at,
-                      r->v + at, r->theta + at);
+            decay_weights(weights, (float)fmax(0, 1 - rate * r->s->decay), p->theta + at);
+        const lbh_learned layer = {p->theta + at, p->grad + at, p->m + at, p->v + at, count, false};
+        lbh_learned_step(&adam, lbh_adam_rate(&adam, rate, step + 1), &layer, 1);
         at += count;
     }
 }
 
 static int optimise(lbh_training *t, run *r, int64_t step)
 {
-    const double pi = 3.141592653589793;
     int64_t steps = r->s->steps;
     for (; step < steps && !t->stop; step++) {
-        double course = r->s->cosine ? 0.5 * (1 + cos(pi * (double)step / (double)steps)) : 1;
+        double course = r->s->cosine ? lbh_cosine(step, steps) : 1;
         LBH_TRY(make_batch(t, r, step));
         double loss = jmlh_gradients(&r->s->cfg, &r->encoder, &r->head, r->B, r->X, r->Y,
                                      r->s->noise ? r->noise : NULL, &r->w, &r->genc, &r->ghead);

@@ -11,7 +11,6 @@
  * README.md in encoders/ has the measurements. */
 #include "sgh.h"
 
-#include "adam.h"
 #include "linear.h"
 #include "blas.h"
 #include "rng.h"
@@ -177,34 +176,21 @@ static float noise_width(const lbh_encoder *self)
 
 static int take_params(const lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
-    static const char *const names[SGH_NPARAMS][3] = {
-        {"W", "W.m", "W.v"},          {"b", "b.m", "b.v"}, {"U", "U.m", "U.v"},
-        {"s", "s.m", "s.v"},          {"c", "c.m", "c.v"}, {"beta", "beta.m", "beta.v"},
-        {"log_rho", "log_rho.m", "log_rho.v"}};
+    static const char *const names[SGH_NPARAMS] = {"W", "b", "U", "s", "c", "beta", "log_rho"};
     int64_t d = r->cfg.d, L = self->nbits;
     const int64_t size[SGH_NPARAMS] = {L * d, L, L * d, d, d, L, 1};
     const bool paper = r->cfg.objective == SGH_PAPER;
-    const bool learned[SGH_NPARAMS] = {true,
-                                       true,
-                                       true,
-                                       r->cfg.decoder == SGH_SCALED,
-                                       r->cfg.decoder != SGH_BASIC,
-                                       paper && self->value[SGH_OPT_LEARN_PRIOR] != 0,
-                                       paper && self->value[SGH_OPT_LEARN_RHO] != 0};
-    for (int i = 0; i < SGH_NPARAMS; i++) {
-        r->size[i] = size[i];
-        r->learned[i] = learned[i];
-        r->theta[i] = lbh_state_f(t, names[i][0], 1, size[i]);
-        r->m[i] = lbh_state_f(t, names[i][1], 1, size[i]);
-        r->v[i] = lbh_state_f(t, names[i][2], 1, size[i]);
-        r->grad[i] = lbh_scratch_f(t, 1, size[i]);
-        if (!r->theta[i] || !r->m[i] || !r->v[i] || !r->grad[i])
-            return LBH_ENOMEM;
-    }
-    float **p = r->theta, **g = r->grad;
-    r->p = (sgh_params){p[0], p[1], p[2], p[3], p[4], p[5], p[6]};
-    r->g = (sgh_params){g[0], g[1], g[2], g[3], g[4], learned[5] ? g[5] : NULL,
-                        learned[6] ? g[6] : NULL};
+    lbh_learned *k = r->learned;
+    for (int i = 0; i < SGH_NPARAMS; i++)
+        LBH_TRY(lbh_learned_take(t, names[i], 1, size[i], &k[i]));
+    k[3].fixed = r->cfg.decoder != SGH_SCALED;
+    k[4].fixed = r->cfg.decoder == SGH_BASIC;
+    k[5].fixed = !paper || self->value[SGH_OPT_LEARN_PRIOR] == 0;
+    k[6].fixed = !paper || self->value[SGH_OPT_LEARN_RHO] == 0;
+    r->p = (sgh_params){k[0].theta, k[1].theta, k[2].theta, k[3].theta,
+                        k[4].theta, k[5].theta, k[6].theta};
+    r->g = (sgh_params){k[0].grad, k[1].grad, k[2].grad, k[3].grad, k[4].grad,
+                        k[5].fixed ? NULL : k[5].grad, k[6].fixed ? NULL : k[6].grad};
     return LBH_OK;
 }
 
@@ -249,11 +235,8 @@ static void draw_batch(sgh_run *r, int64_t step)
 
 static double rate(const lbh_encoder *self, int64_t step, int64_t steps)
 {
-    const double pi = 3.141592653589793;
     double lr = self->value[SGH_OPT_LR];
-    if (choice(self, SGH_OPT_SCHEDULE) == SCHEDULE_COSINE)
-        lr *= 0.5 * (1 + cos(pi * (double)step / (double)steps));
-    return lr;
+    return choice(self, SGH_OPT_SCHEDULE) == SCHEDULE_COSINE ? lr * lbh_cosine(step, steps) : lr;
 }
 
 static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step)
@@ -267,9 +250,7 @@ static int optimise(lbh_encoder *self, lbh_training *t, sgh_run *r, int64_t step
         lbh_gather_product(r->B, r->cfg.nbits, r->cfg.d, r->rows, r->ids, r->X, r->p.W, r->batch.A);
         sgh_gradients_of_logits(&r->cfg, &r->p, r->B, r->X, r->noise, &r->batch, &r->g, &rec);
         float lr = lbh_adam_rate(&adam, rate(self, step, steps), step + 1);
-        for (int i = 0; i < SGH_NPARAMS; i++)
-            if (r->learned[i])
-                lbh_adam_step(&adam, lr, r->size[i], r->grad[i], r->m[i], r->v[i], r->theta[i]);
+        lbh_learned_step(&adam, lr, r->learned, SGH_NPARAMS);
         sgh_extend_step(r, &adam, lr);
         r->done = step + 1;
         sgh_early_check(r, r->done, steps);
@@ -443,11 +424,6 @@ static bool asymmetric(const lbh_encoder *self)
     return !is_one_map(self);
 }
 
-static void set_search(lbh_encoder *self, int iterations)
-{
-    self->value[SGH_OPT_REFINE] = iterations;
-}
-
 static int decoder(const lbh_encoder *self, float *U, float *c)
 {
     const sgh_model *s = self->state;
@@ -472,7 +448,7 @@ const lbh_method lbh_method_sgh = {
     .is_linear = is_one_map,
     .project = sgh_project,
     .asymmetric = asymmetric,
-    .set_search = set_search,
+    .search = sgh_search,
     .prepare = sgh_prepare,
     .release = sgh_release,
     .decoder = decoder,

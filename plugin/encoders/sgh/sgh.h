@@ -3,7 +3,7 @@
 #ifndef LBH_ENCODERS_SGH_H
 #define LBH_ENCODERS_SGH_H
 
-#include "adam.h"
+#include "learned.h"
 #include "near_stage.h"
 #include "sgh_step.h"
 #include "method.h"
@@ -110,11 +110,8 @@ typedef struct sgh_run {
 
     int64_t done, total; /* progress */
 
-    /* Parameters by name and as arrays: W, b, U, s, c, beta, log_rho. */
+    lbh_learned learned[SGH_NPARAMS]; /* W, b, U, s, c, beta, log_rho; and by name: */
     sgh_params p, g;
-    float *theta[SGH_NPARAMS], *grad[SGH_NPARAMS], *m[SGH_NPARAMS], *v[SGH_NPARAMS];
-    int64_t size[SGH_NPARAMS];
-    bool learned[SGH_NPARAMS];
 
     sgh_early early;
     lbh_near_stage stage; /* steps 0: none */
@@ -187,5 +184,6 @@ bool sgh_is_ip(sgh_mode mode); /* queries are encoded as q / ||q|| */
 int sgh_prepare(lbh_encoder *self);
 void sgh_release(lbh_encoder *self);
 int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z);
+int sgh_search(const lbh_encoder *self, int depth, int64_t n, const float *x, float *z);
 
 #endif

@@ -20,7 +20,7 @@ int sgh_early_start(const lbh_encoder *self, lbh_training *t, sgh_run *r)
                          (long long)r->n);
     static const char *const names[] = {"best.W", "best.b", "best.U", "best.s", "best.c"};
     for (int i = 0; i < SGH_EARLY_PARAMS; i++)
-        if ((e->best[i] = lbh_state_f(t, names[i], 1, r->size[i])) == NULL)
+        if ((e->best[i] = lbh_state_f(t, names[i], 1, r->learned[i].size)) == NULL)
             return LBH_ENOMEM;
     e->stride = r->n / held;
     e->held = (int)held;
@@ -78,7 +78,7 @@ void sgh_early_check(sgh_run *r, int64_t step, int64_t steps)
     if (better) {
         *least = error;
         for (int i = 0; i < SGH_EARLY_PARAMS; i++)
-            memcpy(e->best[i], r->theta[i], (size_t)r->size[i] * sizeof(float));
+            memcpy(e->best[i], r->learned[i].theta, (size_t)r->learned[i].size * sizeof(float));
     }
 }
 
@@ -86,5 +86,6 @@ void sgh_early_finish(sgh_run *r)
 {
     if (r->early.patience > 0 && r->early.progress[0] > 0)
         for (int i = 0; i < SGH_EARLY_PARAMS; i++)
-            memcpy(r->theta[i], r->early.best[i], (size_t)r->size[i] * sizeof(float));
+            memcpy(r->learned[i].theta, r->early.best[i],
+                   (size_t)r->learned[i].size * sizeof(float));
 }

@@ -129,7 +129,7 @@ static lbh_extra_term extra_term(const lbh_encoder *self, const float *x, const 
     return (lbh_extra_term){s->search[1], s->search[2], norm > 0 ? (float)(t / (double)norm) : 0, y};
 }
 
-static int item_values(const lbh_encoder *self, int64_t n, const float *x, float *z)
+static int item_values(const lbh_encoder *self, int depth, int64_t n, const float *x, float *z)
 {
     const sgh_model *s = self->state;
     int L = self->nbits;
@@ -148,8 +148,7 @@ static int item_values(const lbh_encoder *self, int64_t n, const float *x, float
         lbh_extra_term term = {0};
         if (mode != SGH_MAP_L2)
             term = extra_term(self, x + i * self->d, p, yi);
-        lbh_map_search(s->form, p, mode == SGH_MAP_L2 ? NULL : &term,
-                       (int)self->value[SGH_OPT_REFINE], b, p, scratch);
+        lbh_map_search(s->form, p, mode == SGH_MAP_L2 ? NULL : &term, depth, b, p, scratch);
     }
     free(y);
     free(b);
@@ -157,11 +156,18 @@ static int item_values(const lbh_encoder *self, int64_t n, const float *x, float
     return rc;
 }
 
+int sgh_search(const lbh_encoder *self, int depth, int64_t n, const float *x, float *z)
+{
+    if (sgh_model_mode(self->state) != SGH_TABLES)
+        return item_values(self, depth, n, x, z);
+    query_values(self, n, x, z);
+    return sgh_tables_items(self, depth, n, x, z, z);
+}
+
 int sgh_project(const lbh_encoder *self, lbh_role role, int64_t n, const float *x, float *z)
 {
-    bool tables = sgh_model_mode(self->state) == SGH_TABLES;
-    if (role == LBH_BASE && !tables)
-        return item_values(self, n, x, z);
+    if (role == LBH_BASE)
+        return sgh_search(self, (int)self->value[SGH_OPT_REFINE], n, x, z);
     query_values(self, n, x, z);
-    return role == LBH_BASE ? sgh_tables_items(self, n, x, z, z) : LBH_OK;
+    return LBH_OK;
 }

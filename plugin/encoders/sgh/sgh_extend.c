@@ -43,23 +43,16 @@ int sgh_extend_check(const lbh_encoder *self)
 
 static int take_latent(const lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
-    static const char *const names[SGH_SCALE_BLOCKS][3] = {{"Wz", "Wz.m", "Wz.v"},
-                                                           {"bz", "bz.m", "bz.v"},
-                                                           {"tz", "tz.m", "tz.v"}};
     int64_t L = r->cfg.nbits, d = r->cfg.d, B = r->B;
     sgh_scale *s = lbh_scratch(t, 1, sizeof *s);
     if (!s)
         return LBH_ENOMEM;
-    float **theta[] = {&s->W, &s->b, &s->t}, **grad[] = {&s->gW, &s->gb, &s->gt};
-    for (int i = 0; i < SGH_SCALE_BLOCKS; i++) {
-        int64_t size = i == 0 ? L * d : L;
-        *theta[i] = lbh_state_f(t, names[i][0], 1, size);
-        s->m[i] = lbh_state_f(t, names[i][1], 1, size);
-        s->v[i] = lbh_state_f(t, names[i][2], 1, size);
-        *grad[i] = lbh_scratch_f(t, 1, size);
-        if (!*theta[i] || !s->m[i] || !s->v[i] || !*grad[i])
-            return LBH_ENOMEM;
-    }
+    lbh_learned *p = s->learned;
+    LBH_TRY(lbh_learned_take(t, "Wz", 1, L * d, &p[0]));
+    LBH_TRY(lbh_learned_take(t, "bz", 1, L, &p[1]));
+    LBH_TRY(lbh_learned_take(t, "tz", 1, L, &p[2]));
+    s->W = p[0].theta, s->b = p[1].theta, s->t = p[2].theta;
+    s->gW = p[0].grad, s->gb = p[1].grad, s->gt = p[2].grad;
     s->penalty = (float)self->value[SGH_OPT_SCALE_PENALTY];
     for (int k = 0; k < L; k++) {
         s->b[k] = 1;
@@ -71,15 +64,6 @@ static int take_latent(const lbh_encoder *self, lbh_training *t, sgh_run *r)
     s->D = lbh_scratch_f(t, B, L);
     r->cfg.latent = s;
     return s->eps && s->Z && s->M && s->D ? LBH_OK : LBH_ENOMEM;
-}
-
-static void step_latent(const sgh_run *r, const lbh_adam *adam, float rate)
-{
-    sgh_scale *s = r->cfg.latent;
-    float *theta[] = {s->W, s->b, s->t}, *grad[] = {s->gW, s->gb, s->gt};
-    int64_t L = r->cfg.nbits;
-    for (int i = 0; i < SGH_SCALE_BLOCKS; i++)
-        lbh_adam_step(adam, rate, i == 0 ? L * r->cfg.d : L, grad[i], s->m[i], s->v[i], theta[i]);
 }
 
 /* ---- Pairs --------------------------------------------------------------------------------- */
@@ -152,7 +136,7 @@ const int64_t *sgh_extend_draw(const sgh_run *r, int64_t step)
 void sgh_extend_step(const sgh_run *r, const lbh_adam *adam, float rate)
 {
     if (r->cfg.latent)
-        step_latent(r, adam, rate);
+        lbh_learned_step(adam, rate, r->cfg.latent->learned, SGH_SCALE_BLOCKS);
 }
 
 /* A penalty that is too weak lets the latents carry the data, and the bits stand still. */

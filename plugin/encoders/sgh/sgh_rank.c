@@ -229,7 +229,6 @@ int sgh_ranking_train(lbh_training *t, const sgh_run *r, sgh_codes *k, sgh_ranki
                       double lr)
 {
     const lbh_adam adam = {0.9f, 0.999f, 1e-8f};
-    const double pi = 3.141592653589793;
     struct sgh_rank_scratch *s = q->scratch;
     int64_t size = (int64_t)k->L * k->d, L = k->L;
     if (q->nq == 0)
@@ -239,11 +238,12 @@ int sgh_ranking_train(lbh_training *t, const sgh_run *r, sgh_codes *k, sgh_ranki
     for (int step = 0; step < steps && !t->stop; step++) {
         draw(r, k, q);
         float gs = gradients(r, k, q);
-        double now = lr * 0.5 * (1 + cos(pi * step / steps));
-        float rate = lbh_adam_rate(&adam, now, step + 1);
-        lbh_adam_step(&adam, rate, size, s->gW, s->m, s->v, k->W);
-        lbh_adam_step(&adam, rate, L, s->gc, s->m + size, s->v + size, k->c);
-        lbh_adam_step(&adam, rate, 1, &gs, s->m + size + L, s->v + size + L, &q->log_s);
+        float rate = lbh_adam_rate(&adam, lr * lbh_cosine(step, steps), step + 1);
+        const lbh_learned p[] = {
+            {k->W, s->gW, s->m, s->v, size, false},
+            {k->c, s->gc, s->m + size, s->v + size, L, false},
+            {&q->log_s, &gs, s->m + size + L, s->v + size + L, 1, false}};
+        lbh_learned_step(&adam, rate, p, 3);
         LBH_TRY(lbh_report(t, r->done, r->total, 0)); /* cancel and time limit are looked at */
     }
     return LBH_OK;

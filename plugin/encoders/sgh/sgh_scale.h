@@ -22,6 +22,7 @@
 #ifndef LBH_ENCODERS_SGH_SCALE_H
 #define LBH_ENCODERS_SGH_SCALE_H
 
+#include "learned.h"
 #include "sgh_step.h"
 
 enum { SGH_SCALE_BLOCKS = 3 };
@@ -32,7 +33,7 @@ typedef struct sgh_scale {
     float *gW, *gb, *gt;       /* gradients, summed over the batch */
     float *eps;                /* B x nbits, filled by the caller */
     float *Z, *M, *D;          /* B x nbits: z, h o z, d(loss)/dz */
-    float *m[SGH_SCALE_BLOCKS], *v[SGH_SCALE_BLOCKS]; /* the optimiser's moments of W, b, t */
+    lbh_learned learned[SGH_SCALE_BLOCKS]; /* W, b, t */
 } sgh_scale;
 
 /* Z and M for rows X[B * d] and codes H[B * nbits]. */

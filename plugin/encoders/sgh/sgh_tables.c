@@ -250,7 +250,8 @@ static void directions(const lbh_encoder *self, int64_t n, const float *x, float
     }
 }
 
-int sgh_tables_items(const lbh_encoder *self, int64_t n, const float *x, const float *start, float *z)
+int sgh_tables_items(const lbh_encoder *self, int depth, int64_t n, const float *x,
+                     const float *start, float *z)
 {
     const sgh_model *s = self->state;
     int L = self->nbits, c = self->tables.columns;
@@ -268,7 +269,7 @@ int sgh_tables_items(const lbh_encoder *self, int64_t n, const float *x, const f
         lbh_pack_bits(n, L, start, codes);
         for (int64_t i = 0; both && i < n * L; i++)
             cost[i / L * width + i % L] = -s->search[2] * start[i];
-        int patience = ((int)self->value[SGH_OPT_REFINE] + SHAKES - 1) / SHAKES;
+        int patience = (depth + SHAKES - 1) / SHAKES;
         const lbh_table_job job = {.x = y, .u = s->search[1] > 0 ? u : NULL, .along = s->search[1],
                                    .bit_cost = both ? cost : NULL, .patience = patience,
                                    .codes = codes};

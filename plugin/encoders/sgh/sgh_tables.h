@@ -16,6 +16,7 @@ int sgh_tables_both(lbh_encoder *self, lbh_training *t, sgh_run *r, sgh_codes *k
 
 /* Items' codes of n rows x[n * d], as +-1: one thread. start[n * nbits]: the values of the linear map,
  * whose signs the search starts from; they may be z. */
-int sgh_tables_items(const lbh_encoder *self, int64_t n, const float *x, const float *start, float *z);
+int sgh_tables_items(const lbh_encoder *self, int depth, int64_t n, const float *x,
+                     const float *start, float *z);
 
 #endif

@@ -1,7 +1,6 @@
 /* near_stage.c: see near_stage.h. */
 #include "near_stage.h"
 
-#include "adam.h"
 #include "blas.h"
 #include "cpu.h"
 #include "vmath.h"
@@ -13,14 +12,11 @@ int lbh_near_take(lbh_training *t, lbh_near_stage *s, int d)
 {
     s->W0 = lbh_state_f(t, "near.W0", s->L, d);
     s->b0 = lbh_state_f(t, "near.b0", 1, s->L);
-    s->mW = lbh_state_f(t, "near.W.m", s->L, d);
-    s->vW = lbh_state_f(t, "near.W.v", s->L, d);
-    s->mb = lbh_state_f(t, "near.b.m", 1, s->L);
-    s->vb = lbh_state_f(t, "near.b.v", 1, s->L);
-    s->gW = lbh_scratch_f(t, s->L, d);
-    s->gb = lbh_scratch_f(t, 1, s->L);
-    bool ok = s->W0 && s->b0 && s->mW && s->vW && s->mb && s->vb && s->gW && s->gb;
-    return ok ? LBH_OK : LBH_ENOMEM;
+    LBH_TRY(lbh_learned_bind(t, "near.W.m", "near.W.v", s->L, d, s->W, &s->trained[0]));
+    LBH_TRY(lbh_learned_bind(t, "near.b.m", "near.b.v", 1, s->L, s->b, &s->trained[1]));
+    s->gW = s->trained[0].grad;
+    s->gb = s->trained[1].grad;
+    return s->W0 && s->b0 ? LBH_OK : LBH_ENOMEM;
 }
 
 /* ---- One step ------------------------------------------------------------------------------ */
@@ -94,14 +90,11 @@ static void rescale_bits(lbh_near_stage *s)
 static int optimise(lbh_training *t, lbh_near_stage *s, int64_t step)
 {
     const lbh_adam adam = {0.9f, 0.999f, 1e-8f};
-    const double pi = 3.141592653589793;
     for (; step < s->steps && !t->stop; step++) {
         int B = lbh_near_draw(&s->near, step, s->batch.ids);
         double loss = lbh_near_gradients(s, B);
-        double now = s->lr * 0.5 * (1 + cos(pi * (double)step / (double)s->steps));
-        float rate = lbh_adam_rate(&adam, now, step + 1);
-        lbh_adam_step(&adam, rate, (int64_t)s->L * s->near.d, s->gW, s->mW, s->vW, s->W);
-        lbh_adam_step(&adam, rate, s->L, s->gb, s->mb, s->vb, s->b);
+        float rate = lbh_adam_rate(&adam, s->lr * lbh_cosine(step, s->steps), step + 1);
+        lbh_learned_step(&adam, rate, s->trained, 2);
         LBH_TRY(lbh_report(t, s->done + step + 1, s->total, loss));
     }
     return LBH_OK;

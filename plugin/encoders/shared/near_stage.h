@@ -16,6 +16,7 @@
 #ifndef LBH_ENCODERS_NEAR_STAGE_H
 #define LBH_ENCODERS_NEAR_STAGE_H
 
+#include "learned.h"
 #include "near_rows.h"
 
 typedef struct lbh_near_stage {
@@ -27,7 +28,8 @@ typedef struct lbh_near_stage {
 
     /* The stage's own. */
     float *W0, *b0;                 /* the codes that it starts from */
-    float *mW, *vW, *mb, *vb, *gW, *gb;
+    lbh_learned trained[2];         /* W, b */
+    float *gW, *gb;                 /* their gradients */
     lbh_near_rows near;
     lbh_near_batch batch;
     double learned, first;          /* recall 10@100 of the held-out rows, by W and by W0 */

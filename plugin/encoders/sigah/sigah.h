@@ -4,6 +4,7 @@
 #ifndef LBH_ENCODERS_SIGAH_H
 #define LBH_ENCODERS_SIGAH_H
 
+#include "learned.h"
 #include "graph_term.h"
 #include "sigah_step.h"
 #include "method.h"
@@ -75,9 +76,8 @@ typedef struct sigah_run {
     int64_t n;   /* training rows that are kept */
     float *rows; /* n x r: in the space */
 
-    float *p[SIGAH_NPARAMS], *g[SIGAH_NPARAMS], *m[SIGAH_NPARAMS], *v[SIGAH_NPARAMS];
-    int64_t size[SIGAH_NPARAMS];
-    bool learned[SIGAH_NPARAMS];
+    lbh_learned learned[SIGAH_NPARAMS];
+    float *p[SIGAH_NPARAMS], *g[SIGAH_NPARAMS]; /* theta and grad of each */
 
     lbh_graph near;
     sigah_batch batch;

@@ -109,8 +109,8 @@ int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r)
 
 static void normal(const sigah_run *r, int which, uint64_t stream, double std)
 {
-    lbh_rng_normal(r->seed, stream, r->size[which], r->p[which]);
-    for (int64_t i = 0; i < r->size[which]; i++)
+    lbh_rng_normal(r->seed, stream, r->learned[which].size, r->p[which]);
+    for (int64_t i = 0; i < r->learned[which].size; i++)
         r->p[which][i] *= (float)std;
 }
 
@@ -120,7 +120,7 @@ static int start_itq(lbh_training *t, sigah_run *r, float slope)
     float *T;
     LBH_TRY(lbh_space_rotations(t, r->n, r->cfg.d, r->rows, r->cfg.nbits, r->seed, STREAM_ITQ,
                                 r->p[SIGAH_W], &m, &T));
-    for (int64_t i = 0; i < r->size[SIGAH_W]; i++)
+    for (int64_t i = 0; i < r->learned[SIGAH_W].size; i++)
         r->p[SIGAH_W][i] *= slope;
     return LBH_OK;
 }

@@ -1,7 +1,6 @@
 /* sigah_train.c: the alternating updates: per batch one step of the discriminator, then one of
  * generator and hash layer against it. What a step needs besides the parameters is a function of
  * seed and step, so that a checkpoint holds parameters and moments only. */
-#include "adam.h"
 #include "blas.h"
 #include "rng.h"
 #include "sigah.h"
@@ -30,25 +29,24 @@ static bool is_learned(const lbh_encoder *self, const sigah_config *cfg, int i)
 
 static int take_params(const lbh_encoder *self, lbh_training *t, sigah_run *r)
 {
-    static const char *const names[SIGAH_NPARAMS][3] = {
-        {"W", "W.m", "W.v"},    {"b", "b.m", "b.v"},    {"Wg", "Wg.m", "Wg.v"},
-        {"bg", "bg.m", "bg.v"}, {"A", "A.m", "A.v"},    {"We", "We.m", "We.v"},
-        {"be", "be.m", "be.v"}, {"Wd", "Wd.m", "Wd.v"}, {"bd", "bd.m", "bd.v"}};
+    static const char *const names[SIGAH_NPARAMS] = {"W",  "b",  "Wg", "bg", "A",
+                                                     "We", "be", "Wd", "bd"};
     int64_t d = r->cfg.d, L = r->cfg.nbits, m = r->cfg.m, k = r->cfg.k;
     const int64_t size[SIGAH_NPARAMS] = {L * d, L, L * m, m, m * d, d * k, k, k * d, d};
     for (int i = 0; i < SIGAH_NPARAMS; i++) {
-        bool learned = is_learned(self, &r->cfg, i);
-        bool used =
-            learned || i == SIGAH_B || (i == SIGAH_A && r->cfg.measurement != SIGAH_IDENTITY);
-        r->learned[i] = learned;
-        r->size[i] = used ? size[i] : 0;
-        r->p[i] =
-            learned ? lbh_state_f(t, names[i][0], 1, size[i]) : lbh_scratch_f(t, 1, r->size[i]);
-        r->m[i] = learned ? lbh_state_f(t, names[i][1], 1, size[i]) : r->p[i];
-        r->v[i] = learned ? lbh_state_f(t, names[i][2], 1, size[i]) : r->p[i];
-        r->g[i] = lbh_scratch_f(t, 1, r->size[i]);
-        if (!r->p[i] || !r->m[i] || !r->v[i] || !r->g[i])
-            return LBH_ENOMEM;
+        lbh_learned *p = &r->learned[i];
+        bool used = i == SIGAH_B || (i == SIGAH_A && r->cfg.measurement != SIGAH_IDENTITY);
+        if (is_learned(self, &r->cfg, i))
+            LBH_TRY(lbh_learned_take(t, names[i], 1, size[i], p));
+        else {
+            *p = (lbh_learned){.fixed = true, .size = used ? size[i] : 0};
+            p->theta = lbh_scratch_f(t, 1, p->size);
+            p->grad = lbh_scratch_f(t, 1, p->size);
+            if (!p->theta || !p->grad)
+                return LBH_ENOMEM;
+        }
+        r->p[i] = p->theta;
+        r->g[i] = p->grad;
     }
     return LBH_OK;
 }
@@ -193,24 +191,20 @@ static void update(const lbh_encoder *self, sigah_run *r, int first, int last, i
     float decay = (float)self->value[SIGAH_OPT_DECAY];
     for (int i = first; i < last; i++) {
         bool matrix = i != SIGAH_B && i != SIGAH_BG && i != SIGAH_BE && i != SIGAH_BD;
-        if (!r->learned[i])
-            continue;
-        if (decay > 0 && matrix)
-            for (int64_t j = 0; j < r->size[i]; j++)
+        if (decay > 0 && matrix && !r->learned[i].fixed)
+            for (int64_t j = 0; j < r->learned[i].size; j++)
                 r->g[i][j] += decay * r->p[i][j];
-        lbh_adam_step(&adam, lbh_adam_rate(&adam, rate, step + 1), r->size[i], r->g[i], r->m[i],
-                      r->v[i], r->p[i]);
     }
+    lbh_learned_step(&adam, lbh_adam_rate(&adam, rate, step + 1), r->learned + first, last - first);
 }
 
 /* Share of the step size at a step; the hash layer waits for the generator. */
 static double course(const lbh_encoder *self, int64_t step, int64_t steps, bool hash)
 {
-    const double pi = 3.141592653589793;
     double at = (double)step / (double)steps, warmup = self->value[SIGAH_OPT_WARMUP];
     double share = hash && at < warmup ? at / warmup : 1;
     if ((int)self->value[SIGAH_OPT_SCHEDULE] == SCHEDULE_COSINE)
-        share *= 0.5 * (1 + cos(pi * at));
+        share *= lbh_cosine(step, steps);
     return share;
 }
 

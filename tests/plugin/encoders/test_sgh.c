@@ -377,8 +377,7 @@ Test(sgh, early_stopping_gives_the_best_parameters)
                            .progress = progress}};
     for (int i = 0; i < SGH_EARLY_PARAMS; i++) {
         r.early.best[i] = &best[i];
-        r.theta[i] = &value[i];
-        r.size[i] = 1;
+        r.learned[i] = (lbh_learned){.theta = &value[i], .size = 1};
     }
     r.p = (sgh_params){.W = &value[0], .b = &value[1], .U = &value[2], .s = &value[3], .c = &value[4]};
     static const float item[] = {3, 1.25f, 1.125f, 1, 2, 1.5f};
