@@ -9,104 +9,11 @@
 
 typedef struct compare_args {
     common common;
-    const char *base, *query, *train, *query_ids, *labels, *base_labels, *query_labels, *methods,
-        *split;
-    int metric, score;
-    int64_t nbits, seed, seeds, map_k, refine;
+    given_data data;
+    const char *methods;
+    int score;
+    int64_t nbits, seed, seeds, refine;
 } compare_args;
-
-/* ---- Set-up -------------------------------------------------------------------------------- */
-
-static int open_labels(contest *c, const compare_args *a)
-{
-    bool have_base = c->d.base_labels.start, have_query = c->d.query_labels.start;
-    int rc = EXIT_OK;
-    if (!have_base)
-        rc = row_labels_open(&c->d.base_labels, a->base_labels, &c->d.base, &have_base);
-    if (rc == EXIT_OK && !have_query)
-        rc = row_labels_open(&c->d.query_labels, a->query_labels, &c->d.query, &have_query);
-    if (rc == EXIT_OK && !(have_base && have_query))
-        rc = fail_usage("compare: --metric label needs --base-labels and --query-labels");
-    if (rc == EXIT_OK)
-        rc = labels_dense(&c->d.base_labels, &c->d.query_labels);
-    return rc ? rc : labels_meet(&c->d.base_labels, &c->d.query_labels);
-}
-
-/* What is relevant to all queries. */
-static int open_relevance(contest *c, const compare_args *a)
-{
-    bench_data *d = &c->d;
-    int64_t rows = d->base.n - (d->own ? 1 : 0);
-    bool by_label = a->metric == BENCH_LABEL;
-    c->answers = rows < ANSWERS ? rows : ANSWERS;
-    c->rel = by_label ? &d->label_rel : &d->near_rel;
-    if (!by_label)
-        progress_note("exact neighbours of %lld queries ...", (long long)d->query.n);
-    int rc = by_label ? open_labels(c, a)
-                      : truth_compute(&d->near, &d->base, &d->query, d->own, a->map_k, a->metric);
-    if (rc == EXIT_OK)
-        rc = bench_sample(d, 0);
-    if (rc == EXIT_OK && !by_label)
-        rc = relevance_near(&d->near_rel, d->base.n, d->own, &d->near, a->map_k);
-    return rc ? rc : bench_query_floats(d, &c->x);
-}
-
-/* --train, else the base. */
-static int open_train(contest *c, const compare_args *a)
-{
-    int rc = vectors_open(&c->d.train, a->train ? a->train : a->base);
-    if (rc == EXIT_OK && c->d.train.d != c->d.base.d)
-        rc = fail("'%s' has dimension %d, '%s' has %d", c->d.train.name, c->d.train.d, c->d.base.name,
-                  c->d.base.d);
-    bool have = false;
-    const char *spec = !a->labels && !a->train ? a->base_labels : a->labels;
-    if (rc == EXIT_OK && (spec || c->d.train.made))
-        rc = row_labels_open(&c->d.train_labels, spec, &c->d.train, &have);
-    if (rc == EXIT_OK && have)
-        rc = labels_dense(&c->d.train_labels, NULL);
-    return rc;
-}
-
-/* Base, queries and training rows out of one labelled set. */
-static int contest_split(contest *c, const compare_args *a)
-{
-    int rc = split_parse(&c->d.plan, a->split);
-    if (rc == EXIT_OK && (a->query_ids || a->train || a->labels))
-        rc = fail_usage("compare: --split chooses the training rows and the queries, by --base-labels "
-                        "and --query-labels; --train, --labels and --query-ids do not go with it");
-    if (rc == EXIT_OK && !c->d.plan.queries && !a->query)
-        rc = fail_usage("compare: --split without queries-per-class needs --query");
-    if (rc == EXIT_OK)
-        rc = split_open(&c->d.split, &c->d.plan, "compare", a->base, a->base_labels, a->query,
-                        a->query_labels);
-    if (rc)
-        return rc;
-    split_move(&c->d.split, &c->d.base, &c->d.base_labels, &c->d.query, &c->d.query_labels);
-    split_move_train(&c->d.split, &c->d.train, &c->d.train_labels);
-    return labels_dense(&c->d.train_labels, NULL);
-}
-
-static int contest_open(contest *c, const compare_args *a)
-{
-    c->set = (spec_data){.name = "compare", .metric = a->metric};
-    c->d.spec = &c->set;
-    c->nbits = (int)a->nbits;
-    c->score = a->score;
-    c->refine = a->refine;
-    if (a->split)
-        return contest_split(c, a);
-    int rc = vectors_open(&c->d.base, a->base);
-    if (rc == EXIT_OK)
-        rc = query_open(&c->d.query, a->query, a->base);
-    if (rc == EXIT_OK && c->d.query.d != c->d.base.d)
-        rc = fail("'%s' has dimension %d, '%s' has %d", c->d.query.name, c->d.query.d, c->d.base.name,
-                  c->d.base.d);
-    if (rc == EXIT_OK)
-        rc = open_train(c, a);
-    if (rc == EXIT_OK && a->query_ids)
-        rc = read_row_ids(a->query_ids, c->d.query.n, c->d.base.n, &c->d.own);
-    return rc;
-}
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
@@ -235,9 +142,9 @@ static void print_head(const contest *c, const compare_args *a)
     };
     printf("%s: %lld x %d, %lld queries, trained on %lld rows, %lld bits, %s", c->d.base.name,
            (long long)c->d.base.n, c->d.base.d, (long long)c->d.query.n, (long long)c->d.train.n,
-           (long long)a->nbits, relevant[a->metric]);
-    if (a->metric != BENCH_LABEL)
-        printf(", mAP and P@100 with %lld true neighbours", (long long)c->rel->k);
+           (long long)a->nbits, relevant[a->data.metric]);
+    if (a->data.metric != BENCH_LABEL)
+        printf(", mAP and P@100 with %lld true neighbours", (long long)c->d.near_rel.k);
     if (a->refine > 0)
         printf(", codes refined by %lld flips", (long long)a->refine);
     if (a->seeds > 1)
@@ -247,7 +154,6 @@ static void print_head(const contest *c, const compare_args *a)
 
 static void describe(cJSON *doc, const contest *c, const compare_args *a)
 {
-    static const char *const metrics[] = {"l2", "ip", "cosine", "label"};
     report_text(doc, "base", c->d.base.name);
     report_text(doc, "query", c->d.query.name);
     report_text(doc, "train", c->d.train.name);
@@ -256,10 +162,10 @@ static void describe(cJSON *doc, const contest *c, const compare_args *a)
     report_number(doc, "queries", (double)c->d.query.n);
     report_number(doc, "n_train", (double)c->d.train.n);
     report_number(doc, "nbits", (double)a->nbits);
-    report_text(doc, "metric", metrics[a->metric]);
-    if (a->split)
+    report_text(doc, "metric", bench_metrics[a->data.metric]);
+    if (a->data.split)
         split_report(doc, &c->d.plan, &c->d.split);
-    report_number(doc, "map_k", a->metric == BENCH_LABEL ? NAN : (double)c->rel->k);
+    report_number(doc, "map_k", a->data.metric == BENCH_LABEL ? NAN : (double)c->d.near_rel.k);
     report_number(doc, "seeds", (double)a->seeds);
     report_number(doc, "refine", (double)a->refine);
 }
@@ -292,16 +198,18 @@ static int run_all(contest *c, const compare_args *a, const rival *list, int cou
 
 static int compare(const compare_args *a)
 {
-    contest c = {0};
+    contest c = {.given = a->data, .nbits = (int)a->nbits, .score = a->score, .refine = a->refine};
     rival *list = NULL;
     int count = 0, failures = 0;
     cJSON *doc = report_new("compare"), *rows = NULL;
-    int rc = contest_open(&c, a);
+    int rc = given_open_rows(&c.d, &c.given);
     if (rc == EXIT_OK)
-        rc = rivals_new(&list, &count, a->methods, c.d.base.d, (int)a->nbits, a->metric,
+        rc = rivals_new(&list, &count, a->methods, c.d.base.d, (int)a->nbits, a->data.metric,
                         c.d.train_labels.start != NULL);
     if (rc == EXIT_OK)
-        rc = open_relevance(&c, a);
+        rc = given_open_relevance(&c.d, &c.given);
+    if (rc == EXIT_OK)
+        rc = bench_query_floats(&c.d, &c.x);
     if (rc == EXIT_OK) {
         describe(doc, &c, a);
         rows = cJSON_AddArrayToObject(doc, "rows");
@@ -324,37 +232,38 @@ static int compare(const compare_args *a)
 
 static int run(const command *self, int argc, char **argv)
 {
-    compare_args a = {.nbits = 64, .seed = -1, .seeds = 1, .map_k = 1000};
+    compare_args a = {.nbits = 64, .seed = -1, .seeds = 1,
+                      .data = {.command = self->name, .learns = true, .map_k = 1000}};
     const option_def defs[] = {
-        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
-        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
-        {OPT_TEXT, 0, "train", "FILE", &a.train, 0, 0, "vectors to learn from (the base)", 0},
-        {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
+        {OPT_TEXT, 0, "base", "FILE", &a.data.base, 0, 0, "vectors to search in", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.data.query, 0, 0, "vectors to look for", 0},
+        {OPT_TEXT, 0, "train", "FILE", &a.data.train, 0, 0, "vectors to learn from (the base)", 0},
+        {OPT_TEXT, 0, "query-ids", "FILE", &a.data.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
         {OPT_INT, 'b', "nbits", "N", &a.nbits, 1, 4096, "bits a code (64)", 0},
         {OPT_TEXT, 'm', "methods", "LIST", &a.methods, 0, 0, "rows of the table", 0},
-        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.data.metric, 0, 0, "what is relevant (l2)", 0},
         {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
          "what ranks the codes of rows that do not say so themselves (auto)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
          "flips that refine each base code where there is a decoder (0)", 0},
-        {OPT_TEXT, 0, "labels", "FILE", &a.labels, 0, 0,
+        {OPT_TEXT, 0, "labels", "FILE", &a.data.labels, 0, 0,
          "labels of the training rows (those of the base, if it is what is learned from)", 0},
-        {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
-        {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
-        {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,
+        {OPT_TEXT, 0, "base-labels", "FILE", &a.data.base_labels, 0, 0, "labels of the base", 0},
+        {OPT_TEXT, 0, "query-labels", "FILE", &a.data.query_labels, 0, 0, "labels of the queries", 0},
+        {OPT_TEXT, 0, "split", "PLAN", &a.data.split, 0, 0,
          "queries and training rows out of the base: queries-per-class=N,train-per-class=N,seed=N",
          0},
         {OPT_INT, 0, "seed", "N", &a.seed, 0, (int64_t)1 << 53, "first seed", 0},
         {OPT_INT, 0, "seeds", "N", &a.seeds, 1, 64, "train N times, show medians (1)", 0},
-        {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
+        {OPT_INT, 0, "map-k", "K", &a.data.map_k, 10, 1 << 20,
          "true neighbours that count for mAP and P@100 (1000)", 0},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
     if (rc == EXIT_OK)
-        rc = a.split ? EXIT_OK : query_check(a.query, a.base, self->name);
+        rc = a.data.split ? EXIT_OK : query_check(a.data.query, a.data.base, self->name);
     if (rc)
         return rc;
     common_begin(&a.common);

@@ -1,24 +1,22 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
+#include "bench_measure.h"
+#include "classify.h"
 #include "code_stats.h"
-#include "eval_labels.h"
-#include "eval_rescore.h"
-#include "float_rank.h"
+#include "eval_report.h"
+#include "given_data.h"
 #include "rebuild.h"
-#include "split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { METRIC_L2, METRIC_IP, METRIC_COSINE, METRIC_LABEL }; /* but for the last as LBH_METRIC_* */
-
 typedef struct eval_args {
     common common;
-    const char *model, *base, *query, *query_ids, *base_labels, *query_labels, *factory, *truth;
+    const char *model, *factory;
     char *set;
-    int metric, score;
-    int64_t map_k, map_r, refine, knn_k;
-    const char *split;
+    given_data data;
+    int score;
+    int64_t map_r, refine, knn_k;
     curve_args curve;
     int classify;
     rescore_args rescore;
@@ -26,195 +24,122 @@ typedef struct eval_args {
 } eval_args;
 
 typedef struct eval_job {
-    const eval_args *a;
-    vectors base, query;
-    lbh_encoder *enc;
-    int64_t *own;
-    labels base_l, query_l;
-    truth near;
-    relevance rel;
-    uint8_t *base_codes, *query_codes;
-    bool by_decoder; /* the decoder ranks, not the distances of codes */
-    FaissIndexBinary *index;
-    split_plan plan;
-    split_data split;
+    eval_args *a;
+    bench_data data;
+    lbh_encoder *enc; /* until the model has it */
+    bench_model model;
+    bench_engine engine;
+    float *x;         /* all queries */
+    bool by_decoder;  /* the decoder ranks, not the distances of codes */
     rescore_table rescored;
-    double build_seconds; /* to encode the base and to fill the index */
 } eval_job;
+
+/* ---- Before the work ----------------------------------------------------------------------- */
 
 /* Models say which rows they have not seen; a measurement on others deserves a word. */
 static void compare_splits(const eval_job *j)
 {
-    const char *trained = lbh_encoder_note(j->enc, "split");
-    if (j->a->split && (!trained || strcmp(trained, j->split.text) != 0))
+    const char *trained = lbh_encoder_note(j->enc, "split"), *given = j->a->data.split;
+    if (given && (!trained || strcmp(trained, j->data.split.text) != 0))
         fprintf(stderr, "lbh: note: the model was trained %s%s: queries may be among its training "
                         "rows\n", trained ? "with another split, " : "without --split",
                 trained ? trained : "");
-    else if (!j->a->split && trained)
+    else if (!given && trained)
         fprintf(stderr, "lbh: note: the model was trained with a split, %s: queries may be among "
                         "its training rows\n", trained);
 }
 
-static int open_rows(eval_job *j)
+/* Options that do not go together. */
+static int check(const eval_job *j)
 {
     const eval_args *a = j->a;
-    if (!a->split) {
-        int rc = vectors_open(&j->base, a->base);
-        return rc ? rc : query_open(&j->query, a->query, a->base);
-    }
-    int rc = split_parse(&j->plan, a->split);
-    if (rc == EXIT_OK && a->query_ids)
-        rc = fail_usage("eval: --query-ids are rows of the whole base and do not go with --split");
-    if (rc == EXIT_OK && !j->plan.queries && !a->query)
-        rc = fail_usage("eval: --split without queries-per-class needs --query");
-    if (rc == EXIT_OK)
-        rc = split_open(&j->split, &j->plan, "eval", a->base, a->base_labels, a->query,
-                        a->query_labels);
-    return rc;
+    bool by_label = a->data.metric == BENCH_LABEL;
+    if (j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
+        return fail_usage("eval: the decoder's scores are of all codes, without an index; "
+                          "--score hamming measures --index and --set");
+    if (j->by_decoder && (a->curve.precision_at || a->curve.pr))
+        return fail_usage("eval: --precision-at and --pr are of the Hamming ranking; "
+                          "--score hamming measures it");
+    if (a->rescore.mode && (j->by_decoder || by_label))
+        return fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
+                          "neighbours: --score hamming, --metric l2, ip or cosine");
+    if (a->data.truth && (by_label || a->data.split))
+        return fail_usage("eval: --truth names the true neighbours of the queries in the base; it "
+                          "does not go with %s", a->data.split ? "--split" : "--metric label");
+    return ann_check(&a->ann, a->data.metric, j->by_decoder, &a->rescore);
+}
+
+/* So that a wrong string costs nothing. */
+static int probe_index(const eval_job *j)
+{
+    FaissIndexBinary *index = NULL;
+    int code = lbh_index_new(&index, lbh_encoder_code_size(j->enc), j->a->factory);
+    int rc = fail_library(code);
+    lbh_index_free(index);
+    return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
 
 static int open_inputs(eval_job *j)
 {
-    const eval_args *a = j->a;
-    int rc = curve_check(&a->curve);
-    if (rc == EXIT_OK)
-        rc = open_rows(j);
-    if (rc == EXIT_OK && a->split)
-        split_move(&j->split, &j->base, &j->base_l, &j->query, &j->query_l);
-    if (rc == EXIT_OK)
-        rc = model_load(&j->enc, a->model, &j->base);
-    if (rc == EXIT_OK)
-        rc = model_fits(j->enc, &j->query);
-    if (rc == EXIT_OK && a->query_ids)
-        rc = read_row_ids(a->query_ids, j->query.n, j->base.n, &j->own);
-    if (rc == EXIT_OK)
-        rc = choose_score(j->enc, a->score, true, &j->by_decoder);
-    if (rc == EXIT_OK && j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
-        rc = fail_usage("eval: the decoder's scores are of all codes, without an index; "
-                        "--score hamming measures --index and --set");
-    if (rc == EXIT_OK && j->by_decoder && (a->curve.precision_at || a->curve.pr))
-        rc = fail_usage("eval: --precision-at and --pr are of the Hamming ranking; "
-                        "--score hamming measures it");
-    if (rc == EXIT_OK && a->rescore.mode && (j->by_decoder || a->metric == METRIC_LABEL))
-        rc = fail_usage("eval: --rescore ranks the answers of an index again, and counts true "
-                        "neighbours: --score hamming, --metric l2, ip or cosine");
-    if (rc == EXIT_OK && a->truth && (a->metric == METRIC_LABEL || a->split))
-        rc = fail_usage("eval: --truth names the true neighbours of the queries in the base; it "
-                        "does not go with %s", a->split ? "--split" : "--metric label");
-    if (rc == EXIT_OK)
-        rc = ann_check(&a->ann, a->metric, j->by_decoder, &a->rescore);
-    if (rc == EXIT_OK)
-        compare_splits(j);
-    if (rc == EXIT_OK) { /* before the long work, so that a wrong string costs nothing */
-        int code = lbh_index_new(&j->index, lbh_encoder_code_size(j->enc), a->factory);
-        rc = fail_library(code);
-        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
-        lbh_index_free(j->index);
-        j->index = NULL;
-    }
-    return rc;
+    eval_args *a = j->a;
+    TRY(curve_check(&a->curve));
+    TRY(given_open_rows(&j->data, &a->data));
+    TRY(model_load(&j->enc, a->model, &j->data.base));
+    TRY(model_fits(j->enc, &j->data.query));
+    TRY(choose_score(j->enc, a->score, true, &j->by_decoder));
+    TRY(check(j));
+    compare_splits(j);
+    TRY(probe_index(j));
+    TRY(given_open_relevance(&j->data, &a->data));
+    return bench_query_floats(&j->data, &j->x);
 }
 
-/* The labels of base and queries, where something asks for them. */
-static int open_labels(eval_job *j)
-{
-    const eval_args *a = j->a;
-    bool have_base = j->base_l.start, have_query = j->query_l.start;
-    int rc = EXIT_OK;
-    if (a->metric != METRIC_LABEL && !a->classify)
-        return EXIT_OK;
-    if (!have_base)
-        rc = row_labels_open(&j->base_l, a->base_labels, &j->base, &have_base);
-    if (rc == EXIT_OK && !have_query)
-        rc = row_labels_open(&j->query_l, a->query_labels, &j->query, &have_query);
-    if (rc == EXIT_OK && !(have_base && have_query))
-        rc = fail_usage("eval: %s needs --base-labels and --query-labels",
-                        a->metric == METRIC_LABEL ? "--metric label" : "--classify");
-    if (rc == EXIT_OK)
-        rc = labels_dense(&j->base_l, &j->query_l);
-    return rc ? rc : labels_meet(&j->base_l, &j->query_l);
-}
+/* ---- The measurement ----------------------------------------------------------------------- */
 
-static int open_relevance(eval_job *j)
-{
-    const eval_args *a = j->a;
-    int rc = open_labels(j);
-    if (rc)
-        return rc;
-    if (a->metric != METRIC_LABEL) {
-        rc = a->truth ? truth_read(&j->near, a->truth, &j->base, &j->query, j->own, a->map_k)
-                      : truth_compute(&j->near, &j->base, &j->query, j->own, a->map_k, a->metric);
-        return rc ? rc : relevance_near(&j->rel, j->base.n, j->own, &j->near, a->map_k);
-    }
-    return relevance_labels(&j->rel, j->own, &j->base_l, &j->query_l);
-}
-
+/* Codes, and the index unless the decoder ranks. */
 static int make_codes(eval_job *j, cJSON *doc)
 {
-    double began = cli_now();
-    int rc = encode_all(j->enc, &j->base, j->a->refine, &j->base_codes);
-    j->build_seconds = cli_now() - began;
-    report_seconds(doc, "encode_seconds", j->build_seconds);
-    if (rc || j->by_decoder)
-        return rc;
-    began = cli_now();
-    progress_note("building %s ...", j->a->factory);
-    int code = lbh_index_build_codes(&j->index, lbh_encoder_code_size(j->enc), j->a->factory,
-                                     j->base.n, j->base_codes);
-    if (code)
-        return fail_library(code);
-    j->build_seconds += cli_now() - began;
-    report_seconds(doc, "build_seconds", cli_now() - began);
-    if (j->a->set)
-        code = lbh_index_set(j->index, j->a->set);
-    rc = fail_library(code);
-    return code == LBH_EINVAL ? EXIT_USAGE : rc;
-}
-
-/* The first k answers of the index, timed with the encoding of the queries. */
-static int search_index(eval_job *j, int64_t k, int64_t **ids, double *seconds)
-{
-    int32_t *distances = NULL;
-    double began = cli_now();
-    int rc = encode_all(j->enc, &j->query, ENCODE_QUERIES, &j->query_codes);
-    if (rc == EXIT_OK)
-        rc = search_all(j->index, lbh_encoder_code_size(j->enc), j->query.n, j->query_codes, k,
-                        j->own, &distances, ids);
-    *seconds = cli_now() - began;
-    free(distances);
-    return rc;
-}
-
-/* Searches, for time and for recall. */
-static int measure_search(eval_job *j, const ranker *decoder, cJSON *doc)
-{
-    int64_t rows = j->base.n - (j->own ? 1 : 0), *ids = NULL;
-    int64_t k = rows < ANSWERS ? rows : ANSWERS;
-    double seconds = 0;
-    TRY(j->by_decoder ? ranker_answers(decoder, k, &ids, &seconds)
-                           : search_index(j, k, &ids, &seconds));
-    report_seconds(doc, "search_seconds", seconds);
-    report_number(doc, "queries_per_second", (double)j->query.n / seconds);
-    if (j->near.ids) {
-        double recall[RECALLS];
-        for (int i = 0; i < RECALLS; i++)
-            recall[i] = recall_at(&j->near, ids, k, recall_k[i], recall_n[i]);
-        report_recall(doc, recall);
-    }
-    free(ids);
+    const eval_args *a = j->a;
+    spec_method method = {.method = lbh_encoder_method(j->enc), .options = "",
+                          .refine = a->refine};
+    model_wish wish = {.method = &method, .trained = &j->enc};
+    TRY(model_open(&j->model, &wish, &j->data));
+    report_seconds(doc, "encode_seconds", j->model.encode_s);
+    engine_open(&j->engine, &j->data, &j->model);
+    if (j->by_decoder)
+        return engine_rank(&j->engine, (spec_rescore){RANK_DECODER, -1}, (lbh_shortlist){0});
+    progress_note("building %s ...", a->factory);
+    TRY(engine_index(&j->engine, a->factory, a->set, NULL));
+    report_seconds(doc, "build_seconds", j->engine.build_s);
     return EXIT_OK;
 }
 
-static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
+/* Searches, for time and for recall. */
+static int measure_answers_of(eval_job *j, cJSON *doc)
+{
+    recall_row row;
+    TRY(recall_row_measure(&row, &j->engine, j->x));
+    report_seconds(doc, "search_seconds", row.seconds);
+    report_number(doc, "queries_per_second", (double)j->data.query.n / row.seconds);
+    if (j->data.near.ids)
+        report_recall(doc, row.recall);
+    return EXIT_OK;
+}
+
+static int measure_ranking(eval_job *j, cJSON *doc)
 {
     map_scores s;
-    int64_t r = j->a->map_r < j->base.n ? j->a->map_r : j->base.n;
-    TRY(j->by_decoder ? ranker_scores(decoder, &j->rel, r, &s)
-                           : curve_scores(doc, &j->a->curve, j->a->common.json, &s, &j->rel, j->enc,
-                                          j->base.n, j->base_codes, j->query_codes, r));
-    bool by_label = j->a->metric == METRIC_LABEL;
+    const relevance *rel = bench_relevance(&j->data);
+    const bench_model *m = &j->model;
+    bool by_label = j->a->data.metric == BENCH_LABEL;
+    int64_t n = j->data.base.n, r = j->a->map_r < n ? j->a->map_r : n;
+    ranker decoder = engine_ranker(&j->engine);
+    code_pair codes = {n, m->nbits, m->code_size, m->codes, m->sample};
+    TRY(j->by_decoder ? ranker_scores(&decoder, rel, r, &s)
+                      : curve_scores(doc, &j->a->curve, j->a->common.json, &s, rel,
+                                     lbh_encoder_method(m->enc), &codes, r));
     if (!by_label)
-        report_number(doc, "map_k", (double)j->rel.k);
+        report_number(doc, "map_k", (double)rel->k);
     report_number(doc, "map", s.map);
     if (by_label) {
         report_number(doc, "map_zero", s.map_zero);
@@ -236,121 +161,109 @@ static int measure_ranking(eval_job *j, const ranker *decoder, cJSON *doc)
 
 static int measure_rescoring(eval_job *j, cJSON *doc)
 {
-    rescore_eval e = {j->index, j->enc, &j->base, &j->query, &j->near, j->own, j->a->metric,
-                      rescore_for(&j->a->rescore, j->enc)};
-    int rc = rescore_measure(&j->rescored, &e);
-    if (rc == EXIT_OK && j->a->common.json)
-        rescore_report(doc, &j->rescored, &e.how);
-    return rc;
+    rescore_args how = rescore_for(&j->a->rescore, j->model.enc);
+    TRY(rescore_measure(&j->rescored, &j->engine, j->x, &how));
+    if (j->a->common.json)
+        rescore_report(doc, &j->rescored, &how);
+    return EXIT_OK;
+}
+
+static int measure_classes(eval_job *j, cJSON *doc)
+{
+    const bench_data *d = &j->data;
+    const bench_model *m = &j->model;
+    classify_job c = {m->enc, d->base.n, d->query.n, m->codes, m->sample,
+                      &d->base_labels, &d->query_labels, d->own, j->a->knn_k};
+    return classify_report(doc, &c);
 }
 
 static int measure(eval_job *j, cJSON *doc)
 {
-    decoded_codes codes = {j->enc, decoder_metric(j->enc, j->a->metric), j->base.n, j->base_codes};
-    ranker decoder = decoded_ranker(&codes, &j->query, j->own);
-    int rc = measure_search(j, &decoder, doc);
-    if (rc == EXIT_OK)
-        rc = measure_ranking(j, &decoder, doc);
-    if (rc == EXIT_OK && has_decoder(j->enc))
-        rc = report_rebuilding(doc, j->enc, &j->base, j->base_codes);
-    if (rc == EXIT_OK)
-        rc = code_stats_report(doc, j->a->common.json, j->base.n, lbh_encoder_nbits(j->enc),
-                               lbh_encoder_code_size(j->enc), j->base_codes);
-    if (rc == EXIT_OK && j->a->rescore.mode)
-        rc = measure_rescoring(j, doc);
-    classify_job c = {j->enc, &j->query, j->base.n, j->base_codes, j->query_codes,
-                      &j->base_l, &j->query_l, j->own, j->a->knn_k};
-    if (rc == EXIT_OK && j->a->classify)
-        rc = classify_report(doc, &c);
-    ann_codes ours = {.index = &j->index, .enc = j->enc,
-                      .rescore = rescore_for(&j->a->rescore, j->enc)};
-    ann_run run = {.base = &j->base, .query = &j->query, .near = &j->near, .own = j->own,
-                   .metric = j->a->metric, .build_seconds = j->build_seconds};
-    if (rc == EXIT_OK && j->a->ann.dir)
-        rc = eval_export(&j->a->ann, &run, &ours, j->a->factory, j->a->set);
-    return rc;
+    const bench_model *m = &j->model;
+    const eval_args *a = j->a;
+    TRY(measure_answers_of(j, doc));
+    TRY(measure_ranking(j, doc));
+    if (has_decoder(m->enc))
+        TRY(report_rebuilding(doc, m->enc, &j->data.base, m->codes));
+    TRY(code_stats_report(doc, a->common.json, j->data.base.n, m->nbits, m->code_size, m->codes));
+    if (a->rescore.mode)
+        TRY(measure_rescoring(j, doc));
+    if (a->classify)
+        TRY(measure_classes(j, doc));
+    return a->ann.dir ? eval_export(&a->ann, &j->engine, &a->rescore, a->factory, a->set) : EXIT_OK;
 }
 
 static void describe(const eval_job *j, cJSON *doc)
 {
-    static const char *const metrics[] = {"l2", "ip", "cosine", "label"};
+    const bench_data *d = &j->data;
     report_text(doc, "model", j->a->model);
     report_text(doc, "method", lbh_encoder_method(j->enc));
     report_number(doc, "nbits", lbh_encoder_nbits(j->enc));
     report_number(doc, "bytes_per_item", (double)lbh_encoder_code_size(j->enc));
-    report_text(doc, "base", j->base.name);
-    report_text(doc, "query", j->query.name);
-    report_number(doc, "n", (double)j->base.n);
-    report_number(doc, "queries", (double)j->query.n);
-    report_text(doc, "metric", metrics[j->a->metric]);
+    report_text(doc, "base", d->base.name);
+    report_text(doc, "query", d->query.name);
+    report_number(doc, "n", (double)d->base.n);
+    report_number(doc, "queries", (double)d->query.n);
+    report_text(doc, "metric", bench_metrics[d->spec->metric]);
     report_text(doc, "ranking", j->by_decoder ? "decoder" : "hamming");
     if (!j->by_decoder)
         report_text(doc, "index", j->a->factory);
     if (j->a->refine > 0)
         report_number(doc, "refine", (double)j->a->refine);
-    if (j->a->split)
-        split_report(doc, &j->plan, &j->split);
+    if (j->a->data.split)
+        split_report(doc, &d->plan, &d->split);
 }
 
-static int eval(const eval_args *a)
+static int eval(eval_args *a)
 {
     eval_job j = {.a = a};
     cJSON *doc = report_new("eval");
     int rc = open_inputs(&j);
-    if (rc == EXIT_OK)
-        rc = open_relevance(&j);
-    if (rc == EXIT_OK)
+    if (rc == EXIT_OK) {
         describe(&j, doc);
-    if (rc == EXIT_OK)
         rc = make_codes(&j, doc);
+    }
     if (rc == EXIT_OK)
         rc = measure(&j, doc);
-    lbh_index_free(j.index);
-    free(j.base_codes);
-    free(j.query_codes);
-    relevance_free(&j.rel);
-    truth_free(&j.near);
-    labels_close(&j.base_l);
-    labels_close(&j.query_l);
-    free(j.own);
+    engine_close(&j.engine);
+    model_close(&j.model);
     lbh_encoder_free(j.enc);
-    vectors_close(&j.query);
-    vectors_close(&j.base);
-    split_close(&j.split);
+    free(j.x);
+    bench_data_close(&j.data);
     rc = common_end(doc, a->common.json, rc);
     return rc || a->common.json || !a->rescore.mode ? rc : rescore_print(&j.rescored);
 }
 
 static int run(const command *self, int argc, char **argv)
 {
-    eval_args a = {.factory = "BFlat", .map_k = 1000, .map_r = 1000, .knn_k = 10,
-                   .rescore = RESCORE_DEFAULTS, .ann = ANN_DEFAULTS};
+    eval_args a = {.factory = "BFlat", .map_r = 1000, .knn_k = 10, .rescore = RESCORE_DEFAULTS,
+                   .ann = ANN_DEFAULTS, .data = {.command = self->name, .map_k = 1000}};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 1},
-        {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to search in", 1},
-        {OPT_TEXT, 0, "query", "FILE", &a.query, 0, 0, "vectors to look for", 0},
-        {OPT_TEXT, 0, "query-ids", "FILE", &a.query_ids, 0, 0,
+        {OPT_TEXT, 0, "base", "FILE", &a.data.base, 0, 0, "vectors to search in", 1},
+        {OPT_TEXT, 0, "query", "FILE", &a.data.query, 0, 0, "vectors to look for", 0},
+        {OPT_TEXT, 0, "query-ids", "FILE", &a.data.query_ids, 0, 0,
          "row of the base that each query is; left out", 0},
-        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.metric, 0, 0, "what is relevant (l2)", 0},
-        {OPT_TEXT, 0, "truth", "FILE", &a.truth, 0, 0,
+        {OPT_CHOICE, 0, "metric", "l2|ip|cosine|label", &a.data.metric, 0, 0, "what is relevant (l2)", 0},
+        {OPT_TEXT, 0, "truth", "FILE", &a.data.truth, 0, 0,
          "ids of the true neighbours of each query (found by exact search)", 0},
         {OPT_CHOICE, 0, "score", "auto|hamming|decoder", &a.score, 0, 0,
          "what ranks the codes (auto: as the model was trained for)", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
          "flips that refine each base code towards the decoder (0)", 0},
-        {OPT_TEXT, 0, "base-labels", "FILE", &a.base_labels, 0, 0, "labels of the base", 0},
-        {OPT_TEXT, 0, "query-labels", "FILE", &a.query_labels, 0, 0, "labels of the queries", 0},
+        {OPT_TEXT, 0, "base-labels", "FILE", &a.data.base_labels, 0, 0, "labels of the base", 0},
+        {OPT_TEXT, 0, "query-labels", "FILE", &a.data.query_labels, 0, 0, "labels of the queries", 0},
         {OPT_TEXT, 0, "index", "FACTORY", &a.factory, 0, 0, "FAISS binary factory string (BFlat)",
          0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
          "search parameter: nprobe, nflip, efSearch; may repeat", 0},
-        {OPT_INT, 0, "map-k", "K", &a.map_k, 10, 1 << 20,
+        {OPT_INT, 0, "map-k", "K", &a.data.map_k, 10, 1 << 20,
          "true neighbours that count for mAP and precision (1000)", 0},
         {OPT_INT, 0, "map-r", "R", &a.map_r, 1, INT64_MAX, "R of mAP@R by labels (1000)", 0},
         {OPT_TEXT, 0, "precision-at", "LIST", &a.curve.precision_at, 0, 0,
          "ranks of the precision (100)", 0},
         {OPT_TEXT, 0, "pr", "FILE", &a.curve.pr, 0, 0, "precision-recall curve, .csv or .svg", 0},
-        {OPT_TEXT, 0, "split", "PLAN", &a.split, 0, 0,
+        {OPT_TEXT, 0, "split", "PLAN", &a.data.split, 0, 0,
          "queries out of the rows: queries-per-class=N,train-per-class=N,seed=N", 0},
         {OPT_FLAG, 0, "classify", 0, &a.classify, 0, 0,
          "accuracy of the model's classifier and of nearest codes", 0},
@@ -362,8 +275,9 @@ static int run(const command *self, int argc, char **argv)
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
     if (rc == EXIT_OK)
-        rc = a.split ? EXIT_OK : query_check(a.query, a.base, self->name);
+        rc = a.data.split ? EXIT_OK : query_check(a.data.query, a.data.base, self->name);
     if (rc == EXIT_OK) {
+        a.data.wants_labels = a.classify;
         common_begin(&a.common);
         rc = eval(&a);
     }

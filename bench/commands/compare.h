@@ -2,9 +2,10 @@
 #ifndef LBH_COMPARE_H
 #define LBH_COMPARE_H
 
-#include "bench_data.h"
 #include "bench_rival.h"
 #include "common.h"
+#include "given_data.h"
+#include "recall_row.h"
 
 /* One row of the table. */
 typedef struct rival {
@@ -27,12 +28,10 @@ void rivals_free(rival *list, int count);
 /* What all rivals share. */
 typedef struct contest {
     bench_data d;
-    spec_data set;      /* what d is of */
-    const relevance *rel;
+    given_data given;
     float *x;           /* all queries */
     int nbits, score;
     int64_t refine;
-    int64_t answers;    /* k of the search */
 } contest;
 
 typedef struct result {

@@ -6,69 +6,59 @@
 #include "compare.h"
 
 #include "bench_measure.h"
-#include "bench_model.h"
-#include "result_lines.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-/* The answers, into new memory, and the time of the search. Float scores that are equal are put in
- * the order of the rows. */
-static int answer(const contest *c, const bench_engine *e, int64_t **ids, double *seconds)
+/* Full rankings of all queries, of codes or by float scores. */
+static int rank(const bench_engine *e, map_scores *s)
 {
-    ranker r = engine_ranker(e, &c->d);
-    *ids = NULL;
-    if (!e->index)
-        return ranker_answers(&r, c->answers, ids, seconds);
-    *ids = cli_alloc(c->d.query.n * c->answers, sizeof **ids);
-    return *ids ? measure_search(e, c->d.query.n, c->x, c->d.own, c->answers, *ids, seconds)
-                : EXIT_RUNTIME;
+    const bench_model *m = e->model;
+    const relevance *rel = bench_relevance(e->data);
+    int64_t n = e->data->base.n;
+    ranker r = engine_ranker(e);
+    return e->index ? score_codes(s, rel, n, m->codes, m->sample, m->code_size, n)
+                    : ranker_scores(&r, rel, n, s);
 }
 
-static int score(const contest *c, const bench_engine *e, const bench_model *m, result *out)
+/* Codes go into an index, unless the decoder ranks them; so do FAISS's. */
+static int search(const contest *c, bench_engine *e, bool by_decoder, result *out)
 {
-    int64_t *ids, n = c->d.base.n;
+    recall_row row;
     map_scores s;
-    ranker r = engine_ranker(e, &c->d);
-    int rc = answer(c, e, &ids, &out->search);
-    for (int i = 0; rc == EXIT_OK && c->d.near.ids && i < RECALLS; i++)
-        out->recall[i] = recall_at(&c->d.near, ids, c->answers, recall_k[i], recall_n[i]);
-    free(ids);
-    if (rc == EXIT_OK)
-        rc = e->index ? score_codes(&s, c->rel, n, m->codes, m->sample, m->code_size, n)
-                      : ranker_scores(&r, c->rel, n, &s);
-    if (rc)
-        return rc;
+    TRY(by_decoder ? engine_rank(e, (spec_rescore){RANK_DECODER, -1}, (lbh_shortlist){0})
+                   : engine_index(e, "BFlat", NULL, NULL));
+    TRY(recall_row_measure(&row, e, c->x));
+    TRY(rank(e, &s));
+    out->search = row.seconds;
+    for (int i = 0; i < RECALLS; i++)
+        out->recall[i] = row.recall[i];
     out->map = s.map;
     out->precision = s.precision;
     out->map_queries = (double)s.queries;
     return EXIT_OK;
 }
 
-/* Codes go into an index, unless the decoder ranks them; so do FAISS's. */
-static int search(const contest *c, const bench_model *m, bool by_decoder, result *out)
+static int measure(const contest *c, const rival *r, const bench_model *m, result *out)
 {
-    FaissIndexBinary *index = NULL;
-    int code = LBH_OK;
-    bench_engine e = {.metric = bench_distance(&c->d), .n = c->d.base.n, .base = &c->d.base,
-                      .how = {by_decoder ? RANK_DECODER : m->codes ? RANK_HAMMING : RANK_NONE,
-                              by_decoder ? -1 : 0},
-                      .enc = m->enc, .codes = m->codes, .code_size = m->code_size,
-                      .floats = m->floats};
-    if (by_decoder && c->set.metric == BENCH_LABEL)
-        e.metric = decoder_metric(m->enc, -1);
-    if (m->codes && !by_decoder)
-        code = lbh_index_build_codes(&index, m->code_size, "BFlat", e.n, m->codes);
-    e.index = index;
-    int rc = code ? fail_library(code) : score(c, &e, m, out);
-    lbh_index_free(index);
+    bench_engine e;
+    bool by_decoder = false;
+    if (cli_interrupted())
+        return fail_cancelled();
+    if (m->enc)
+        TRY(choose_score(m->enc, r->score ? r->score : c->score, r->score != 0, &by_decoder));
+    out->decoder = by_decoder;
+    out->train = m->train_s;
+    out->encode = m->encode_s;
+    out->bytes = (double)m->code_size;
+    engine_open(&e, &c->d, m);
+    int rc = search(c, &e, by_decoder, out);
+    engine_close(&e);
     return rc;
 }
 
 int contest_run(contest *c, const rival *r, int64_t seed, result *out)
 {
     bench_model m;
-    bool by_decoder = false;
     spec_method method = {.id = r->name, .label = r->name, .refine = r->refine,
                           .method = r->method ? r->method : r->name,
                           .options = r->settings ? r->settings : ""};
@@ -80,17 +70,8 @@ int contest_run(contest *c, const rival *r, int64_t seed, result *out)
     if (!r->method)
         progress_note("training %s ...", r->name);
     int rc = model_open(&m, &wish, &c->d);
-    if (rc == EXIT_OK && cli_interrupted())
-        rc = fail_cancelled();
-    if (rc == EXIT_OK && m.enc)
-        rc = choose_score(m.enc, r->score ? r->score : c->score, r->score != 0, &by_decoder);
-    if (rc == EXIT_OK) {
-        out->decoder = by_decoder;
-        out->train = result_number(m.facts, "train_s");
-        out->encode = result_number(m.facts, "encode_s");
-        out->bytes = (double)m.code_size;
-        rc = search(c, &m, by_decoder, out);
-    }
+    if (rc == EXIT_OK)
+        rc = measure(c, r, &m, out);
     model_close(&m);
     return rc;
 }

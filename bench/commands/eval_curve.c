@@ -1,9 +1,8 @@
-/* eval_curve.c: precision at ranks and precision-recall curves of `lbh eval`. See eval_labels.h. */
+/* eval_curve.c: precision at ranks and precision-recall curves of `lbh eval`. See eval_report.h. */
 #define _POSIX_C_SOURCE 200809L
 #include "drawing.h"
-#include "eval_labels.h"
+#include "eval_report.h"
 #include "outfile.h"
-#include "rank_stats.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,15 +147,14 @@ static int draw_svg(const char *path, const rank_stats *s, const int64_t *rank, 
 }
 
 static int write_curve(const char *path, const rank_stats *s, const int64_t *rank, int nranks,
-                       const lbh_encoder *enc)
+                       const char *method)
 {
     char subtitle[160];
     outfile *f;
     if (s->with_relevant == 0)
         return fail("no query has a relevant row, so there is no curve for '%s'", path);
     snprintf(subtitle, sizeof subtitle, "%s, %d bits; %lld rows, mean over %lld queries",
-             lbh_encoder_method(enc), lbh_encoder_nbits(enc), (long long)s->n,
-             (long long)s->queries);
+             method, s->nbits, (long long)s->n, (long long)s->queries);
     if (ends_with(path, ".svg"))
         return draw_svg(path, s, rank, nranks, subtitle);
     int rc = outfile_open(&f, path);
@@ -170,31 +168,25 @@ static int write_curve(const char *path, const rank_stats *s, const int64_t *ran
 }
 
 int curve_scores(cJSON *doc, const curve_args *a, bool curves, map_scores *scores,
-                 const relevance *rel, const lbh_encoder *enc, int64_t n, const uint8_t *base,
-                 const uint8_t *query, int64_t r_cut)
+                 const relevance *rel, const char *method, const code_pair *codes, int64_t r_cut)
 {
     int64_t point[MAX_AT + MAX_CURVE] = {PRECISION_N}, *rank = point + MAX_AT;
     int nat = a->precision_at ? parse_at(a->precision_at, point) : 1;
-    int nranks = rank_stats_curve(n - (rel->own ? 1 : 0), 20, MAX_CURVE, rank);
+    int nranks = rank_stats_curve(codes->n - (rel->own ? 1 : 0), 20, MAX_CURVE, rank);
     rank_stats s;
     if (nat < 0)
         return EXIT_USAGE;
     for (int i = nat; i < MAX_AT; i++) /* repeats do no harm */
         point[i] = point[0];
-    int rc = rank_stats_new(&s, n, lbh_encoder_nbits(enc), MAX_AT + nranks, point);
-    rank_visitor visitor = rank_stats_visitor(&s);
-    if (rc == EXIT_OK)
-        rc = score_codes_visited(scores, rel, n, base, query, lbh_encoder_code_size(enc), r_cut,
-                                 &visitor);
+    int rc = rank_stats_score(&s, scores, rel, codes, r_cut, MAX_AT + nranks, point);
     if (rc == EXIT_OK) {
-        rank_stats_finish(&s);
         report_number(doc, "map_ties_expected", s.map_expected);
         add_at(doc, "precision_at", &s, s.precision, point, nat);
         add_at(doc, "precision_at_ties_expected", &s, s.expected, point, nat);
         if (curves)
             add_curves(doc, &s, rank, nranks);
         if (a->pr)
-            rc = write_curve(a->pr, &s, rank, nranks, enc);
+            rc = write_curve(a->pr, &s, rank, nranks, method);
     }
     rank_stats_free(&s);
     return rc;

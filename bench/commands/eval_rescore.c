@@ -1,39 +1,41 @@
-/* eval_rescore.c: see eval_rescore.h. */
-#include "eval_rescore.h"
+/* eval_rescore.c: plain and rescored answers side by side. See eval_report.h. */
+#include "bench_measure.h"
+#include "eval_report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const names[] = {"hamming", "margin", "decoder", "float"};
+static const char *const names[] = {"hamming", "margin", "decoder", "float"}; /* LBH_RESCORE_* */
 static const int recalls[3][2] = {{1, 1}, {1, 10}, {10, 10}};
 
-static int measure_row(rescore_row *row, const rescore_eval *e, int mode)
+/* One ranking. RANK_* begin as LBH_RESCORE_* do. */
+static int measure_row(rescore_row *row, bench_engine *e, const float *x, const rescore_args *how,
+                       int mode)
 {
-    float *distances;
-    int64_t *ids;
-    row->name = names[mode];
-    TRY(rescored_search(e->index, e->enc, e->query, &e->how, mode, e->metric,
-                             mode == LBH_RESCORE_FLOAT ? e->base : NULL, RESCORE_K, e->own,
-                             &distances, &ids, &row->seconds));
-    for (int i = 0; i < 3; i++)
-        row->recall[i] = recall_at(e->near, ids, RESCORE_K, recalls[i][0], recalls[i][1]);
-    free(distances);
+    const bench_data *d = e->data;
+    int64_t *ids = cli_alloc(d->query.n * RESCORE_K, sizeof *ids);
+    *row = (rescore_row){.name = names[mode]};
+    int rc = ids ? engine_rank(e, (spec_rescore){mode, 0},
+                               (lbh_shortlist){how->k_factor, how->margin_factor})
+                 : EXIT_RUNTIME;
+    if (rc == EXIT_OK)
+        rc = measure_search(e, d->query.n, x, d->own, RESCORE_K, ids, &row->seconds);
+    for (int i = 0; rc == EXIT_OK && i < 3; i++)
+        row->recall[i] = recall_at(&d->near, ids, RESCORE_K, recalls[i][0], recalls[i][1]);
     free(ids);
-    return EXIT_OK;
+    return rc;
 }
 
-int rescore_measure(rescore_table *table, const rescore_eval *e)
+int rescore_measure(rescore_table *table, bench_engine *e, const float *x, const rescore_args *how)
 {
-    *table = (rescore_table){.queries = e->query->n};
+    *table = (rescore_table){.queries = e->data->query.n};
     for (int mode = LBH_RESCORE_NONE; mode <= LBH_RESCORE_FLOAT; mode++) {
-        bool all = e->how.mode == RESCORE_ALL;
-        if (mode != LBH_RESCORE_NONE && mode != e->how.mode && !all)
+        bool all = how->mode == RESCORE_ALL;
+        if (mode != LBH_RESCORE_NONE && mode != how->mode && !all)
             continue;
-        if (mode == LBH_RESCORE_DECODER && all && !has_decoder(e->enc))
+        if (mode == LBH_RESCORE_DECODER && all && !has_decoder(e->model->enc))
             continue;
-        int rc = measure_row(&table->row[table->rows++], e, mode);
-        if (rc)
-            return rc;
+        TRY(measure_row(&table->row[table->rows++], e, x, how, mode));
     }
     return EXIT_OK;
 }

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct group_work {
@@ -23,11 +22,9 @@ typedef struct group_work {
     FILE *out;
     bench_data data;
     bench_model model;
-    float *x;               /* all queries */
-    FaissIndexBinary *index; /* of the last cell */
-    const char *built;      /* its factory string */
-    bool changed;           /* its search parameters are not the defaults */
-    double build_s, index_bytes;
+    bench_engine engine;
+    float *x;       /* all queries */
+    char *size_file; /* where an index is written to see its size */
     cJSON *ranking; /* of the codes; made when the first cell wants it */
 } group_work;
 
@@ -38,7 +35,7 @@ static int open_data(bench_data *d, const bench_job *job)
     if (rc)
         return rc;
     d->digest = job->digest;
-    rc = bench_sample(d, job->spec->map_queries);
+    rc = bench_sample(d, job->spec->what.map_queries);
     if (rc)
         bench_data_close(d);
     return rc;
@@ -54,7 +51,7 @@ int worker_truth(const bench_job *job, FILE *out)
     int rc = open_data(&d, job);
     if (rc)
         return rc;
-    rc = bench_truth_make(&d, job->spec, job->dir);
+    rc = bench_truth_make(&d, &job->spec->what, job->dir);
     worker_phase(out);
     if (rc == EXIT_OK && d.spec->height)
         rc = worker_line(out, images_original(&d));
@@ -62,54 +59,6 @@ int worker_truth(const bench_job *job, FILE *out)
         rc = worker_line(out, images_principal(&d, job->images.value[i]));
     bench_data_close(&d);
     return rc;
-}
-
-/* ---- Indexes ------------------------------------------------------------------------------- */
-
-/* Bytes of the index as FAISS writes it. */
-static double written_size(const group_work *w)
-{
-    struct stat st;
-    char *path = NULL;
-    double size = NAN;
-    if (asprintf(&path, "%s/models/%s.%ld.tmp", w->job->dir, "index", (long)getpid()) < 0)
-        return size;
-    if (lbh_index_save(w->index, path) == LBH_OK && stat(path, &st) == 0)
-        size = (double)st.st_size;
-    unlink(path);
-    free(path);
-    return size;
-}
-
-static int build(group_work *w, const bench_cell *c)
-{
-    lbh_index_free(w->index);
-    w->index = NULL;
-    double began = cli_now();
-    int code = lbh_index_build_codes(&w->index, w->model.code_size, c->index, w->data.base.n,
-                                     w->model.codes);
-    w->build_s = cli_now() - began;
-    w->built = c->index;
-    w->changed = false;
-    if (code == LBH_OK) {
-        w->index_bytes = written_size(w);
-        code = lbh_index_accelerate(&w->index);
-    }
-    return fail_library(code);
-}
-
-static int use_index(group_work *w, const bench_cell *c)
-{
-    int rc = EXIT_OK, code = LBH_OK;
-    if (!w->model.codes)
-        return EXIT_OK;
-    if (!w->index || strcmp(w->built, c->index) != 0 || w->changed)
-        rc = build(w, c);
-    if (rc == EXIT_OK && *c->search) {
-        w->changed = true;
-        code = lbh_index_set(w->index, c->search);
-    }
-    return code ? fail_library(code) : rc;
 }
 
 /* ---- Cells --------------------------------------------------------------------------------- */
@@ -123,18 +72,19 @@ static void merge(cJSON *o, const cJSON *from)
 }
 
 /* What full rankings say, where the cell's ranking is one: that of all rows, by one score. */
-static int add_ranking(group_work *w, const bench_cell *c, cJSON *o, const bench_engine *e)
+static int add_ranking(group_work *w, const bench_cell *c, cJSON *o)
 {
+    const bench_engine *e = &w->engine;
     const bench_model *m = &w->model;
     int rc = EXIT_OK;
     if (e->how.mode == RANK_NONE || engine_decodes_all(e))
-        return measure_floats(o, &w->data, w->job->spec, e);
+        return measure_floats(o, &w->job->spec->what, e);
     if (e->how.mode != RANK_HAMMING || strcmp(c->index, "BFlat") != 0)
         return EXIT_OK;
     if (!w->ranking) {
         w->ranking = cJSON_CreateObject();
-        rc = w->ranking ? measure_codes(w->ranking, &w->data, w->job->spec, m->nbits, m->code_size,
-                                        m->codes, m->sample)
+        rc = w->ranking ? measure_codes(w->ranking, &w->data, &w->job->spec->what, m->nbits,
+                                        m->code_size, m->codes, m->sample)
                         : fail_memory();
     }
     merge(o, w->ranking);
@@ -151,17 +101,12 @@ static spec_rescore settle_depth(const bench_spec *s, const bench_cell *c)
     if (how.mode == RANK_DECODER && strcmp(c->index, "BFlat") == 0)
         how.depth = -1;
     else
-        for (int i = 0; i < s->at.count; i++)
-            how.depth = s->at.value[i] > how.depth ? s->at.value[i] : how.depth;
+        for (int i = 0; i < s->what.at.count; i++)
+            how.depth = s->what.at.value[i] > how.depth ? s->what.at.value[i] : how.depth;
     return how;
 }
 
 /* ---- ann-benchmarks ------------------------------------------------------------------------ */
-
-static int answer(void *engine, const float *x, int64_t k, int64_t *ids)
-{
-    return engine_answers(engine, 1, x, k, ids);
-}
 
 /* What stands in the parentheses: all that tells the cell from others of its method. */
 static void ann_parameters(char *text, size_t size, const cJSON *line)
@@ -176,15 +121,14 @@ static void ann_parameters(char *text, size_t size, const cJSON *line)
 }
 
 /* Build time holds the training, too: that is what it takes to get from vectors to an index. */
-static int export_cell(const group_work *w, bench_engine *e, const cJSON *o)
+static int export_cell(const group_work *w, const cJSON *o)
 {
     char parameters[512];
     const bench_data *d = &w->data;
     static const char *const steps[] = {"train_s", "encode_s", "build_s"};
-    ann_args a = {w->job->ann, NULL, w->job->spec->answers};
-    ann_run run = {.answer = answer, .ctx = e, .method = w->job->spec->method[0].method,
-                   .parameters = parameters, .stem = d->spec->name, .base = &d->base,
-                   .query = &d->query, .near = &d->near, .own = d->own, .metric = e->metric,
+    ann_args a = {w->job->ann, NULL, w->job->spec->what.answers};
+    ann_run run = {.engine = &w->engine, .method = w->job->spec->method[0].method,
+                   .parameters = parameters, .stem = d->spec->name,
                    .bytes = result_number(o, "index_bytes") / (double)d->base.n};
     a.k = a.k < d->near.k ? a.k : d->near.k;
     for (int i = 0; i < 3; i++)
@@ -193,33 +137,25 @@ static int export_cell(const group_work *w, bench_engine *e, const cJSON *o)
     return ann_export(&a, &run);
 }
 
+/* Float rescoring of ours reads each vector of the best of four times as many by Hamming distance. */
 static int measure(group_work *w, const bench_cell *c, cJSON *o)
 {
-    bench_data *d = &w->data;
-    bench_model *m = &w->model;
-    lbh_rows rows = vectors_rows(&d->base);
-    bench_engine e = {.metric = bench_distance(d), .n = d->base.n, .base = &d->base,
-                      .how = settle_depth(w->job->spec, c), .enc = m->enc, .codes = m->codes,
-                      .code_size = m->code_size, .floats = m->floats};
+    const lbh_shortlist list = {1, 4};
+    const bench_data *d = &w->data;
+    const bench_model *m = &w->model;
+    bench_engine *e = &w->engine;
     merge(o, m->facts);
-    int rc = use_index(w, c);
-    e.index = w->index;
-    if (rc == EXIT_OK)
-        rc = engine_open(&e, &rows);
-    if (rc == EXIT_OK)
-        rc = measure_answers(o, d, w->job->spec, &e, w->x);
-    if (rc == EXIT_OK)
-        rc = add_ranking(w, c, o, &e);
-    double bytes = m->codes ? w->index_bytes : (double)m->code_size * (double)d->base.n;
+    TRY(engine_index(e, c->index, c->search, w->size_file));
+    TRY(engine_rank(e, settle_depth(w->job->spec, c), list));
+    TRY(measure_answers(o, &w->job->spec->what, e, w->x));
+    TRY(add_ranking(w, c, o));
+    double bytes = m->codes ? e->index_bytes : (double)m->code_size * (double)d->base.n;
     if (c->how.mode == RANK_FLOAT)
         bytes += (double)d->base.n * d->base.d * sizeof(float);
     add_number(o, "index_bytes", bytes);
     if (m->codes)
-        add_number(o, "build_s", w->build_s);
-    if (rc == EXIT_OK && w->job->ann && d->spec->metric != BENCH_LABEL)
-        rc = export_cell(w, &e, o);
-    engine_close(&e);
-    return rc;
+        add_number(o, "build_s", e->build_s);
+    return w->job->ann && d->spec->metric != BENCH_LABEL ? export_cell(w, o) : EXIT_OK;
 }
 
 /* ---- The group ----------------------------------------------------------------------------- */
@@ -253,17 +189,20 @@ static int open_work(group_work *w)
     int rc = open_data(&w->data, job);
     if (rc)
         return rc;
-    rc = bench_truth_open(&w->data, job->spec, job->dir);
+    rc = bench_truth_open(&w->data, &job->spec->what, job->dir);
     if (rc == EXIT_OK)
         rc = bench_query_floats(&w->data, &w->x);
     worker_phase(w->out);
     if (rc == EXIT_OK && asprintf(&folder, "%s/models", job->dir) < 0)
         rc = fail_memory();
     wish.folder = folder;
+    if (rc == EXIT_OK && asprintf(&w->size_file, "%s/index.%ld.tmp", folder, (long)getpid()) < 0)
+        rc = fail_memory();
     if (rc == EXIT_OK)
         rc = model_open(&w->model, &wish, &w->data);
     if (rc == EXIT_OK)
         rc = model_describe(&w->model, &w->data);
+    engine_open(&w->engine, &w->data, &w->model);
     free(folder);
     return rc;
 }
@@ -295,7 +234,8 @@ int worker_group(const bench_job *job, FILE *out)
     if (rc == EXIT_OK)
         rc = show(&w);
     cJSON_Delete(w.ranking);
-    lbh_index_free(w.index);
+    engine_close(&w.engine);
+    free(w.size_file);
     free(w.x);
     model_close(&w.model);
     bench_data_close(&w.data);

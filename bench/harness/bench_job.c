@@ -15,16 +15,16 @@
 /* What a job says of a data set and of how it is measured, by name. */
 typedef struct member {
     const char *name;
-    enum { TEXT, INT64, INT, NUMBER, LIST } kind;
+    enum { TEXT, INT64, INT, LIST } kind;
     size_t offset;
 } member;
 
 #define MEMBER(type, kind, name) {#name, kind, offsetof(type, name)}
-static const member of_bench[] = {
-    MEMBER(bench_spec, LIST, k), MEMBER(bench_spec, LIST, at), MEMBER(bench_spec, INT64, map_k),
-    MEMBER(bench_spec, INT64, map_at), MEMBER(bench_spec, INT64, map_queries),
-    MEMBER(bench_spec, INT64, answers), MEMBER(bench_spec, INT64, repeats),
-    MEMBER(bench_spec, NUMBER, memory_limit), {0}};
+static const member of_measures[] = {
+    MEMBER(spec_measures, LIST, k), MEMBER(spec_measures, LIST, at),
+    MEMBER(spec_measures, INT64, map_k), MEMBER(spec_measures, INT64, map_at),
+    MEMBER(spec_measures, INT64, map_queries), MEMBER(spec_measures, INT64, answers),
+    MEMBER(spec_measures, INT64, repeats), {0}};
 static const member of_data[] = {
     MEMBER(spec_data, TEXT, name), MEMBER(spec_data, TEXT, base),
     MEMBER(spec_data, TEXT, queries), MEMBER(spec_data, TEXT, query_ids),
@@ -57,8 +57,7 @@ static void put_members(cJSON *o, const member *list, const void *from)
         else if (m->kind != TEXT)
             cJSON_AddNumberToObject(o, m->name,
                                     m->kind == INT64 ? (double)*(const int64_t *)at
-                                    : m->kind == INT ? *(const int *)at
-                                                     : *(const double *)at);
+                                                        : *(const int *)at);
         else if (*(const char *const *)at)
             cJSON_AddStringToObject(o, m->name, *(const char *const *)at);
     }
@@ -94,8 +93,6 @@ static void take_members(void *to, const member *list, const cJSON *o)
             *(int64_t *)at = (int64_t)number_of(o, m->name);
         else if (m->kind == INT)
             *(int *)at = (int)number_of(o, m->name);
-        else if (m->kind == NUMBER)
-            *(double *)at = number_of(o, m->name);
         else
             take_numbers((spec_numbers *)at, cJSON_GetObjectItemCaseSensitive(o, m->name));
     }
@@ -149,7 +146,8 @@ char *bench_job_text(const job_maker *m, int data, int group, const char *state)
     cJSON *o = cJSON_CreateObject();
     char digest[24];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)p->data[data].digest);
-    put_members(cJSON_AddObjectToObject(o, "bench"), of_bench, p->spec);
+    put_members(cJSON_AddObjectToObject(o, "what"), of_measures, &p->spec->what);
+    cJSON_AddNumberToObject(o, "memory_limit", p->spec->memory_limit);
     put_members(cJSON_AddObjectToObject(o, "data"), of_data, &p->spec->data[data]);
     cJSON_AddStringToObject(o, "digest", digest);
     cJSON_AddStringToObject(o, "dir", m->dir);
@@ -201,7 +199,8 @@ int bench_job_parse(bench_job *job, const char *text)
         return fail_memory();
     if (!digest || !job->dir || !job->data_dir)
         return fail("the job could not be read");
-    take_members(job->spec, of_bench, cJSON_GetObjectItemCaseSensitive(o, "bench"));
+    take_members(&job->spec->what, of_measures, cJSON_GetObjectItemCaseSensitive(o, "what"));
+    job->spec->memory_limit = number_of(o, "memory_limit");
     take_members(&job->spec->data[0], of_data, cJSON_GetObjectItemCaseSensitive(o, "data"));
     take_members(&job->spec->method[0], of_method, method);
     job->digest = strtoull(digest, NULL, 16);

@@ -71,11 +71,11 @@ static int cell_key(const bench_plan *p, const bench_group *g, bench_cell *c)
     put_model(f, p, g);
     fprintf(f, "refine %lld index %s search %s rescore %s\n",
             (long long)s->method[g->method].refine, c->index, c->search, c->rescore);
-    put_numbers(f, "k", &s->k);
-    put_numbers(f, "at", &s->at);
-    fprintf(f, "map %lld %lld %lld answers %lld repeats %lld threads %d\n", (long long)s->map_k,
-            (long long)s->map_at, (long long)s->map_queries, (long long)s->answers,
-            (long long)s->repeats, p->threads);
+    put_numbers(f, "k", &s->what.k);
+    put_numbers(f, "at", &s->what.at);
+    fprintf(f, "map %lld %lld %lld answers %lld repeats %lld threads %d\n", (long long)s->what.map_k,
+            (long long)s->what.map_at, (long long)s->what.map_queries, (long long)s->what.answers,
+            (long long)s->what.repeats, p->threads);
     return fclose(f) ? fail_memory() : hash_text(c->key, text, size);
 }
 
@@ -204,6 +204,19 @@ static bool wanted(const spec_method *m, const char *data)
     return m->data.count == 0;
 }
 
+/* Whether FAISS has such an index at so many bits; where not it is left out, as `lbh compare` does.
+ * Bad options are for the cell to fail by. */
+static bool can_be_made(const bench_plan *p, int data, const spec_method *m, int64_t nbits)
+{
+    rival_recipe r;
+    rival_options own;
+    if (!bench_is_rival(m->method) || bench_rival_options(&own, m->method, m->options) ||
+        !bench_rival_recipe(&r, m->method, p->data[data].d, nbits, own.dims))
+        return true;
+    fprintf(stderr, "lbh: note: left out: [data %s]: %s\n", p->spec->data[data].name, cli_error());
+    return false;
+}
+
 /* All models of one method on one set. FAISS's seeds are fixed, and exact search has no bits. */
 static int add_groups(bench_plan *p, int data, int method)
 {
@@ -215,7 +228,8 @@ static int add_groups(bench_plan *p, int data, int method)
         w.nbits = (spec_numbers){1, {32 * (int64_t)p->data[data].d}};
     int rc = EXIT_OK;
     for (int b = 0; b < w.nbits.count && rc == EXIT_OK; b++)
-        for (int s = 0; s < w.seeds.count && rc == EXIT_OK; s++) {
+        for (int s = 0; s < w.seeds.count && rc == EXIT_OK &&
+                        can_be_made(p, data, m, w.nbits.value[b]); s++) {
             bench_group g = {.data = data, .method = method, .nbits = w.nbits.value[b],
                              .seed = w.seeds.value[s]};
             rc = add_group(p, &g, &w);

@@ -90,10 +90,10 @@ static int put_truth(cJSON *o, const bench_data *d, const bench_run *r)
     char *near, *sample;
     if (d->spec->metric == BENCH_LABEL)
         return EXIT_OK;
-    int rc = bench_truth_paths(d, r->spec, r->dir, &near, &sample);
+    int rc = bench_truth_paths(d, &r->spec->what, r->dir, &near, &sample);
     if (rc == EXIT_OK) {
         cJSON_AddStringToObject(o, "near", near);
-        if (r->spec->map_k)
+        if (r->spec->what.map_k)
             cJSON_AddStringToObject(o, "sample_near", sample);
     }
     free(near);
@@ -117,9 +117,9 @@ static int put_set(cJSON *list, const bench_run *r, int data, const char *folder
         return rc;
     d.digest = r->data[data].digest;
     cJSON_AddStringToObject(o, "metric", bench_metrics[d.spec->metric]);
-    rc = bench_sample(&d, r->spec->map_queries);
+    rc = bench_sample(&d, r->spec->what.map_queries);
     if (rc == EXIT_OK)
-        rc = bench_truth_make(&d, r->spec, r->dir);
+        rc = bench_truth_make(&d, &r->spec->what, r->dir);
     if (rc == EXIT_OK)
         rc = put_truth(o, &d, r);
     if (rc == EXIT_OK)
@@ -137,16 +137,13 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     rival_recipe recipe;
     rival_options own;
     TRY(bench_rival_options(&own, m->method, m->options));
+    TRY(bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, own.dims));
     cJSON *o = cJSON_CreateObject(), *cells;
     cJSON_AddItemToArray(list, o);
     cJSON_AddNumberToObject(o, "data", g->data);
     cJSON_AddNumberToObject(o, "max_train", (double)own.max_train);
-    if (bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, own.dims))
-        cJSON_AddStringToObject(o, "error", cli_error());
-    else {
-        cJSON_AddStringToObject(o, "factory", recipe.factory);
-        cJSON_AddBoolToObject(o, "hamming", recipe.hamming);
-    }
+    cJSON_AddStringToObject(o, "factory", recipe.factory);
+    cJSON_AddBoolToObject(o, "hamming", recipe.hamming);
     cells = cJSON_AddArrayToObject(o, "cells");
     for (int i = g->first; i < g->first + g->count; i++)
         cJSON_AddItemToArray(cells, bench_cell_line(&r->plan, group, i, &r->env));
@@ -164,13 +161,13 @@ static cJSON *numbers(const spec_numbers *list)
 static void put_measured(cJSON *doc, const bench_run *r)
 {
     const bench_spec *s = r->spec;
-    cJSON_AddItemToObject(doc, "k", numbers(&s->k));
-    cJSON_AddItemToObject(doc, "at", numbers(&s->at));
-    report_number(doc, "map_k", (double)s->map_k);
-    report_number(doc, "map_at", (double)s->map_at);
-    report_number(doc, "map_queries", (double)s->map_queries);
-    report_number(doc, "answers", (double)s->answers);
-    report_number(doc, "repeats", (double)s->repeats);
+    cJSON_AddItemToObject(doc, "k", numbers(&s->what.k));
+    cJSON_AddItemToObject(doc, "at", numbers(&s->what.at));
+    report_number(doc, "map_k", (double)s->what.map_k);
+    report_number(doc, "map_at", (double)s->what.map_at);
+    report_number(doc, "map_queries", (double)s->what.map_queries);
+    report_number(doc, "answers", (double)s->what.answers);
+    report_number(doc, "repeats", (double)s->what.repeats);
     report_number(doc, "threads", r->env.threads);
     report_number(doc, "time_limit", s->time_limit);
     report_number(doc, "memory_limit", s->memory_limit);

@@ -245,15 +245,15 @@ static int defaults(spec_reader *r)
 {
     static const int64_t at[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
     bench_spec *s = r->spec;
-    s->map_k = 1000;
-    s->map_queries = 1000;
-    s->repeats = 3;
+    s->what.map_k = 1000;
+    s->what.map_queries = 1000;
+    s->what.repeats = 3;
     s->time_limit = 600;
     s->memory_limit = 8192;
-    s->answers = 10;
-    s->k = (spec_numbers){1, {10}};
-    s->at.count = sizeof at / sizeof *at;
-    memcpy(s->at.value, at, sizeof at);
+    s->what.answers = 10;
+    s->what.k = (spec_numbers){1, {10}};
+    s->what.at.count = sizeof at / sizeof *at;
+    memcpy(s->what.at.value, at, sizeof at);
     s->sweep.nbits = (spec_numbers){4, {16, 32, 64, 128}};
     s->sweep.seeds = (spec_numbers){1, {1}};
     s->sweep.index = (spec_texts){1, {spec_keep(r, "BFlat")}};
@@ -362,7 +362,7 @@ int bench_spec_quick(bench_spec *s)
     } caps[] = {{"steps", 1000}, {"alternations", 5}};
     spec_reader r = {.spec = s};
     int rc = EXIT_OK;
-    s->repeats = 1;
+    s->what.repeats = 1;
     cap_bits(&s->sweep.nbits);
     s->sweep.seeds.count = 1;
     for (int i = 0; i < s->ndata; i++) {

@@ -16,55 +16,13 @@
 #ifndef LBH_BENCH_SPEC_H
 #define LBH_BENCH_SPEC_H
 
-#include "cli.h"
+#include "bench_terms.h"
 
-enum { SPEC_LIST = 64, SPEC_DATA = 32, SPEC_METHODS = 128, SPEC_PUBLISHED = 32, SPEC_ROWS = 128 };
-
-typedef struct spec_numbers {
-    int count;
-    int64_t value[SPEC_LIST];
-} spec_numbers;
-
-typedef struct spec_texts {
-    int count;
-    const char *text[SPEC_LIST];
-} spec_texts;
-
-/* What ranks the items. */
-enum { RANK_HAMMING, RANK_MARGIN, RANK_DECODER, RANK_FLOAT, RANK_NONE };
-typedef struct spec_rescore {
-    int mode;
-    int64_t depth; /* candidates that are scored; 0: as many as there are answers; -1: all */
-} spec_rescore;
+enum { SPEC_DATA = 32, SPEC_METHODS = 128, SPEC_PUBLISHED = 32, SPEC_ROWS = 128 };
 
 /* "hamming", "none", "margin", "decoder" (":R" or ":all" behind them), "float:R". False if it is
  * none of them. */
 bool spec_rescore_parse(const char *text, spec_rescore *out);
-
-/* What cells share, in [bench], and what [method] may say anew (count 0: as [bench] has it). */
-typedef struct spec_sweep {
-    spec_numbers nbits, seeds;
-    spec_texts index, search, rescore;
-} spec_sweep;
-
-enum { BENCH_L2, BENCH_IP, BENCH_COSINE, BENCH_LABEL }; /* but for the last as LBH_METRIC_* */
-extern const char *const bench_metrics[]; /* "l2" "ip" "cosine" "label", NULL */
-
-typedef struct spec_data {
-    const char *name, *base, *queries, *query_ids, *labels, *query_labels, *train, *train_labels,
-        *split;
-    int64_t limit, sample, split_seed, max_queries; /* 0: no limit */
-    int64_t codes; /* rows whose codes are kept for a map; 0: none */
-    int metric, height, width;
-} spec_data;
-
-typedef struct spec_method {
-    const char *id, *method, *label; /* label: what tables call it */
-    const char *options;             /* "a=1,b=2", or "" */
-    int64_t refine;
-    spec_texts data;
-    spec_sweep sweep;
-} spec_method;
 
 typedef struct spec_row {
     const char *data, *label;
@@ -80,8 +38,8 @@ typedef struct spec_published {
 } spec_published;
 
 typedef struct bench_spec {
-    spec_numbers k, at;
-    int64_t map_k, map_at, map_queries, answers, repeats, threads;
+    spec_measures what;
+    int64_t threads;
     double time_limit, memory_limit; /* seconds, MB */
     spec_sweep sweep;
     int ndata, nmethods, npublished;

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const bench_metrics[] = {"l2", "ip", "cosine", "label", NULL};
-
 int spec_fail(const spec_reader *r, const char *format, ...)
 {
     char text[1024];
@@ -70,13 +68,13 @@ typedef struct key {
     {"rescore", KEY_RESCORE, offsetof(type, sweep.rescore), 0, 0}
 
 static const key bench_keys[] = {
-    {"k", KEY_LIST, offsetof(bench_spec, k), 1, 1 << 16},
-    {"at", KEY_LIST, offsetof(bench_spec, at), 1, 1 << 20},
-    {"map_k", KEY_INT, offsetof(bench_spec, map_k), 0, 1 << 20},
-    {"map_at", KEY_INT, offsetof(bench_spec, map_at), 0, 1 << 30},
-    {"map_queries", KEY_INT, offsetof(bench_spec, map_queries), 0, 1 << 30},
-    {"answers", KEY_INT, offsetof(bench_spec, answers), 1, 1 << 20},
-    {"repeats", KEY_INT, offsetof(bench_spec, repeats), 1, 1000},
+    {"k", KEY_LIST, offsetof(bench_spec, what.k), 1, 1 << 16},
+    {"at", KEY_LIST, offsetof(bench_spec, what.at), 1, 1 << 20},
+    {"map_k", KEY_INT, offsetof(bench_spec, what.map_k), 0, 1 << 20},
+    {"map_at", KEY_INT, offsetof(bench_spec, what.map_at), 0, 1 << 30},
+    {"map_queries", KEY_INT, offsetof(bench_spec, what.map_queries), 0, 1 << 30},
+    {"answers", KEY_INT, offsetof(bench_spec, what.answers), 1, 1 << 20},
+    {"repeats", KEY_INT, offsetof(bench_spec, what.repeats), 1, 1000},
     {"threads", KEY_INT, offsetof(bench_spec, threads), 1, 4096},
     {"time_limit", KEY_NUMBER, offsetof(bench_spec, time_limit), 0, 100000000},
     {"memory_limit", KEY_NUMBER, offsetof(bench_spec, memory_limit), 0, 1 << 30},

@@ -89,7 +89,7 @@ static int write_vectors(ann_file *f, const export_job *j, const char *name, con
 
 static int write_truth(ann_file *f, const export_job *j, int64_t k)
 {
-    const truth *near = j->r->near;
+    const truth *near = &j->r->engine->data->near;
     double *distances = cli_alloc(near->nq * k, sizeof *distances);
     int rc = distances ? EXIT_OK : EXIT_RUNTIME;
     for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++) {
@@ -115,11 +115,11 @@ int ann_write_data(const export_job *j)
     const ann_run *r = j->r;
     char path[ANN_PATH];
     int d = r->base->d + j->augmented;
-    int64_t k = r->near->k < TRUE_NEIGHBOURS ? r->near->k : TRUE_NEIGHBOURS;
+    int64_t k = r->engine->data->near.k < TRUE_NEIGHBOURS ? r->engine->data->near.k : TRUE_NEIGHBOURS;
     k = k < j->k ? j->k : k;
-    if (k > r->near->k)
+    if (k > r->engine->data->near.k)
         return fail_usage("--ann-k %lld: only %lld true neighbours a query are known (--map-k)",
-                          (long long)j->k, (long long)r->near->k);
+                          (long long)j->k, (long long)r->engine->data->near.k);
     int n = snprintf(path, sizeof path, "%s/data/%s.hdf5", j->a->dir, j->set);
     if (n < 0 || (size_t)n >= sizeof path)
         return fail_usage("'%s' is too long a path", j->a->dir);

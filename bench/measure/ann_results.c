@@ -81,36 +81,6 @@ static int result_path(const export_job *j, const char *name, char *path, size_t
 
 /* ---- The search ---------------------------------------------------------------------------- */
 
-int ann_codes_open(ann_codes *c, const lbh_rows *rows, int metric)
-{
-    int code = lbh_index_accelerate(c->index);
-    c->rescorer = NULL;
-    if (code == LBH_OK && c->rescore.mode)
-        code = lbh_rescorer_new(&c->rescorer, c->enc, c->rescore.mode, metric,
-                                c->rescore.mode == LBH_RESCORE_FLOAT ? rows : NULL);
-    return fail_library(code);
-}
-
-void ann_codes_close(ann_codes *c)
-{
-    lbh_rescorer_free(c->rescorer);
-    c->rescorer = NULL;
-}
-
-int ann_codes_answer(void *ctx, const float *x, int64_t k, int64_t *ids)
-{
-    const ann_codes *c = ctx;
-    lbh_shortlist shortlist = {c->rescore.k_factor, c->rescore.margin_factor};
-    union {
-        int32_t hamming[1024];
-        float scores[1024];
-    } distances;
-    return fail_library(k > 1024    ? LBH_EINVAL
-               : c->rescorer ? lbh_index_search_rescored(*c->index, c->rescorer, shortlist, 1, x, k,
-                                                         distances.scores, ids)
-                             : lbh_index_search(*c->index, c->enc, 1, x, k, distances.hamming, ids));
-}
-
 /* All queries once; keeps the times if they are the best so far. */
 static int search_run(export_job *j, int64_t want, int64_t *found, float *times)
 {
@@ -122,7 +92,7 @@ static int search_run(export_job *j, int64_t want, int64_t *found, float *times)
             rc = vectors_floats(query, q, 1, j->query);
         double began = cli_now();
         if (rc == EXIT_OK)
-            rc = j->r->answer(j->r->ctx, j->query, want, found);
+            rc = engine_answers(j->r->engine, 1, j->query, want, found);
         double took = cli_now() - began;
         if (rc)
             return rc;
@@ -231,16 +201,17 @@ static int write_results(const export_job *j)
     return rc;
 }
 
-int ann_export(const ann_args *a, const ann_run *r)
+int ann_export(const ann_args *a, const ann_run *named)
 {
-    vectors base = *r->base, query = *r->query;
-    ann_run unit = *r;
-    if (r->metric == LBH_METRIC_COSINE) { /* its distance is of unit vectors */
+    const bench_data *d = named->engine->data;
+    vectors base = d->base, query = d->query;
+    ann_run run = *named, *r = &run;
+    run.base = &base;
+    run.query = &query;
+    run.own = d->own;
+    run.metric = bench_distance(d);
+    if (r->metric == LBH_METRIC_COSINE) /* its distance is of unit vectors */
         base.unit = query.unit = true;
-        unit.base = &base;
-        unit.query = &query;
-        r = &unit;
-    }
     export_job j = {.a = a, .r = r, .k = a->k, .augmented = r->metric == LBH_METRIC_IP};
     if (r->base->n > INT32_MAX)
         return fail("ann-benchmarks has 32-bit ids; '%s' has %lld rows", r->base->name,

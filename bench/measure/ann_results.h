@@ -14,8 +14,8 @@
 #ifndef LBH_ANN_RESULTS_H
 #define LBH_ANN_RESULTS_H
 
+#include "bench_engine.h"
 #include "rescoring.h"
-#include "truth.h"
 
 typedef struct ann_args {
     const char *dir; /* NULL: no export */
@@ -33,31 +33,17 @@ typedef struct ann_args {
 
 /* What answers, and what it is called. */
 typedef struct ann_run {
-    /* k answers to one query x[d], -1 = none; EXIT_OK or an error. */
-    int (*answer)(void *ctx, const float *x, int64_t k, int64_t *ids);
-    void *ctx;
+    const bench_engine *engine;
     const char *method;     /* "sgh": results are of "lbh-sgh" */
     const char *parameters; /* "64,BIVF16,nprobe=4": no two runs of a method have the same */
     double bytes;           /* that a search reads, an item */
     double build_seconds;
     const char *stem;       /* of the name of the data set; NULL: that of the base's file */
+    /* of the engine's data, with its metric (LBH_METRIC_*): filled in by ann_export */
     const vectors *base, *query;
-    const truth *near; /* of the metric */
     const int64_t *own;
     int metric;
 } ann_run;
-
-/* A binary index with our codes, rescored or not: what answers and its ctx. Close it after the
- * export, also after an error. */
-typedef struct ann_codes {
-    FaissIndexBinary **index; /* is accelerated (lbh_index_accelerate) */
-    const lbh_encoder *enc;
-    rescore_args rescore;
-    lbh_rescorer *rescorer;
-} ann_codes;
-int ann_codes_open(ann_codes *c, const lbh_rows *rows, int metric); /* rows: of the base */
-void ann_codes_close(ann_codes *c);
-int ann_codes_answer(void *ann_codes, const float *x, int64_t k, int64_t *ids);
 
 /* Refuses, before the long work, what cannot be exported. */
 int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args *rescore);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+const char *const bench_metrics[] = {"l2", "ip", "cosine", "label", NULL};
+
 static int64_t *row_numbers(int64_t count)
 {
     int64_t *rows = cli_alloc(count, sizeof *rows);
@@ -338,6 +340,11 @@ int bench_data_digest(bench_data *d)
 int bench_distance(const bench_data *d)
 {
     return d->spec->metric == BENCH_LABEL ? LBH_METRIC_L2 : d->spec->metric;
+}
+
+const relevance *bench_relevance(const bench_data *d)
+{
+    return d->spec->metric == BENCH_LABEL ? &d->label_rel : &d->near_rel;
 }
 
 const vectors *bench_train_rows(const bench_data *d)

@@ -2,7 +2,7 @@
 #ifndef LBH_BENCH_DATA_H
 #define LBH_BENCH_DATA_H
 
-#include "bench_spec.h"
+#include "bench_terms.h"
 #include "metrics.h"
 #include "split.h"
 
@@ -47,15 +47,18 @@ int bench_sample(bench_data *d, int64_t most);
 
 /* Computes the neighbours that a specification needs and keeps them in DIR/truth, if they are not
  * there; then reads them. Nothing to do for metric = label. */
-int bench_truth_make(bench_data *d, const bench_spec *s, const char *dir);
+int bench_truth_make(bench_data *d, const spec_measures *s, const char *dir);
 /* The files: neighbours of all queries, and more of those of the sample. New memory, also after an
  * error. */
-int bench_truth_paths(const bench_data *d, const bench_spec *s, const char *dir, char **near,
+int bench_truth_paths(const bench_data *d, const spec_measures *s, const char *dir, char **near,
                       char **sample);
-int bench_truth_open(bench_data *d, const bench_spec *s, const char *dir);
+int bench_truth_open(bench_data *d, const spec_measures *s, const char *dir);
 
 /* LBH_METRIC_* of the distances. */
 int bench_distance(const bench_data *d);
+
+/* What is relevant to the sample under the set's metric. */
+const relevance *bench_relevance(const bench_data *d);
 
 /* The training rows: the base or a set of its own. */
 const vectors *bench_train_rows(const bench_data *d);

@@ -3,35 +3,94 @@
 
 #include "lbh_exact.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MARGIN_FACTOR = 4 }; /* float rescoring of ours: candidates by Hamming distance a vector */
+#include <sys/stat.h>
+#include <unistd.h>
 
 bool engine_decodes_all(const bench_engine *e)
 {
-    return e->enc && e->how.mode == RANK_DECODER && e->how.depth < 0 &&
+    return e->model->enc && e->how.mode == RANK_DECODER && e->how.depth < 0 &&
            (!e->index || strcmp(lbh_index_kind(e->index), "BFlat") == 0);
 }
 
-int engine_open(bench_engine *e, const lbh_rows *rows)
+void engine_open(bench_engine *e, const bench_data *data, const bench_model *model)
 {
-    static const int modes[] = {LBH_RESCORE_NONE, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER,
-                                LBH_RESCORE_FLOAT, LBH_RESCORE_NONE};
-    int mode = modes[e->how.mode];
-    e->rescorer = NULL;
-    if (mode == LBH_RESCORE_DECODER && e->enc && !has_decoder(e->enc))
-        return fail("method %s has no decoder to rank by", lbh_encoder_method(e->enc));
-    if (!e->enc || mode == LBH_RESCORE_NONE || engine_decodes_all(e))
-        return EXIT_OK;
-    return fail_library(lbh_rescorer_new(&e->rescorer, e->enc, mode, e->metric,
-                                mode == LBH_RESCORE_FLOAT ? rows : NULL));
+    bool by_label = data->spec->metric == BENCH_LABEL;
+    *e = (bench_engine){.data = data, .model = model, .index_bytes = NAN,
+                        .how = {model->codes ? RANK_HAMMING : RANK_NONE, 0}};
+    e->metric = by_label && model->enc ? decoder_metric(model->enc, -1) : bench_distance(data);
 }
 
 void engine_close(bench_engine *e)
 {
     lbh_rescorer_free(e->rescorer);
+    lbh_index_free(e->index);
     e->rescorer = NULL;
+    e->index = NULL;
+}
+
+/* ---- The index ----------------------------------------------------------------------------- */
+
+/* Bytes of the index as FAISS writes it. */
+static double written_size(const FaissIndexBinary *index, const char *file)
+{
+    struct stat st;
+    bool known = lbh_index_save(index, file) == LBH_OK && stat(file, &st) == 0;
+    unlink(file);
+    return known ? (double)st.st_size : NAN;
+}
+
+static int build(bench_engine *e, const char *factory, const char *file)
+{
+    lbh_index_free(e->index);
+    e->index = NULL;
+    double began = cli_now();
+    int code = lbh_index_build_codes(&e->index, e->model->code_size, factory, e->data->base.n,
+                                     e->model->codes);
+    e->build_s = cli_now() - began;
+    e->built = factory;
+    e->changed = false;
+    if (code == LBH_OK) {
+        e->index_bytes = file ? written_size(e->index, file) : NAN;
+        code = lbh_index_accelerate(&e->index);
+    }
+    return fail_library(code);
+}
+
+int engine_index(bench_engine *e, const char *factory, const char *search, const char *file)
+{
+    int code = LBH_OK;
+    if (!e->model->codes)
+        return EXIT_OK;
+    if (!e->index || strcmp(e->built, factory) != 0 || e->changed)
+        TRY(build(e, factory, file));
+    if (search && *search) {
+        e->changed = true;
+        code = lbh_index_set(e->index, search);
+    }
+    int rc = fail_library(code);
+    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+}
+
+int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
+{
+    static const int modes[] = {LBH_RESCORE_NONE, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER,
+                                LBH_RESCORE_FLOAT, LBH_RESCORE_NONE};
+    const lbh_encoder *enc = e->model->enc;
+    int mode = modes[how.mode];
+    lbh_rows rows = vectors_rows(&e->data->base);
+    lbh_rescorer_free(e->rescorer);
+    e->rescorer = NULL;
+    e->how = how;
+    e->list = list;
+    if (mode == LBH_RESCORE_DECODER && enc && !has_decoder(enc))
+        return fail("method %s has no decoder to rank by", lbh_encoder_method(enc));
+    if (!enc || mode == LBH_RESCORE_NONE || engine_decodes_all(e))
+        return EXIT_OK;
+    return fail_library(lbh_rescorer_new(&e->rescorer, enc, mode, e->metric,
+                                         mode == LBH_RESCORE_FLOAT ? &rows : NULL));
 }
 
 /* ---- The first ranking --------------------------------------------------------------------- */
@@ -39,14 +98,15 @@ void engine_close(bench_engine *e)
 static int by_codes(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids)
 {
     int32_t *distances = cli_alloc(n * k, sizeof *distances);
-    uint8_t *codes = cli_alloc(n, e->code_size);
+    const bench_model *m = e->model;
+    uint8_t *codes = cli_alloc(n, m->code_size);
     int rc = distances && codes ? EXIT_OK : EXIT_RUNTIME, code = LBH_OK;
-    if (rc == EXIT_OK && e->enc)
-        code = lbh_encoder_encode_queries(e->enc, n, x, codes);
+    if (rc == EXIT_OK && m->enc)
+        code = lbh_encoder_encode_queries(m->enc, n, x, codes);
     else if (rc == EXIT_OK)
-        code = lbh_float_index_encode(e->floats, n, x, codes);
+        code = lbh_float_index_encode(m->floats, n, x, codes);
     if (rc == EXIT_OK && code == LBH_OK)
-        code = lbh_index_search_codes(e->index, e->code_size, n, codes, k, distances, ids);
+        code = lbh_index_search_codes(e->index, m->code_size, n, codes, k, distances, ids);
     free(distances);
     free(codes);
     return rc == EXIT_OK && code ? fail_library(code) : rc;
@@ -59,10 +119,10 @@ static int by_floats(const bench_engine *e, int64_t n, const float *x, int64_t k
     if (!distances)
         return EXIT_RUNTIME;
     if (engine_decodes_all(e))
-        code = lbh_encoder_search_decoded(e->enc, e->metric, e->n, e->codes, n, x, k, distances,
-                                          ids);
+        code = lbh_encoder_search_decoded(e->model->enc, e->metric, e->data->base.n, e->model->codes,
+                                          n, x, k, distances, ids);
     else
-        code = lbh_float_index_search(e->floats, n, x, k, distances, ids);
+        code = lbh_float_index_search(e->model->floats, n, x, k, distances, ids);
     free(distances);
     return fail_library(code);
 }
@@ -78,7 +138,9 @@ static int first_ranking(const bench_engine *e, int64_t n, const float *x, int64
 static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                        int64_t *ids)
 {
-    lbh_shortlist list = {depth < 0 ? 0 : (double)depth / (double)k, MARGIN_FACTOR};
+    lbh_shortlist list = e->list;
+    if (depth)
+        list.k_factor = depth < 0 ? 0 : (double)depth / (double)k; /* 0: all codes */
     float *distances = cli_alloc(n * k, sizeof *distances);
     if (!distances)
         return EXIT_RUNTIME;
@@ -91,7 +153,7 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
 static int by_vectors(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                       int64_t *ids)
 {
-    vectors unit = *e->base; /* a query's own length changes no order */
+    vectors unit = e->data->base; /* a query's own length changes no order */
     unit.unit = unit.unit || e->metric == LBH_METRIC_COSINE;
     int metric = e->metric == LBH_METRIC_L2 ? LBH_METRIC_L2 : LBH_METRIC_IP;
     lbh_rows rows = vectors_rows(&unit);
@@ -114,11 +176,11 @@ static void widen(int64_t n, int64_t have, int64_t k, int64_t *ids)
 
 int engine_answers(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids)
 {
-    bool rescored = e->rescorer || (!e->enc && e->how.mode == RANK_FLOAT);
-    int64_t depth = e->how.depth < e->n ? e->how.depth : e->n;
+    bool rescored = e->rescorer || (!e->model->enc && e->how.mode == RANK_FLOAT);
+    int64_t rows = e->data->base.n, depth = e->how.depth < rows ? e->how.depth : rows;
     if (!rescored)
         return first_ranking(e, n, x, k, ids);
-    int64_t have = depth < 0 || depth > k ? k : depth;
+    int64_t have = depth <= 0 || depth > k ? k : depth;
     int rc = e->rescorer ? by_rescorer(e, n, x, have, depth, ids)
                          : by_vectors(e, n, x, have, depth, ids);
     if (rc == EXIT_OK && have < k)

@@ -65,9 +65,12 @@ int measure_search(const bench_engine *e, int64_t n, const float *x, const int64
     int rc = own && !block ? EXIT_RUNTIME : EXIT_OK;
     for (int64_t q = 0; q < n && rc == EXIT_OK; q += BLOCK) {
         int64_t count = n - q < BLOCK ? n - q : BLOCK, *to = own ? block : ids + q * k;
+        if (n > 1)
+            rc = progress_tick("search", q, n);
+        if (rc || cli_interrupted())
+            return free(block), rc ? rc : fail_cancelled();
         double began = cli_now();
-        rc = cli_interrupted() ? fail_cancelled()
-                               : engine_answers(e, count, x + q * e->base->d, want, to);
+        rc = engine_answers(e, count, x + q * e->data->base.d, want, to);
         *seconds += cli_now() - began;
         if (rc || !own)
             continue;
@@ -78,9 +81,10 @@ int measure_search(const bench_engine *e, int64_t n, const float *x, const int64
     return rc;
 }
 
-static int add_times(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e,
-                     const float *x, int64_t k, int64_t *ids)
+static int add_times(cJSON *o, const spec_measures *s, const bench_engine *e, const float *x,
+                     int64_t k, int64_t *ids)
 {
+    const bench_data *d = e->data;
     double seconds[1000], total = 0;
     int repeats = 0, rc = EXIT_OK;
     while (repeats < s->repeats && rc == EXIT_OK && (repeats == 0 || total < REPEAT_SECONDS)) {
@@ -100,9 +104,9 @@ static int add_times(cJSON *o, const bench_data *d, const bench_spec *s, const b
 }
 
 /* Queries one by one, at even distances. */
-static int add_latency(cJSON *o, const bench_data *d, const bench_engine *e, const float *x,
-                       int64_t k)
+static int add_latency(cJSON *o, const bench_engine *e, const float *x, int64_t k)
 {
+    const bench_data *d = e->data;
     static const struct {
         const char *name;
         double share;
@@ -145,7 +149,7 @@ static const int64_t *holding(const answers *a, int64_t n, int64_t *stride)
     return small ? a->ids : a->longer;
 }
 
-static void add_recall(cJSON *o, const bench_data *d, const bench_spec *s, const answers *a)
+static void add_recall(cJSON *o, const bench_data *d, const spec_measures *s, const answers *a)
 {
     cJSON *all = cJSON_AddArrayToObject(o, "recall");
     for (int i = 0; i < s->k.count; i++) {
@@ -168,7 +172,7 @@ static void add_recall(cJSON *o, const bench_data *d, const bench_spec *s, const
 static int add_precision(cJSON *o, const bench_data *d, const answers *a)
 {
     static const int64_t ranks[] = {1, 10, 100, 1000};
-    const relevance *rel = d->spec->metric == BENCH_LABEL ? &d->label_rel : &d->near_rel;
+    const relevance *rel = bench_relevance(d);
     if (!rel->nq)
         return EXIT_OK;
     int64_t *items = cli_alloc(rel->most, sizeof *items), most = a->longer ? a->longer_k : a->k;
@@ -209,7 +213,7 @@ static int add_precision(cJSON *o, const bench_data *d, const answers *a)
     return EXIT_OK;
 }
 
-static int64_t longest(const bench_data *d, const bench_spec *s)
+static int64_t longest(const bench_data *d, const spec_measures *s)
 {
     int64_t most = s->answers, rows = d->base.n - (d->own ? 1 : 0);
     for (int i = 0; i < s->at.count; i++)
@@ -217,16 +221,16 @@ static int64_t longest(const bench_data *d, const bench_spec *s)
     return most < rows ? most : rows;
 }
 
-int measure_answers(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e,
-                    const float *x)
+int measure_answers(cJSON *o, const spec_measures *s, const bench_engine *e, const float *x)
 {
+    const bench_data *d = e->data;
     answers a = {.longer_k = longest(d, s)};
     double ignored = 0;
     a.k = s->answers < a.longer_k ? s->answers : a.longer_k;
     a.ids = cli_alloc(d->query.n * a.k, sizeof *a.ids);
-    int rc = a.ids ? add_times(o, d, s, e, x, a.k, a.ids) : EXIT_RUNTIME;
+    int rc = a.ids ? add_times(o, s, e, x, a.k, a.ids) : EXIT_RUNTIME;
     if (rc == EXIT_OK)
-        rc = add_latency(o, d, e, x, a.k);
+        rc = add_latency(o, e, x, a.k);
     if (rc == EXIT_OK && a.longer_k > a.k) {
         a.longer = cli_alloc(d->query.n * a.longer_k, sizeof *a.longer);
         rc = a.longer ? measure_search(e, d->query.n, x, d->own, a.longer_k, a.longer, &ignored)

@@ -12,25 +12,24 @@
 /* All queries as floats, x[nq * d]; the caller frees. */
 int bench_query_floats(const bench_data *d, float **x);
 
-/* k answers of n queries x without their own rows (own may be NULL); adds the time of the search
- * alone to *seconds. */
+/* k answers of n queries x without their own rows (own may be NULL), ids[n * k], -1 = none; adds the
+ * time of the search alone to *seconds. */
 int measure_search(const bench_engine *e, int64_t n, const float *x, const int64_t *own, int64_t k,
                    int64_t *ids, double *seconds);
 
 /* The engine's float scores, for the sample of queries. */
-ranker engine_ranker(const bench_engine *e, const bench_data *d);
+ranker engine_ranker(const bench_engine *e);
 
 /* Adds "recall", "precision", "search_s", "qps", "latency_ms", "answers", "repeats". */
-int measure_answers(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e,
-                    const float *x);
+int measure_answers(cJSON *o, const spec_measures *s, const bench_engine *e, const float *x);
 
 /* Adds "map", "map_k", "map_at", "label_map", "radius2", "pr", "map_queries" of full Hamming
  * rankings, from the codes of the base and of the sample. */
-int measure_codes(cJSON *o, const bench_data *d, const bench_spec *s, int nbits, size_t code_size,
+int measure_codes(cJSON *o, const bench_data *d, const spec_measures *s, int nbits, size_t code_size,
                   const uint8_t *base, const uint8_t *sample);
 
 /* The same of full rankings by float scores, as far as they can be had. */
-int measure_floats(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e);
+int measure_floats(cJSON *o, const spec_measures *s, const bench_engine *e);
 
 /* Adds "codes": balance, correlation, entropy. */
 int measure_bits(cJSON *o, int64_t n, int nbits, size_t code_size, const uint8_t *codes);

@@ -11,6 +11,7 @@
 /* What is wanted. */
 typedef struct model_wish {
     const spec_method *method;
+    lbh_encoder **trained;      /* ours, trained already; it becomes the model's. NULL: it is not */
     const rival_recipe *recipe; /* of FAISS's index; NULL: of the method's name */
     int64_t nbits, seed;
     int64_t refine;           /* flips, where the method has a decoder and names no number itself */
@@ -28,6 +29,7 @@ typedef struct bench_model {
     uint8_t *sample;      /* of the sample of queries */
     size_t code_size;     /* bytes a vector */
     int nbits;            /* of the codes */
+    double train_s, encode_s;
     cJSON *facts;         /* what all lines of the model say: train_s, curve, ... */
 } bench_model;
 

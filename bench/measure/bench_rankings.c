@@ -23,7 +23,7 @@ static void add_curve(cJSON *o, const rank_stats *s, int count, const int64_t *r
 }
 
 /* AP over the first R ranks, by both conventions. */
-static void add_cut(cJSON *o, const bench_spec *s, const map_scores *m)
+static void add_cut(cJSON *o, const spec_measures *s, const map_scores *m)
 {
     if (!s->map_at)
         return;
@@ -33,7 +33,7 @@ static void add_cut(cJSON *o, const bench_spec *s, const map_scores *m)
     add_number(cut, "zero", m->map_r_zero);
 }
 
-static void add_scores(cJSON *o, const bench_spec *s, const map_scores *m, bool by_label)
+static void add_scores(cJSON *o, const spec_measures *s, const map_scores *m, bool by_label)
 {
     add_number(o, by_label ? "label_map" : "map", m->map);
     if (!by_label)
@@ -41,29 +41,24 @@ static void add_scores(cJSON *o, const bench_spec *s, const map_scores *m, bool 
     add_number(o, "map_queries", (double)m->queries);
 }
 
-static int64_t cut_rank(const bench_data *d, const bench_spec *s)
+static int64_t cut_rank(const bench_data *d, const spec_measures *s)
 {
     return s->map_at ? s->map_at : d->base.n;
 }
 
 /* The metric's own relevance, with everything that there is to say. */
-static int score_metric(cJSON *o, const bench_data *d, const bench_spec *s, int nbits,
+static int score_metric(cJSON *o, const bench_data *d, const spec_measures *s, int nbits,
                         size_t code_size, const uint8_t *base, const uint8_t *sample)
 {
-    bool by_label = d->spec->metric == BENCH_LABEL;
-    const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
+    const relevance *rel = bench_relevance(d);
     int64_t rank[CURVE];
     rank_stats stats;
     map_scores m;
     int count = rank_stats_curve(d->base.n - (rel->own ? 1 : 0), 8, CURVE, rank);
-    int rc = rank_stats_new(&stats, d->base.n, nbits, count, rank);
-    rank_visitor visitor = rank_stats_visitor(&stats);
-    if (rc == EXIT_OK)
-        rc = score_codes_visited(&m, rel, d->base.n, base, sample, code_size, cut_rank(d, s),
-                                 &visitor);
+    code_pair codes = {d->base.n, nbits, code_size, base, sample};
+    int rc = rank_stats_score(&stats, &m, rel, &codes, cut_rank(d, s), count, rank);
     if (rc == EXIT_OK) {
-        rank_stats_finish(&stats);
-        add_scores(o, s, &m, by_label);
+        add_scores(o, s, &m, d->spec->metric == BENCH_LABEL);
         add_cut(o, s, &m);
         cJSON *ball = cJSON_AddObjectToObject(o, "radius2");
         add_number(ball, "precision", m.precision_h2);
@@ -74,7 +69,7 @@ static int score_metric(cJSON *o, const bench_data *d, const bench_spec *s, int 
     return rc;
 }
 
-int measure_codes(cJSON *o, const bench_data *d, const bench_spec *s, int nbits, size_t code_size,
+int measure_codes(cJSON *o, const bench_data *d, const spec_measures *s, int nbits, size_t code_size,
                   const uint8_t *base, const uint8_t *sample)
 {
     int rc = EXIT_OK;
@@ -93,31 +88,32 @@ static int answer(const void *ctx, int64_t n, const float *x, int64_t k, float *
                   int64_t *ids)
 {
     const bench_engine *e = ctx;
-    return engine_decodes_all(e) ? lbh_encoder_search_decoded(e->enc, e->metric, e->n, e->codes, n,
-                                                              x, k, distances, ids)
-                                 : lbh_float_index_search(e->floats, n, x, k, distances, ids);
+    const bench_model *m = e->model;
+    return engine_decodes_all(e) ? lbh_encoder_search_decoded(m->enc, e->metric, e->data->base.n,
+                                                              m->codes, n, x, k, distances, ids)
+                                 : lbh_float_index_search(m->floats, n, x, k, distances, ids);
 }
 
-ranker engine_ranker(const bench_engine *e, const bench_data *d)
+ranker engine_ranker(const bench_engine *e)
 {
+    const bench_data *d = e->data;
     return (ranker){.search = answer, .ctx = e, .query = &d->sample, .n = d->base.n,
                     .own = d->sample_own};
 }
 
-int measure_floats(cJSON *o, const bench_data *d, const bench_spec *s, const bench_engine *e)
+int measure_floats(cJSON *o, const spec_measures *s, const bench_engine *e)
 {
-    bool by_label = d->spec->metric == BENCH_LABEL;
-    const relevance *rel = by_label ? &d->label_rel : &d->near_rel;
-    ranker r = engine_ranker(e, d);
+    const bench_data *d = e->data;
+    ranker r = engine_ranker(e);
     map_scores m;
-    if (!rel->nq)
+    if (!bench_relevance(d)->nq)
         return EXIT_OK;
-    int rc = ranker_scores(&r, rel, cut_rank(d, s), &m);
-    if (rc == EXIT_OK && m.queries) {
-        add_scores(o, s, &m, by_label);
+    TRY(ranker_scores(&r, bench_relevance(d), cut_rank(d, s), &m));
+    if (m.queries) {
+        add_scores(o, s, &m, d->spec->metric == BENCH_LABEL);
         add_cut(o, s, &m);
     }
-    return rc;
+    return EXIT_OK;
 }
 
 int measure_bits(cJSON *o, int64_t n, int nbits, size_t code_size, const uint8_t *codes)

@@ -37,7 +37,7 @@ int bench_sample(bench_data *d, int64_t most)
                                       &d->sample_labels);
 }
 
-static int64_t most_neighbours(const bench_spec *s)
+static int64_t most_neighbours(const spec_measures *s)
 {
     int64_t most = 1;
     for (int i = 0; i < s->k.count; i++)
@@ -71,7 +71,7 @@ static int write_truth(const char *path, const truth *t, int64_t nq, const int64
     return array_close(&out, rc);
 }
 
-int bench_truth_paths(const bench_data *d, const bench_spec *s, const char *dir, char **near,
+int bench_truth_paths(const bench_data *d, const spec_measures *s, const char *dir, char **near,
                       char **sample)
 {
     *near = truth_path(d, dir, "q", d->query.n, most_neighbours(s));
@@ -79,7 +79,7 @@ int bench_truth_paths(const bench_data *d, const bench_spec *s, const char *dir,
     return *near && *sample ? EXIT_OK : EXIT_RUNTIME;
 }
 
-int bench_truth_make(bench_data *d, const bench_spec *s, const char *dir)
+int bench_truth_make(bench_data *d, const spec_measures *s, const char *dir)
 {
     if (d->spec->metric == BENCH_LABEL)
         return EXIT_OK;
@@ -107,7 +107,7 @@ int bench_truth_make(bench_data *d, const bench_spec *s, const char *dir)
     return rc;
 }
 
-int bench_truth_open(bench_data *d, const bench_spec *s, const char *dir)
+int bench_truth_open(bench_data *d, const spec_measures *s, const char *dir)
 {
     if (d->spec->metric == BENCH_LABEL)
         return EXIT_OK;

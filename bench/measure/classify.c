@@ -1,7 +1,8 @@
-/* eval_classify.c: labels from codes, by the model's classifier and by nearest codes. See
- * eval_labels.h. */
+/* classify.c: see classify.h. */
 #define _POSIX_C_SOURCE 200809L
-#include "eval_labels.h"
+#include "classify.h"
+
+#include "encode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -307,7 +308,7 @@ static int add_scores(cJSON *o, const labels *given, const labels *have, int64_t
     return EXIT_OK;
 }
 
-static int report_head(cJSON *o, const classify_job *c, const uint8_t *codes, bool several)
+static int report_head(cJSON *o, const classify_job *c, bool several)
 {
     int nclasses = lbh_encoder_nclasses(c->enc, NULL);
     if (nclasses == 0) {
@@ -320,7 +321,7 @@ static int report_head(cJSON *o, const classify_job *c, const uint8_t *codes, bo
     for (int m = 0; rc == EXIT_OK && m < nclasses; m++)
         unknown -= to[m] < c->have->classes;
     if (rc == EXIT_OK)
-        rc = head_labels(&given, c->enc, c->query->n, codes, to, several);
+        rc = head_labels(&given, c->enc, c->nq, c->query_codes, to, several);
     if (rc == EXIT_OK) {
         cJSON *head = cJSON_AddObjectToObject(o, "head");
         report_number(head, "classes", nclasses);
@@ -332,7 +333,7 @@ static int report_head(cJSON *o, const classify_job *c, const uint8_t *codes, bo
     return rc;
 }
 
-static int report_knn(cJSON *o, const classify_job *c, const uint8_t *codes, bool several)
+static int report_knn(cJSON *o, const classify_job *c, bool several)
 {
     labels given;
     int64_t voting = 0;
@@ -342,7 +343,7 @@ static int report_knn(cJSON *o, const classify_job *c, const uint8_t *codes, boo
     if (k < 1)
         return fail("no row of the base is left that has a label");
     int rc = knn_labels(&given, lbh_encoder_code_size(c->enc), c->n, c->base_codes, c->base,
-                        c->query->n, codes, c->own, k, several);
+                        c->nq, c->query_codes, c->own, k, several);
     if (rc)
         return rc;
     cJSON *knn = cJSON_AddObjectToObject(o, "knn");
@@ -355,21 +356,13 @@ static int report_knn(cJSON *o, const classify_job *c, const uint8_t *codes, boo
 int classify_report(cJSON *doc, const classify_job *c)
 {
     bool several = has_several(c->base) || has_several(c->have);
-    uint8_t *made = NULL;
     int64_t unlabelled = 0;
-    int rc = c->query_codes ? EXIT_OK : encode_all(c->enc, c->query, ENCODE_QUERIES, &made);
-    if (rc)
-        return rc;
     for (int64_t i = 0; i < c->have->n; i++)
         unlabelled += c->have->start[i] == c->have->start[i + 1];
     cJSON *o = cJSON_AddObjectToObject(doc, "classify");
     report_text(o, "labels", several ? "several a row" : "one a row");
     report_number(o, "classes", (double)c->have->classes);
     report_number(o, "queries_without_label", (double)unlabelled);
-    const uint8_t *codes = made ? made : c->query_codes;
-    rc = report_head(o, c, codes, several);
-    if (rc == EXIT_OK)
-        rc = report_knn(o, c, codes, several);
-    free(made);
-    return rc;
+    TRY(report_head(o, c, several));
+    return report_knn(o, c, several);
 }

@@ -213,3 +213,14 @@ void rank_stats_finish(rank_stats *s)
         b->recall /= some;
     }
 }
+
+int rank_stats_score(rank_stats *s, map_scores *scores, const relevance *rel,
+                     const code_pair *codes, int64_t r_cut, int npoints, const int64_t *points)
+{
+    TRY(rank_stats_new(s, codes->n, codes->nbits, npoints, points));
+    rank_visitor visitor = rank_stats_visitor(s);
+    TRY(score_codes_visited(scores, rel, codes->n, codes->base, codes->query, codes->code_size,
+                            r_cut, &visitor));
+    rank_stats_finish(s);
+    return EXIT_OK;
+}

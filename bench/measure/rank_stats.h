@@ -46,6 +46,19 @@ rank_visitor rank_stats_visitor(rank_stats *s);
 void rank_stats_finish(rank_stats *s);
 void rank_stats_free(rank_stats *s);
 
+/* Codes that rank and that are ranked. */
+typedef struct code_pair {
+    int64_t n;
+    int nbits;
+    size_t code_size;
+    const uint8_t *base, *query;
+} code_pair;
+
+/* All of it at once: full rankings of the queries of `rel`, their scores, and what they say beyond
+ * at points[npoints]. The caller frees *s, also after an error. */
+int rank_stats_score(rank_stats *s, map_scores *scores, const relevance *rel,
+                     const code_pair *codes, int64_t r_cut, int npoints, const int64_t *points);
+
 /* Position of a rank among the points. */
 int rank_stats_at(const rank_stats *s, int64_t rank);
 

@@ -196,6 +196,8 @@ index = BFlat BIVF8 BIVF5000 BHNSW8
 options = nothing=1
 [method ksh:nolabels]
 [method rabitq]
+[method pq:odd]
+nbits = 12
 [method faiss-itq:few]
 options = max_train=300
 [method pq:bad]
@@ -205,6 +207,8 @@ rescore = hamming decoder
 """)
 p = run("f.ini", "--out", "f", "--data", "none", "--json")
 assert "scripts/get_data.sh --layout gist" in p.stderr and "[data nowhere]" in p.stderr, p.stderr
+# what FAISS has no index for is left out, as in `lbh compare`
+assert "left out: [data s]: pq: 12 bits" in p.stderr, p.stderr
 told = json.loads(p.stdout)
 assert len(told["missing"]) == 1 and "gist" in told["missing"][0]
 by = {(c["label"], c["index"], c["rescore"]): c for c in cells("f")}
@@ -216,6 +220,7 @@ assert bad["status"] == "failed" and "5000" in bad["error"] and "recall" not in 
 assert '"nothing"' in by["itq:bad", "BFlat", "hamming"]["error"]
 assert by["faiss-itq:few", "BFlat", "hamming"]["n_train"] == 300
 assert "max_train" in by["pq:bad", "", "none"]["error"], by["pq:bad", "", "none"]
+assert not [label for label, _, _ in by if label == "pq:odd"]
 (rabitq,) = [c for (label, _, _), c in by.items() if label == "rabitq"]
 version = [int(v) for v in rabitq["faiss"].split(".")]
 assert version >= [1, 11] or "scripts/rivals.py" in rabitq["error"], rabitq

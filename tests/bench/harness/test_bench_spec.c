@@ -30,9 +30,9 @@ Test(bench_spec, good)
         "options = steps=5 metric=ip\nlabel = SGH (a)\nnbits = 8 24\nrescore = hamming float:100 "
         "decoder:all\ndata = x\n[published]\nsource = Somebody, figure 6\nnbits = 8 24\n"
         "what = recall10@100\nx sgh:a = .5 -\nx ITQ (his) = 1e-1\n");
-    cr_assert(s->k.count == 2 && s->k.value[1] == 10);
-    cr_assert(s->at.count == 3 && s->at.value[2] == 100, "an indented line goes on");
-    cr_assert(s->time_limit == 1.5 && s->repeats == 3 && s->map_k == 1000);
+    cr_assert(s->what.k.count == 2 && s->what.k.value[1] == 10);
+    cr_assert(s->what.at.count == 3 && s->what.at.value[2] == 100, "an indented line goes on");
+    cr_assert(s->time_limit == 1.5 && s->what.repeats == 3 && s->what.map_k == 1000);
     cr_assert(s->ndata == 1 && s->data[0].metric == BENCH_IP && s->data[0].height == 2);
     cr_assert_str_eq(s->data[0].queries, "split:3");
     cr_assert(s->nmethods == 2, "a section without keys counts");

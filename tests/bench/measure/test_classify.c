@@ -1,7 +1,7 @@
 /* test_classify.c: scores of given labels, and labels from the nearest codes. */
 #include "support.h"
 
-#include "eval_labels.h"
+#include "classify.h"
 
 #include <stdlib.h>
 #include <string.h>
