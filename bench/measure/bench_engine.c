@@ -85,9 +85,7 @@ int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
     e->rescorer = NULL;
     e->how = how;
     e->list = list;
-    if (mode == LBH_RESCORE_DECODER && enc && !has_decoder(enc))
-        return fail("method %s has no decoder to rank by", lbh_encoder_method(enc));
-    if (!enc || mode == LBH_RESCORE_NONE || engine_decodes_all(e))
+    if (!enc || mode == LBH_RESCORE_NONE || (engine_decodes_all(e) && has_decoder(enc)))
         return EXIT_OK;
     return fail_library(lbh_rescorer_new(&e->rescorer, enc, mode, e->metric,
                                          mode == LBH_RESCORE_FLOAT ? &rows : NULL));

@@ -14,7 +14,7 @@
 #include "linalg.h"
 #include "map_codes.h"
 #include "itq.h"
-#include "reduced.h"
+#include "space.h"
 #include "watch.h"
 
 #include <omp.h>

@@ -18,7 +18,7 @@
 #include "blas.h"
 #include "linear.h"
 #include "itq.h"
-#include "reduced.h"
+#include "space.h"
 
 #include <float.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef LBH_ENCODERS_OCH_H
 #define LBH_ENCODERS_OCH_H
 
-#include "reduced.h"
+#include "space.h"
 
 /* One training; rows and anchors of a batch lie one after the other, as do their relaxed codes. */
 typedef struct och_run {

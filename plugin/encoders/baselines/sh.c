@@ -12,7 +12,7 @@
  * program). The values before the threshold are not the cosine but the triangle wave of the same
  * zeros and signs, plain arithmetic that gives the same bits on every CPU. */
 #include "linear.h"
-#include "reduced.h"
+#include "space.h"
 
 #include <math.h>
 

@@ -20,8 +20,8 @@ int lbh_space_components(int64_t m, int d, const float *S, int r, int nbits, uin
     double sum = 0;
     LBH_TRY(lbh_pca(m, d, S, r, seed, V, variance));
     for (int j = 0; j < leading; j++)
-        sum += variance[j];
-    *scale = sum > 0 ? (float)(1 / sqrt(sum / leading)) : 1;
+        sum += (double)variance[j];
+    *scale = sum > 0 ? (float)fmin(1 / sqrt(sum / leading), 1e30) : 1;
     return LBH_OK;
 }
 
@@ -86,4 +86,44 @@ int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, in
         memcpy(A + (int64_t)k * d, R, (size_t)count * (size_t)d * sizeof *A);
     }
     return LBH_OK;
+}
+
+/* ---- A sample of the rows ------------------------------------------------------------------ */
+
+int lbh_reduced_components(int nbits)
+{
+    return 2 * nbits > 256 ? 2 * nbits : 256;
+}
+
+int lbh_reduce(lbh_training *t, int64_t max_train, int max_components, lbh_reduced *out)
+{
+    lbh_reduced p = {.d = t->enc->d};
+    uint64_t seed = (uint64_t)t->enc->common[LBH_OPT_SEED];
+    float *X;
+    LBH_TRY(lbh_sample_rows(t, max_train, &p.m, &X));
+    p.r = max_components < p.d ? max_components : p.d;
+    p.mean = lbh_scratch_f(t, 1, p.d);
+    p.V = lbh_scratch_f(t, p.r, p.d);
+    p.variance = lbh_scratch_f(t, 1, p.r);
+    p.Y = lbh_scratch_f(t, p.m, p.r);
+    if (!p.mean || !p.V || !p.variance || !p.Y)
+        return LBH_ENOMEM;
+    lbh_centre(p.m, p.d, X, p.mean);
+    LBH_TRY(lbh_space_components(p.m, p.d, X, p.r, t->enc->nbits, seed, p.V, p.variance, &p.scale));
+    lbh_gemm_nt((int)p.m, p.r, p.d, p.scale, X, p.V, 0, p.Y);
+    for (int i = 0; i < p.r; i++)
+        p.variance[i] *= p.scale * p.scale;
+    *out = p;
+    return LBH_OK;
+}
+
+void lbh_reduced_expand(const lbh_reduced *p, int L, const float *W, const float *w, float *A,
+                        float *b)
+{
+    if (w)
+        memcpy(b, w, (size_t)L * sizeof *b);
+    else
+        memset(b, 0, (size_t)L * sizeof *b);
+    lbh_gemm_nn(L, p->d, p->r, p->scale, W, p->V, 0, A);
+    lbh_gemm_nt(1, L, p->d, -1, p->mean, A, 1, b);
 }

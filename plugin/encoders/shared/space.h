@@ -1,8 +1,10 @@
-/* space.h: what sgh and sigah share of the space of principal components that they train in,
+/* space.h: the space of principal components that methods train in,
  *
- *   t = (x - mean) V^T scale
+ *   t = (x - mean) V^T scale,
  *
- * and of the start from ITQ. sgh_space.c and sigah_space.c say what each makes of it. */
+ * the way back to a map of the vectors themselves, and what sgh and sigah share of the start from
+ * ITQ. Baselines take a sample of the rows into it (lbh_reduce); sgh and sigah, of which
+ * sgh_space.c and sigah_space.c say what each makes of it, as many rows as fit. */
 #ifndef LBH_ENCODERS_SPACE_H
 #define LBH_ENCODERS_SPACE_H
 
@@ -23,5 +25,26 @@ int lbh_space_rows(lbh_training *t, int d, int r, const float *mean, const float
  * from all over rows[n * d], which may be sorted, with the random stream `stream`. */
 int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, int L, uint64_t seed,
                         uint64_t stream, float *A, int64_t *m, float **T);
+
+typedef struct lbh_reduced {
+    int64_t m;       /* rows */
+    int d, r;        /* dimensions; components, at most max_components */
+    float *mean;     /* d */
+    float scale;     /* makes the variance of the leading nbits components 1 on average */
+    float *V;        /* r x d, orthonormal rows, variance falling */
+    float *variance; /* r, of Y */
+    float *Y;        /* m x r: the rows, scale V (x - mean) */
+} lbh_reduced;
+
+/* Takes at most max_train rows into scratch memory of the training. */
+int lbh_reduce(lbh_training *t, int64_t max_train, int max_components, lbh_reduced *out);
+
+/* How many components to keep for nbits bits: max(256, 2 nbits), as for sgh. */
+int lbh_reduced_components(int nbits);
+
+/* The map W y + w (w[L], NULL = 0) of components as one of vectors: A[L * d],
+ * b[L] = w - A mean, with A = scale W V. */
+void lbh_reduced_expand(const lbh_reduced *p, int L, const float *W, const float *w, float *A,
+                        float *b);
 
 #endif
