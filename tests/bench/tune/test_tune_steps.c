@@ -131,7 +131,7 @@ Test(tune_space, every_trial_is_a_specification)
                 cr_assert_eq(bench_spec_parse(&spec, "trial", text, strlen(text)), EXIT_OK, "%s\n%s", cli_error(),
                              text);
                 cr_assert_eq(spec->nmethods, 1);
-                cr_assert_eq(spec->at.value[0], asks[i].at);
+                cr_assert_eq(spec->what.at.value[0], asks[i].at);
                 bench_spec_free(spec);
             }
     }
