@@ -1,4 +1,4 @@
-/* float_rank.c: answers and full rankings by float scores. See float_rank.h. */
+/* float_rank.c: full rankings by float scores. See float_rank.h. */
 #include "float_rank.h"
 
 #include "progress.h"
@@ -50,40 +50,6 @@ static int search_rows(const ranker *r, int64_t count, const int64_t *queries, s
 {
     TRY(vectors_gather(r->query, count, queries, f->x));
     return fail_library(r->search(r->ctx, count, f->x, f->k, f->distances, f->ids));
-}
-
-/* ---- Answers ------------------------------------------------------------------------------- */
-
-int ranker_answers(const ranker *r, int64_t k, int64_t **ids, double *seconds)
-{
-    enum { BLOCK = 1024 };
-    scratch f;
-    int64_t nq = r->query->n, queries[BLOCK];
-    *ids = cli_alloc(nq * k, sizeof **ids);
-    int rc = scratch_new(&f, r, BLOCK, k + (r->own ? 1 : 0));
-    rc = *ids ? rc : EXIT_RUNTIME;
-    for (int64_t q0 = 0; q0 < nq && rc == EXIT_OK; q0 += BLOCK) {
-        int64_t count = nq - q0 < BLOCK ? nq - q0 : BLOCK;
-        for (int64_t i = 0; i < count; i++)
-            queries[i] = q0 + i;
-        rc = progress_tick("search", q0, nq);
-        double began = cli_now();
-        if (rc == EXIT_OK)
-            rc = search_rows(r, count, queries, &f);
-        *seconds += cli_now() - began;
-        for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
-            int64_t found = tidy(r, q0 + i, f.k, f.ids + i * f.k, f.sorted);
-            for (int64_t j = 0; j < k; j++)
-                (*ids)[(q0 + i) * k + j] = j < found ? f.sorted[j] : -1;
-        }
-    }
-    progress_clear();
-    scratch_free(&f);
-    if (rc) {
-        free(*ids);
-        *ids = NULL;
-    }
-    return rc;
 }
 
 /* ---- Full rankings ------------------------------------------------------------------------- */
@@ -171,22 +137,4 @@ int ranker_scores(const ranker *r, const relevance *rel, int64_t r_cut, map_scor
     scratch_free(&f);
     free(sums);
     return rc;
-}
-
-/* ---- Our codes by the decoder -------------------------------------------------------------- */
-
-static int search_decoded(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
-                          int64_t *ids)
-{
-    const decoded_codes *c = ctx;
-    return lbh_encoder_search_decoded(c->enc, c->metric, c->n, c->codes, n, x, k, distances, ids);
-}
-
-ranker decoded_ranker(const decoded_codes *codes, const vectors *query, const int64_t *own)
-{
-    return (ranker){.search = search_decoded,
-                    .ctx = codes,
-                    .query = query,
-                    .n = codes->n,
-                    .own = own};
 }

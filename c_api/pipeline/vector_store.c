@@ -63,11 +63,6 @@ bool lbh_store_trained(const lbh_store *s)
     return s->trained;
 }
 
-int64_t lbh_store_count(const lbh_store *s)
-{
-    return s->live;
-}
-
 static size_t row_size(const lbh_store *s)
 {
     return (size_t)s->d * (size_t)s->width;

@@ -20,8 +20,6 @@ void lbh_store_free(lbh_store *s);
 int lbh_store_train(lbh_store *s, const lbh_rows *rows);
 bool lbh_store_trained(const lbh_store *s);
 
-int64_t lbh_store_count(const lbh_store *s); /* rows that are there */
-
 /* Adds n rows; ids NULL: count, count + 1, ... LBH_EINVAL for an id that is there already (or twice
  * in ids): then nothing was added. */
 int lbh_store_add(lbh_store *s, int64_t n, const float *x, const int64_t *ids);

@@ -75,9 +75,8 @@ typedef struct lbh_training {
     struct lbh_run *run; /* training.c's own */
 } lbh_training;
 
-/* Pulls rows ids[0..count) / first..first+count-1 into x[count * d]. */
+/* Pulls rows ids[0..count) into x[count * d]. */
 int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x);
-int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x);
 
 /* Pulls at most max_rows rows (and at most 512 MB of them) into scratch memory X[m * d]: all rows
  * in their order where they are few enough, else a random sample. */

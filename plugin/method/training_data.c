@@ -53,18 +53,6 @@ int lbh_pull(lbh_training *t, int64_t count, const int64_t *ids, float *x)
     return rc ? rc : lbh_watch_check();
 }
 
-int lbh_pull_range(lbh_training *t, int64_t first, int64_t count, float *x)
-{
-    int64_t ids[PULL_BLOCK];
-    for (int64_t i = 0; i < count; i += PULL_BLOCK) {
-        int64_t m = count - i < PULL_BLOCK ? count - i : PULL_BLOCK;
-        for (int64_t j = 0; j < m; j++)
-            ids[j] = first + i + j;
-        LBH_TRY(lbh_pull(t, m, ids, x + i * t->rows.d));
-    }
-    return LBH_OK;
-}
-
 static int compare_ids(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
