@@ -1,6 +1,6 @@
 /* cmd_eval.c: `lbh eval`: how good the codes of one model are, by neighbours or by labels. */
 #include "bench_measure.h"
-#include "classify.h"
+#include "code_classes.h"
 #include "code_stats.h"
 #include "eval_report.h"
 #include "given_data.h"

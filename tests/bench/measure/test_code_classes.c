@@ -1,7 +1,7 @@
-/* test_classify.c: scores of given labels, and labels from the nearest codes. */
+/* test_code_classes.c: scores of given labels, and labels from the nearest codes. */
 #include "support.h"
 
-#include "classify.h"
+#include "code_classes.h"
 
 #include <stdlib.h>
 #include <string.h>

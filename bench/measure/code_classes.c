@@ -1,6 +1,6 @@
-/* classify.c: see classify.h. */
+/* code_classes.c: see code_classes.h. */
 #define _POSIX_C_SOURCE 200809L
-#include "classify.h"
+#include "code_classes.h"
 
 #include "encode.h"
 

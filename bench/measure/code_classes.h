@@ -1,7 +1,7 @@
-/* classify.h: labels from codes, by the model's own classifier and by nearest codes, and how right
+/* code_classes.h: labels from codes, by the model's own classifier and by nearest codes, and how right
  * they are. */
-#ifndef LBH_CLASSIFY_H
-#define LBH_CLASSIFY_H
+#ifndef LBH_CODE_CLASSES_H
+#define LBH_CODE_CLASSES_H
 
 #include "labels.h"
 #include "lbh_faiss.h"
