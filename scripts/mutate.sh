@@ -17,9 +17,9 @@ case $room in
 core) folders=plugin/core
     tests="core linalg linear product mlp lbh=exact itq map_codes sgh_gram jmlh baselines sigah sgh" ;;
 scan) folders=plugin/scan
-    tests="mih mih_file hamming" ;;
+    tests="mih mih_file hamming alloc=faults_alloc" ;;
 score) folders=plugin/score
-    tests="decoded rescore byte_tables" ;;
+    tests="decoded rescore byte_filter cosine byte_tables alloc=faults_alloc" ;;
 c_api) folders="c_api/index c_api/pipeline c_api/export"
     tests="c_api_search c_api_float_index c_api_arguments c_api_export c_api_ids c_api_file
            c_api_lifecycle c_api_pipeline c_api_pipeline_file c_api_golden c_api_limits" ;;

@@ -218,12 +218,14 @@ Test(hamming, bad_arguments)
     refused(lbh_hamming_search(1, codes, INT64_MAX, codes, 8, 1, d, l));
     refused(lbh_hamming_search(1, codes, 8, codes, 8, 0, d, l));
     refused(lbh_hamming_search(1, codes, 8, codes, 8, INT64_MAX, d, l));
+    refused(lbh_hamming_search(2, codes, 8, codes, 8, INT64_C(1) << 59, d, l)); /* labels are too many */
     refused(lbh_hamming_search(1, codes, 8, codes, 8, 1, NULL, l));
     refused(lbh_hamming_search(1, codes, 8, codes, 8, 1, d, NULL));
     refused(lbh_hamming_range(NULL, 1, codes, 8, codes, 8, 1));
     refused(lbh_hamming_range(&r, 1, codes, 8, NULL, 8, 1));
     cr_assert(d[0] == 77 && l[0] == 77 && !r);
     OK(lbh_hamming_search(0, NULL, 8, codes, 8, 1, NULL, NULL));
+    OK(lbh_hamming_search(0, NULL, 0, NULL, INT32_MAX / 8, 1, NULL, NULL)); /* the longest code */
     OK(lbh_hamming_search(1, codes, 0, NULL, 8, 2, d, l));
     cr_assert(d[1] == INT32_MAX && l[1] == -1);
     lbh_range_result_free(NULL);

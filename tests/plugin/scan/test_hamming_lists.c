@@ -136,9 +136,10 @@ Test(hamming, lists_edges)
     check_search(2, queries, 8, 2, empty, NLISTS, w.list, 3);
     check_range(2, queries, 8, 2, empty, NLISTS, w.list, 65);
     check_search(2, queries, 8, 0, none, NLISTS, w.list, 3);
+    check_search(1, queries, 8, 1, empty, 1, w.list + 1, 3); /* the only list is the first */
     cr_assert_eq(lbh_hamming_search_lists(2, queries, 8, 2, bad, NLISTS, w.list, 3, d, l),
                  LBH_EINVAL);
-    cr_assert(strstr(lbh_last_error(), "list 12"), "%s", lbh_last_error());
+    cr_assert(strstr(lbh_last_error(), "list 12, but there are lists 0 .. 11"), "%s", lbh_last_error());
     bad[3] = -2;
     cr_assert_eq(lbh_hamming_range_lists(&r, 2, queries, 8, 2, bad, NLISTS, w.list, 3), LBH_EINVAL);
     cr_assert_eq(lbh_hamming_search_lists(2, queries, 8, 2, NULL, NLISTS, w.list, 3, d, l),
