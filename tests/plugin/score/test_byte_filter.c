@@ -22,8 +22,22 @@ static float score_of(int nbytes, const lbh_score_table *t, int64_t i)
     return (sum + norm[i]) + t->offset;
 }
 
-/* What is left out scores no less than the bar, and of codes far above it most are left out. */
-static void check(int nbytes, int64_t n, double size, double shift)
+/* Each code passes a bar that is the least above its score. */
+static void check_own_bars(const lbh_filter *f, int nbytes, int64_t n, const float *score)
+{
+    uint16_t pass[N];
+    for (int64_t i = 0; i < n; i++) {
+        float bar = nextafterf(score[i], INFINITY);
+        int count = lbh_filter_pass(f, nbytes, n, plane, norm, bar, pass), at = 0;
+        while (at < count && pass[at] != i)
+            at++;
+        cr_assert_lt(at, count, "code %lld of score %.9g is left out", (long long)i, score[i]);
+    }
+}
+
+/* What is left out scores no less than the bar, and of codes far above it most are left out. steps:
+ * the values are whole numbers of one step, so that rounding them down loses nothing. */
+static void check_values(int nbytes, int64_t n, double size, double shift, bool steps)
 {
     lbh_code_block block = {.nbytes = nbytes, .stride = N, .word = words};
     lbh_score_table table = {.byte = bytes, .offset = (float)shift};
@@ -31,7 +45,8 @@ static void check(int nbytes, int64_t n, double size, double shift)
     uint16_t pass[N];
     float most = 0, score[N];
     for (int i = 0; i < nbytes * 256; i++)
-        bytes[i] = (float)(size * (test_normal(1, (uint64_t)i) + 3));
+        bytes[i] = steps ? (float)(i % 256 - (int)shift / nbytes)
+                         : (float)(size * (test_normal(1, (uint64_t)i) + 3));
     for (int64_t i = 0; i < n * nbytes; i++)
         codes[i] = (uint8_t)(256 * test_uniform(2, (uint64_t)i));
     for (int64_t i = 0; i < n; i++) {
@@ -43,6 +58,10 @@ static void check(int nbytes, int64_t n, double size, double shift)
     lbh_filter_fill(&f, nbytes, &table, most);
     for (int64_t i = 0; i < n; i++)
         score[i] = score_of(nbytes, &table, i);
+    check_own_bars(&f, nbytes, n, score);
+    /* A fifth more than twice the additions that a bound allows for, of the largest numbers. */
+    double large = 2 * fabs(shift) + 510 * nbytes + (double)most;
+    double room = 1.2 * (2 * nbytes + 16) * 0x1p-24 * large;
     for (int64_t bar = 0; bar < n; bar += 7) {
         int count = lbh_filter_pass(&f, nbytes, n, plane, norm, score[bar], pass), at = 0, below = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -50,11 +69,16 @@ static void check(int nbytes, int64_t n, double size, double shift)
             at += passes;
             cr_assert(passes || score[i] >= score[bar], "code %lld: %g, bar %g", (long long)i,
                       score[i], score[bar]);
-            below += score[i] < score[bar] + 0.04 * size * nbytes + 4e-6 * fabs(shift);
+            below += score[i] < score[bar] + (steps ? room : 0.04 * size * nbytes + 4e-6 * fabs(shift));
         }
         cr_assert_eq(at, count); /* rising, none twice */
         cr_assert(!lbh_filter_pays() || count <= below, "%d pass, %d are near", count, below);
     }
+}
+
+static void check(int nbytes, int64_t n, double size, double shift)
+{
+    check_values(nbytes, n, size, shift, false);
 }
 
 Test(byte_filter, leaves_out_only_what_cannot_be_an_answer)
@@ -71,6 +95,11 @@ Test(byte_filter, allows_for_rounding)
 {
     for (int power = 10; power < 24; power += 2)
         check(8, N, 1, ldexp(1, power));
+    check_values(8, N, 1, 0, true);
+    for (int power = 10; power < 24; power++) {
+        check_values(8, N, 1, ldexp(1, power), true);
+        check_values(LONGEST, N, 1, ldexp(1, power), true);
+    }
 }
 
 /* One value everywhere: no range to divide. */
