@@ -2,10 +2,11 @@
 # setup.sh: installs, with apt, the Debian packages that the other scripts need and that are not
 # there yet. Usage:
 #
-#   scripts/setup.sh [--test] [--browser] [--fuzz] [--lint] [--thread] [--source]
+#   scripts/setup.sh [--test] [--browser] [--arm] [--fuzz] [--lint] [--thread] [--source]
 #
 #     --test    also what the tests need (Criterion, Python with numpy, h5py, yaml and FAISS; doxygen, groff)
 #     --browser also Chromium, in which a test looks at the report
+#     --arm     also what runs the tests of the ARM kernels here (a cross compiler, qemu)
 #     --fuzz    also what scripts/fuzz.sh needs (clang and its run-time libraries)
 #     --lint    also what scripts/lint.sh, check_builds.sh and coverage.sh need (clang, clang-tidy,
 #               cppcheck, gcovr)
@@ -16,11 +17,12 @@
 # and leaves the rest to the build, which says itself what it misses.
 set -euo pipefail
 
-want_test=0 want_browser=0 want_clang='' want_lint=0 want_source=0
+want_test=0 want_browser=0 want_arm=0 want_clang='' want_lint=0 want_source=0
 for arg in "$@"; do
     case $arg in
     --test) want_test=1 ;;
     --browser) want_browser=1 ;;
+    --arm) want_arm=1 ;;
     --lint) want_lint=1 ;;
     --fuzz | --thread) want_clang=$arg ;;
     --source) want_source=1 ;;
@@ -92,6 +94,11 @@ if [ $want_test = 1 ]; then
     need_tool groff groff-base
 fi
 [ $want_browser = 0 ] || need_tool chromium chromium
+if [ $want_arm = 1 ]; then
+    need_tool aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+    need_package libc6-dev-arm64-cross
+    need_tool qemu-aarch64 qemu-user
+fi
 if [ $want_lint = 1 ]; then
     need_tool clang clang
     need_package libomp-dev # its OpenMP
