@@ -17,7 +17,7 @@ typedef struct scale_command {
 } scale_command;
 
 /* What an index string means here. */
-static int take_kind(scale *s, size_t code_size)
+static int take_kind(scale *s)
 {
     const char *name = s->a->index;
     if (strcmp(name, "BFlat") == 0 || strcmp(name, "MIH") == 0) {
@@ -27,7 +27,7 @@ static int take_kind(scale *s, size_t code_size)
     if (strncmp(name, "BIVF", 4) != 0)
         return fail_usage("scale: --index '%s': BFlat, MIH, and BIVF with so many lists (BIVF4096) are for data "
                           "of this size; 'lbh build' makes the others", name);
-    int code = lbh_index_new(&s->lists, code_size, name);
+    int code = lbh_index_new(&s->lists, s->code_size, name);
     if (code)
         return code == LBH_EINVAL ? (fail_library(code), EXIT_USAGE) : fail_library(code);
     s->kind = SCALE_IVF;
@@ -42,17 +42,14 @@ static int settings(const scale *s, char *text, size_t room)
 {
     const scale_args *a = s->a;
     char model[64] = "";
-    if (a->model) {
-        lbh_encoder *enc;
-        TRY(model_load(&enc, a->model, &s->base));
-        snprintf(model, sizeof model, "digest %016llx", (unsigned long long)lbh_encoder_digest(enc));
-        lbh_encoder_free(enc);
-    }
+    if (s->enc)
+        snprintf(model, sizeof model, "digest %016llx", (unsigned long long)lbh_encoder_digest(s->enc));
     int size = snprintf(text, room,
                         "format 1\nbase %s\nrows %lld\nd %d\nmodel %s\nmethod %s\nnbits %lld\nmetric %d\n"
                         "seed %lld\nset %s\ntrain-rows %lld\nindex %s\n",
                         a->base, (long long)s->n, s->base.d, *model ? model : "trained",
-                        a->model ? "-" : a->method, (long long)a->nbits, a->metric, (long long)a->seed,
+                        s->enc ? "-" : a->method, (long long)(s->enc ? lbh_encoder_nbits(s->enc) : a->nbits),
+                        a->metric, (long long)a->seed,
                         a->set ? a->set : "", (long long)a->train_rows, a->index);
     return size > 0 && (size_t)size < room ? EXIT_OK : fail_usage("scale: the options are too long");
 }
@@ -98,8 +95,11 @@ static int begin(const scale_command *c, scale *s)
     char *text = cli_alloc(ROOM, 1);
     cJSON *plan = cJSON_CreateObject();
     int rc = !text ? EXIT_RUNTIME : !plan ? fail_memory() : open_data(s);
+    if (rc == EXIT_OK && c->args.model)
+        rc = model_load(&s->enc, c->args.model, &s->base);
+    s->code_size = s->enc ? lbh_encoder_code_size(s->enc) : (size_t)(c->args.nbits + 7) / 8;
     if (rc == EXIT_OK)
-        rc = take_kind(s, (size_t)(c->args.nbits + 7) / 8);
+        rc = take_kind(s);
     if (rc == EXIT_OK)
         rc = settings(s, text, ROOM);
     if (rc == EXIT_OK)

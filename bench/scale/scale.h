@@ -34,7 +34,7 @@ typedef struct scale {
     int64_t n;
     int kind;                /* SCALE_* */
     int lock;                /* of the directory */
-    lbh_encoder *enc;
+    lbh_encoder *enc;        /* from the beginning if it was given, else from scale_model() on */
     size_t code_size;
     FaissIndexBinary *lists; /* BIVF: trained, without codes */
     int64_t nlist;           /* 0 but for BIVF */

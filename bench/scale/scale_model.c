@@ -46,17 +46,15 @@ static int learn(scale *s, const char *path)
 
 static int take_model(scale *s)
 {
-    const char *given = s->a->model;
     char *path = scale_path(s, "model.lbh");
     int rc = path ? EXIT_OK : EXIT_RUNTIME;
     double began = cli_now();
-    if (rc == EXIT_OK && scale_has(s, "model.lbh"))
+    bool has = scale_has(s, "model.lbh");
+    if (rc == EXIT_OK && has && !s->enc)
         rc = model_load(&s->enc, path, &s->base);
-    else if (rc == EXIT_OK && given) {
-        rc = model_load(&s->enc, given, &s->base);
-        if (rc == EXIT_OK)
-            rc = fail_library(lbh_encoder_save(s->enc, path));
-    } else if (rc == EXIT_OK) {
+    else if (rc == EXIT_OK && !has && s->enc) /* the one that was given */
+        rc = fail_library(lbh_encoder_save(s->enc, path));
+    else if (rc == EXIT_OK && !has) {
         rc = learn(s, path);
         report_seconds(s->doc, "train_seconds", cli_now() - began);
     }
@@ -106,6 +104,5 @@ static int take_lists(scale *s)
 int scale_model(scale *s)
 {
     TRY(take_model(s));
-    s->code_size = lbh_encoder_code_size(s->enc);
     return s->kind == SCALE_IVF ? take_lists(s) : EXIT_OK;
 }

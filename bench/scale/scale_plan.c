@@ -227,7 +227,7 @@ static int rows_done(const scale *s, int64_t *done)
 
 int scale_plan(scale *s, cJSON *doc)
 {
-    plan p = {.code_size = (size_t)(s->a->nbits + 7) / 8};
+    plan p = {.code_size = s->code_size};
     TRY(rows_done(s, &p.done));
     count_bytes(s, &p);
     TRY(check_room(s, &p));

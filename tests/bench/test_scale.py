@@ -75,6 +75,11 @@ same("lists/index.faiss", "other/index.faiss")
 # As FAISS builds it of the same lists: the searches of IVF in one piece.
 check(struct.unpack_from("<q", open("lists/index.faiss", "rb").read(), 12)[0] == 30000, "ntotal")
 
+# The model says how long codes are.
+run("train", "-m", "lsh", "-b", "128", "--base", BASE, "-o", "long.lbh", "-q")
+wide = scale("wide", "--model", "long.lbh", "--index", "BIVF20", "--nprobe", "20")
+check(wide["recall_of_ids"] == 1 and os.path.getsize("wide/codes.npy") == 128 + 16 * 30000, wide)
+
 # A plan writes nothing.
 plan = json.loads(run("scale", "--base", "synthetic:n=1000000000,d=32,queries=10", "--index", "BIVF4096",
                       "--plan", "-o", "plan", "--json"))
@@ -127,3 +132,10 @@ with subprocess.Popen([lbh, "scale", "--base", LONG, "-m", "lsh", "-o", "two", "
     text = run("scale", "--base", LONG, "-m", "lsh", "-o", "two", code=1)
     check("another process" in text, text)
     first.kill()
+
+# Ten million rows, by the path of a thousand million.
+many = scale("many", "-m", "lsh", "--train-rows", "5000", "--index", "BIVF256", "--nprobe", "8", "--shard-rows", "2000000",
+             "--check", "100", base="synthetic:n=10000000,d=6,clusters=200,queries=1000")
+check(many["encode_shards"] == 5 and many["recall"] > .9, many)
+check(os.path.getsize("many/codes.npy") == 128 + 8e7 and os.path.getsize("many/index.faiss") > 16e7, many)
+check(many["encode_peak_bytes"] < 250e6, f"encoding took {many['encode_peak_bytes'] / 1e6:.0f} MB of memory")

@@ -8,9 +8,10 @@ dir=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+options=(--base synthetic:n=150000,d=24,clusters=50,queries=200 -m sgh -b 64 --set steps=300 --train-rows 3000
+    --index BIVF64 --nprobe 5 --shard-rows 4000 -q)
 run() {
-    "$lbh" scale --base synthetic:n=150000,d=24,clusters=50,queries=200 -m sgh -b 64 --set steps=300 \
-        --train-rows 3000 --index BIVF64 --nprobe 5 --shard-rows 4000 -o "$1" -q >/dev/null 2>err
+    "$lbh" scale "${options[@]}" -o "$1" >/dev/null 2>err
 }
 fail() {
     echo "after kill $i: $*"
@@ -31,12 +32,11 @@ same() {
 }
 done_=0 resumed=0 building=0 ended=0
 for ((i = 0; i < kills; )); do
-    run run &
+    "$lbh" scale "${options[@]}" -o run >/dev/null 2>err &
     pid=$!
     ms=$((length * (i * 37 % 100 + 5) / 90)) # up to the length of a run, and more
     sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
-    child=$(pgrep -P "$pid" -f scale)
-    [ -n "$child" ] && kill -9 "$child" 2>/dev/null && i=$((i + 1))
+    kill -9 "$pid" 2>/dev/null && i=$((i + 1))
     wait "$pid" 2>/dev/null
     rc=$?
     now=$(($(stat -c %s run/encoded.log 2>/dev/null || echo 0) + $(stat -c %s run/built.log 2>/dev/null || echo 0)))
