@@ -135,17 +135,17 @@ for name, data in files.items():
     made.put(f"bigann/{name}.gz", gzip.compress(data))
 follow("sift1b")
 check("data/sift1b", **bigann)
-made.put("tiny/tinygist80million.bin", made.clusters(4, 900, 384)[0].astype("<f4").tobytes())
-convert("tiny", "tiny/tinygist80million.bin", "data/tiny100k", "--rows", made.N + 1000, code=1)
+made.put("tiny/tinygist80million.bin", made.clusters(4, 1700, 384)[0].astype("<f4").tobytes())
+convert("tiny", "tiny/tinygist80million.bin", "data/tiny100k", "--rows", 1701, code=1)
 # 100,000 rows are drawn by default; here as many as there are
 made.put("tinygist80million.bin", np.zeros((100000, 384), "<f4").tobytes())
 follow("tiny100k")
 assert os.path.getsize("data/tiny100k/base.fvecs") == 100000 * (4 + 4 * 384)
 convert("tiny", "tiny/tinygist80million.bin", "data/tiny100k", code=1)
-convert("tiny", "tiny/tinygist80million.bin", "data/tiny100k", "--rows", 820, "--force")
+convert("tiny", "tiny/tinygist80million.bin", "data/tiny100k", "--rows", 1640, "--force")
 whole = np.fromfile("tiny/tinygist80million.bin", "<f4").reshape(-1, 384)
 drawn = [np.flatnonzero((whole == row).all(1))[0] for row in array("data/tiny100k/base.fvecs")]
-assert len(drawn) == 820 and (np.diff(drawn) > 0).all()
+assert len(drawn) == 1640 and (np.diff(drawn) > 0).all()
 os.unlink("tinygist80million.bin")
 
 # ---- MNIST, CIFAR-10 in its three forms, GIST and features as MATLAB matrices -----------------------
