@@ -54,6 +54,9 @@ static int check(const eval_job *j)
 {
     const eval_args *a = j->a;
     bool by_label = a->data.metric == BENCH_LABEL;
+    int rc = rescore_check(&a->rescore);
+    if (rc != EXIT_OK)
+        return rc;
     if (j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
         return fail_usage("eval: the decoder's scores are of all codes, without an index; "
                           "--score hamming measures --index and --set");

@@ -195,6 +195,9 @@ static int check_args(const search_args *a)
         return fail_usage("search: option --model is missing (try 'lbh search --help')");
     if (a->query && a->bit_order != BITS_LSB)
         return fail_usage("search: --bit-order is for --codes");
+    rc = rescore_check(&a->rescore);
+    if (rc != EXIT_OK)
+        return rc;
     if (a->rescore.mode && !a->query)
         return fail_usage("search: --rescore needs vectors (--query), not codes");
     if ((a->rescore.mode == LBH_RESCORE_FLOAT) != (a->base != NULL))

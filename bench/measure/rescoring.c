@@ -14,6 +14,14 @@ typedef struct job {
     int64_t want;
 } job;
 
+int rescore_check(const rescore_args *how)
+{
+    bool all = how->k_factor <= 0;
+    if (all ? how->mode == LBH_RESCORE_DECODER : how->k_factor >= 1)
+        return EXIT_OK;
+    return fail_usage("--k-factor (%g) must be at least 1, or 0 with --rescore decoder", how->k_factor);
+}
+
 rescore_args rescore_for(const rescore_args *how, const lbh_encoder *enc)
 {
     rescore_args known = *how;

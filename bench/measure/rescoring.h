@@ -22,9 +22,12 @@ typedef struct rescore_args {
     {OPT_CHOICE, 0, "rescore", modes, &(r)->mode, 0, 0,                                            \
      "what ranks a shortlist by Hamming distance again (none)", 0},                                \
     {OPT_NUMBER, 0, "k-factor", "F", &(r)->k_factor, 0, 1000000,                                   \
-     "candidates that are rescored, for each answer (10); decoder: 0, all that are visited", 0},                                     \
+     "candidates that are rescored, for each answer (10); decoder: 0, all that are visited", 0},   \
     {OPT_NUMBER, 0, "margin-factor", "F", &(r)->margin_factor, 1, 1000,                            \
      "float: candidates by Hamming distance, for each vector read (4)", 0}
+
+/* Whether the factors are some that this ranking knows; says what is wrong. */
+int rescore_check(const rescore_args *how);
 
 /* The same with LBH_RESCORE_* in the place of RESCORE_AUTO. */
 rescore_args rescore_for(const rescore_args *how, const lbh_encoder *enc);
