@@ -10,6 +10,8 @@ BEFORE = """
 import os, sys
 import numpy as np
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false "
+                      "--conf spark.sql.shuffle.partitions=2 pyspark-shell")  # for speed
 rng = np.random.default_rng(1)
 labels = rng.integers(0, 5, 2000)
 base = (rng.normal(size=(2000, 32)) + 2 * rng.normal(size=(5, 32))[labels]).astype(np.float32)

@@ -1,4 +1,5 @@
-"""faiss_lbh.spark in a Spark that is started here. test_spark.py [ROWS]: so many (20,000)."""
+"""faiss_lbh.spark in a Spark of two threads that is started here. test_spark.py [cluster] [ROWS]: so many rows (4,000);
+`cluster`: also a cluster of two executors, which are killed: a minute more."""
 import os
 import shutil
 import signal
@@ -24,13 +25,15 @@ from pyspark.errors import PythonException  # noqa: E402
 from faiss_lbh import parquet  # noqa: E402
 from faiss_lbh.spark import LearnedHashing, LearnedHashingModel, build_shards, read_shard, search_shards  # noqa: E402
 
-ROWS = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 20000
+CLUSTER = "cluster" in sys.argv[1:2] and bool(sys.argv.pop(1))
+ROWS = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 4000
 D, NQ, K = 16, 20, 10
 there = tempfile.mkdtemp()
 
 
 def session(master):
     builder = SparkSession.builder.master(master).config("spark.ui.enabled", "false") \
+        .config("spark.ui.showConsoleProgress", "false") \
         .config("spark.sql.shuffle.partitions", "2").config("spark.default.parallelism", "2") \
         .config("spark.executor.memory", "512m").config("spark.sql.warehouse.dir", there) \
         .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
@@ -53,8 +56,8 @@ def make(n):
     return path, x, ids, label
 
 
-def kill_once(flag):
-    """A pass over rows, which kills its worker the first time that it is run."""
+def kill_once(flag, executor):
+    """A pass over rows, which kills its worker, or the executor's JVM, the first time that it is run."""
     def run(batches):
         for batch in batches:
             try:
@@ -62,7 +65,12 @@ def kill_once(flag):
             except FileExistsError:
                 yield batch
                 continue
-            os.kill(os.getpid(), signal.SIGKILL)
+            victim = os.getpid()
+            if executor:  # worker, its daemon, the JVM
+                for _ in range(2):
+                    with open(f"/proc/{victim}/stat", encoding="utf-8") as file:
+                        victim = int(file.read().rsplit(")", 1)[1].split()[1])
+            os.kill(victim, signal.SIGKILL)
             time.sleep(60)
     return run
 
@@ -103,6 +111,12 @@ class Spark(unittest.TestCase):
         one = LearnedHashingModel(self.model.encoder, inputCol="v", queries=True).transform(self.rows).limit(1).first()
         x = np.array([one["v"]], np.float32)
         self.assertEqual(bytes(one["code"]), self.model.encoder.encode_queries(x).tobytes())
+
+    def test_the_same_again(self):
+        again = LearnedHashing(inputCol="v", nbits=32, options={"steps": 200}, sampleRows=5000, seed=3).fit(self.rows)
+        self.assertEqual(again.encoder.digest, self.model.encoder.digest)
+        other = LearnedHashing(inputCol="v", nbits=32, options={"steps": 200}, sampleRows=5000, seed=4).fit(self.rows)
+        self.assertNotEqual(other.encoder.digest, self.model.encoder.digest)
 
     def test_pipeline_save_load(self):
         rows = self.rows.limit(500).select("id", "label", *[F.col("v")[i].alias(f"x{i}") for i in range(D)]).cache()
@@ -176,11 +190,51 @@ class Spark(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "ids"):
             build_shards(self.rows, faiss_lbh.Index(self.model.encoder, "BFlat"), path, inputCol="v")
 
+    def test_inner_products(self):
+        some = self.rows.orderBy("id").limit(2000).cache()
+        given = some.toArrow()
+        x, ids = parquet.matrix(given["v"]), given["id"].to_numpy()
+        index = faiss_lbh.Index("ITQ32,BIVF4,RFlat", metric="ip").train(x)
+        shards = build_shards(some, index, os.path.join(there, "ip"), inputCol="v", shards=2)
+        found = search_shards(shards, some.orderBy("id").limit(5), K, inputCol="v", nprobe=4, k_factor=200).orderBy("query", "rank")
+        table = found.toArrow()
+        q = parquet.matrix(some.orderBy("id").limit(5).toArrow()["v"])
+        products = q @ x.T
+        best = np.argsort(-products, axis=1)[:, :K]
+        np.testing.assert_array_equal(table["id"].to_numpy(), ids[best].ravel())
+        np.testing.assert_allclose(table["distance"].to_numpy(), np.take_along_axis(products, best, 1).ravel(), rtol=1e-4)
+
     def test_a_killed_worker(self):
         flag = os.path.join(there, "worker")
-        rows = self.rows.mapInArrow(kill_once(flag), self.rows.schema)
+        rows = self.rows.mapInArrow(kill_once(flag, False), self.rows.schema)
         self.assertEqual(by_id(self.model.transform(rows), "code"), self.codes())
         self.assertTrue(os.path.exists(flag))
+
+
+@unittest.skipUnless(CLUSTER, "by hand: test_spark.py cluster")
+class Cluster(unittest.TestCase):
+    """Executors of their own, one of which is killed while they encode, and one while they build shards."""
+
+    def test_killed_executors(self):
+        path, x, ids, _ = make(4001)
+        spark = session("local-cluster[2,1,512]")
+        self.addCleanup(spark.stop)
+        encoder = faiss_lbh.Encoder("itq", 32).fit(x)
+        rows = spark.read.parquet(path)
+        flags = [os.path.join(there, "executor0"), os.path.join(there, "executor1")]
+        killing = rows.mapInArrow(kill_once(flags[0], True), rows.schema)
+        found = by_id(LearnedHashingModel(encoder, inputCol="v").transform(killing), "code")
+        self.assertEqual(found, dict(zip(ids.tolist(), (row.tobytes() for row in encoder.encode(x)))))
+        killing = rows.mapInArrow(kill_once(flags[1], True), rows.schema)
+        index = faiss_lbh.Index(encoder, "BIVF4").train(x)
+        shards = build_shards(killing, index, os.path.join(there, "killed"), inputCol="v", shards=3)
+        self.assertTrue(all(map(os.path.exists, flags)))
+        table = search_shards(shards, rows.where(F.col("id") == int(ids[5])), K, inputCol="v", nprobe=4) \
+            .orderBy("rank").toArrow()
+        distances, answers = faiss_lbh.HammingIndex(encoder.encode(x), ids).search(encoder.encode_queries(x[5:6]), K)
+        np.testing.assert_array_equal(table["distance"].to_numpy(), distances[0])
+        np.testing.assert_array_equal(table["id"].to_numpy(), answers[0])
+        self.assertEqual(sum(row["n"] for row in shards.collect()), len(x))
 
 
 if __name__ == "__main__":

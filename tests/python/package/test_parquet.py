@@ -129,7 +129,7 @@ class Parquet(unittest.TestCase):
             parquet.encode(enc, path, before, "v", ids="id")
 
     def test_memory_does_not_grow(self):
-        """Encodes 20 times the rows in hardly more memory."""
+        """Encodes 10 times the rows in hardly more memory: what the allocator holds varies by some 50 MB."""
         program = ("import sys, resource, faiss_lbh\nfrom faiss_lbh import parquet\n"
                    "enc = faiss_lbh.Encoder.load(sys.argv[1])\n"
                    "parquet.encode(enc, sys.argv[2:], sys.argv[1] + '.parquet', 'vector')\n"
@@ -138,8 +138,8 @@ class Parquet(unittest.TestCase):
         parquet.write_vectors(self.path("x.parquet"), big)
         wide = faiss_lbh.Encoder("itq", 20).fit(x)
         wide.save(self.path("m"))
-        peaks = [int(python(program, self.path("m"), *[self.path("x.parquet")] * n)) for n in (2, 40)]
-        self.assertLess(peaks[1] - peaks[0], 40 * big.nbytes / 1024 / 4)
+        peaks = [int(python(program, self.path("m"), *[self.path("x.parquet")] * n)) for n in (10, 100)]
+        self.assertLess(peaks[1] - peaks[0], 90 * big.nbytes / 1024 / 4)
 
 
 if __name__ == "__main__":
