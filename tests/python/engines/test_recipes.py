@@ -1,5 +1,5 @@
-"""test_recipes.py SOURCE HEADING...: runs the Python blocks of docs/engines.md under these headings, each heading in a
-process and a directory of its own, as its reader would: with `base`, `queries` and `labels`, arrays."""
+"""test_recipes.py SOURCE HEADING...: runs the Python blocks of docs/engines.md under these headings that say so, each heading
+in a process and a directory of its own, as its reader would: with `base`, `queries` and `labels`, arrays."""
 import os
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def main():
         first = at[heading] + 1
         last = min([i for i in at.values() if i >= first], default=len(lines))
         program = "".join(b.text for b in docs.blocks(source, "docs/engines.md")
-                          if b.language == "python" and first <= b.line <= last)
+                          if b.language == "python" and first <= b.line <= last and "test_recipes.py" in b.reason)
         assert program.count("assert"), f"{heading}: no block that checks anything"
         with tempfile.TemporaryDirectory() as there:
             done = subprocess.run([sys.executable, "-c", BEFORE + program], cwd=there, timeout=600)
