@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_readme_table.py LBH README DATA: the README's table of recall, measured again where the large sets
-are at hand: each figure of our methods and of FAISS's ITQ lies within what seeds and queries change."""
+are at hand: each figure by Hamming distance lies within what seeds and queries change; with
+LBH_TEST_ALL=1 those by tables too, whose training takes minutes."""
 import json
 import os
 import re
@@ -40,6 +41,7 @@ def main():
     figures = table()
     missing = set(METHODS) - set(figures)
     assert not missing, f"the README's table lacks {missing}"
+    wanted = {row: how for row, how in METHODS.items() if "tables" not in row or os.environ.get("LBH_TEST_ALL")}
     failed = measured = False
     for name, files in SETS.items():
         files = [os.path.join(data, f) if "/" in f else f for f in files]
@@ -48,10 +50,10 @@ def main():
             continue
         measured = True
         done = subprocess.run([lbh, "compare", "-q", "--json", "-b", "64", *files, "-m",
-                               ",".join(m for m, _ in METHODS.values())],
+                               ",".join(m for m, _ in wanted.values())],
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        for (row, (_, noise)), reached in zip(METHODS.items(), json.loads(done.stdout)["rows"]):
+        for (row, (_, noise)), reached in zip(wanted.items(), json.loads(done.stdout)["rows"]):
             value, printed = reached["recall"]["10@100"], figures[row][name]
             print(f"{name}, {row}: {value:.4f}, README {printed}", flush=True)
             failed |= abs(value - printed) > noise
