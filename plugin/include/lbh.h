@@ -399,10 +399,10 @@ LBH_API int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q,
 /* Codes in n lists, as an inverted file has them: list i has size[i] codes with ids (below 0: not to
  * be found). ids NULL: there is one list, all queries visit it, and its ids are 0, 1, ... */
 typedef struct lbh_code_lists {
-    int64_t n;
-    const int64_t *size;
-    const uint8_t *const *codes;
-    const int64_t *const *ids;
+    int64_t n;                   /* lists */
+    const int64_t *size;         /* n numbers of codes */
+    const uint8_t *const *codes; /* of list i: size[i] * code_size bytes */
+    const int64_t *const *ids;   /* of list i: size[i] ids; or NULL */
 } lbh_code_lists;
 
 /* Ranks by the decoder all codes of the lists that each of nq queries q[nq * d] visits, whatever their
