@@ -6,9 +6,9 @@
 
 typedef struct build_args {
     common common;
-    const char *model, *base, *codes, *factory, *output;
+    const char *model, *base, *codes, *factory, *trained, *output;
     char *set;
-    int64_t refine;
+    int64_t refine, first_id;
     int bit_order;
 } build_args;
 
@@ -25,19 +25,35 @@ static int take_codes(const build_args *a, const lbh_encoder *enc, const vectors
     return rc;
 }
 
+/* Codes with the ids first_id, first_id + 1, ...; the first kinds of index take none but from 0. */
+static int add(const build_args *a, size_t code_size, int64_t n, const uint8_t *codes,
+               FaissIndexBinary *index)
+{
+    int64_t *ids = a->first_id ? cli_alloc(n, sizeof *ids) : NULL;
+    if (a->first_id && !ids)
+        return EXIT_RUNTIME;
+    for (int64_t i = 0; ids && i < n; i++)
+        ids[i] = a->first_id + i;
+    int code = a->trained ? LBH_OK : lbh_index_train_codes(index, code_size, n, codes);
+    if (code == LBH_OK)
+        code = lbh_index_add_codes(index, code_size, n, codes, ids);
+    if (code == LBH_OK && a->set)
+        code = lbh_index_set(index, a->set);
+    free(ids);
+    return fail_library(code);
+}
+
 static int fill(const build_args *a, const lbh_encoder *enc, const vectors *v, size_t code_size,
-                FaissIndexBinary **index, cJSON *doc)
+                FaissIndexBinary *index, cJSON *doc)
 {
     uint8_t *codes;
     TRY(take_codes(a, enc, v, &codes, doc));
     double began = cli_now();
-    progress_note("building %s ...", a->factory);
-    int code = lbh_index_build_codes(index, code_size, a->factory, v->n, codes);
-    if (code == LBH_OK && a->set)
-        code = lbh_index_set(*index, a->set);
+    progress_note("building %s ...", lbh_index_kind(index));
+    int rc = add(a, code_size, v->n, codes, index);
     free(codes);
     report_seconds(doc, "build_seconds", cli_now() - began);
-    return fail_library(code);
+    return rc;
 }
 
 static int save(const build_args *a, const FaissIndexBinary *index, cJSON *doc)
@@ -52,12 +68,17 @@ static int save(const build_args *a, const FaissIndexBinary *index, cJSON *doc)
     return EXIT_OK;
 }
 
-/* Refuses a factory string that FAISS would not take before the encoding starts. */
-static int check_factory(const build_args *a, size_t code_size)
+/* The empty index, before the encoding starts: what FAISS does not take is refused now. */
+static int open_index(const build_args *a, size_t code_size, FaissIndexBinary **index)
 {
-    FaissIndexBinary *probe = NULL;
-    int code = lbh_index_new(&probe, code_size, a->factory);
-    lbh_index_free(probe);
+    if (a->trained) {
+        TRY(fail_library(lbh_index_load(index, a->trained)));
+        if (lbh_index_ntotal(*index))
+            return fail("'%s' has %lld codes; --trained wants an index without any", a->trained,
+                        (long long)lbh_index_ntotal(*index));
+        return EXIT_OK;
+    }
+    int code = lbh_index_new(index, code_size, a->factory ? a->factory : "BFlat");
     int rc = fail_library(code);
     return code == LBH_EINVAL ? EXIT_USAGE : rc;
 }
@@ -69,6 +90,8 @@ static int check_args(const build_args *a)
         return fail_usage("build: give vectors (--base) or codes (--codes)");
     if (a->base && !a->model)
         return fail_usage("build: option --model is missing (try 'lbh build --help')");
+    if (a->trained && a->factory)
+        return fail_usage("build: give --index or --trained, not both");
     if (a->codes && a->refine)
         return fail_usage("build: --refine is for --base; the codes are made already");
     if (a->base && a->bit_order != BITS_LSB)
@@ -93,9 +116,9 @@ static int build(const build_args *a)
     if (rc == EXIT_OK && a->codes)
         rc = codes_check(&v, code_size);
     if (rc == EXIT_OK)
-        rc = check_factory(a, code_size);
+        rc = open_index(a, code_size, &index);
     if (rc == EXIT_OK)
-        rc = fill(a, enc, &v, code_size, &index, doc);
+        rc = fill(a, enc, &v, code_size, index, doc);
     if (rc == EXIT_OK)
         rc = save(a, index, doc);
     lbh_index_free(index);
@@ -106,7 +129,7 @@ static int build(const build_args *a)
 
 static int run(const command *self, int argc, char **argv)
 {
-    build_args a = {.factory = "BFlat"};
+    build_args a = {0};
     const option_def defs[] = {
         {OPT_TEXT, 0, "model", "MODEL", &a.model, 0, 0, "model file", 0},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to index", 0},
@@ -115,6 +138,9 @@ static int run(const command *self, int argc, char **argv)
          "bits of a byte of CODES: least (lsb, as FAISS) or most significant first", 0},
         {OPT_TEXT, 0, "index", "FACTORY", &a.factory, 0, 0, "FAISS binary factory string (BFlat)",
          0},
+        {OPT_TEXT, 0, "trained", "INDEX", &a.trained, 0, 0,
+         "or a trained index without codes, of which this is a shard", 0},
+        {OPT_INT, 0, "first-id", "N", &a.first_id, 0, INT64_MAX / 2, "id of the first row (0)", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
          "search parameter kept in the file: nprobe, nflip, efSearch", 0},
         {OPT_INT, 0, "refine", "N", &a.refine, 0, MAX_REFINE,
@@ -134,7 +160,7 @@ static int run(const command *self, int argc, char **argv)
 
 const command command_build = {
     "build", "Build a FAISS binary index of codes",
-    "(--model MODEL --base FILE | --codes CODES) --index FACTORY -o INDEX [OPTIONS]",
+    "(--model MODEL --base FILE | --codes CODES) [--index FACTORY] -o INDEX [OPTIONS]",
     "FACTORY: BFlat, BIVF1024, BIVF1024_HNSW32, BHNSW32, BHash16, BHash4x16, IDMap,... of these.\n"
     "INDEX is a file that any FAISS reads with read_index_binary.\n",
     run};

@@ -59,7 +59,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_CHOICE, 0, "format", FORMATS, &a.format, 0, 0, "kind of index", 1},
         {OPT_TEXT, 0, "base", "FILE", &a.base, 0, 0, "vectors to put into the index", 0},
         {OPT_JOIN, 's', "set", "NAME=VALUE", &a.set, 0, 0,
-         "nlist, nprobe, metric, norms, refine: see below", 0},
+         "nlist, nprobe, metric, norms, refine, shards: see below", 0},
         {OPT_TEXT, 'o', "output", "INDEX", &a.output, 0, 0, "file to write", 1},
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
@@ -83,5 +83,6 @@ const command command_export = {
     "  faiss-aq   the decoder as an additive quantizer over the same bits: x . x^ or ||x - x^||^2\n"
     "--set: nlist=N (faiss-ivf, faiss-aq), nprobe=N, metric=l2|ip, norms=byte|float|none "
     "(faiss-aq,\n"
-    "L2: bytes behind each code that make the search fast), refine=N (faiss-aq: searched codes).\n",
+    "L2: bytes behind each code that make the search fast), refine=N (faiss-aq: searched codes),\n"
+    "shards=N (with lists: INDEX has no rows, INDEX.0, INDEX.1 ... have parts of them).\n",
     run};

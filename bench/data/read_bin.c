@@ -1,12 +1,15 @@
 /* read_bin.c: files called .bin: ground truth of big-ann-benchmarks, CIFAR-10 and CIFAR-100
  * batches, word2vec's binary vectors. Which one a .bin is shows in its bytes:
  *   ground truth  uint32 n, uint32 k, n * k int32 ids, n * k float32 distances, and nothing more
+ *   of a range    uint32 n, uint32 total, n uint32 counts, total int32 ids, total float32 distances; as
+ *                 lists, nearest first, with -1 behind shorter ones (.rangeres is this and no other)
  *   word2vec      text "n d\n", then n times a word, a blank, d float32, and mostly a newline
  *   CIFAR-10      rows of a label below 10 and 3072 pixels, without a header
  *   CIFAR-100     rows of a coarse label below 20, a fine one below 100, and 3072 pixels */
 #include "readers.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PIXELS = 3072 };
@@ -29,8 +32,8 @@ static bool is_truth(const vectors *v, int64_t *n, int64_t *k)
     return *n && *k && reader_bytes(*n, *k, 8, &bytes) && bytes == v->map_size - 8;
 }
 
-/* Answers of a range search: int32 nq, total, nq counts that sum up to total, ids, distances. */
-static bool is_range_truth(const vectors *v)
+/* Answers of a range search; the longest list. */
+static bool is_range_truth(const vectors *v, int64_t *longest)
 {
     const unsigned char *p = v->map;
     if (v->map_size < 8)
@@ -38,8 +41,12 @@ static bool is_range_truth(const vectors *v)
     uint64_t n = load_u32(p), total = load_u32(p + 4), sum = 0;
     if (!n || v->map_size != 8 + 4 * n + 8 * total)
         return false;
-    for (uint64_t i = 0; i < n; i++)
-        sum += load_u32(p + 8 + 4 * i);
+    *longest = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint32_t count = load_u32(p + 8 + 4 * i);
+        sum += count;
+        *longest = count > *longest ? count : *longest;
+    }
     return sum == total;
 }
 
@@ -57,6 +64,66 @@ static int open_truth(vectors *v, int64_t n, int64_t k, const char *part)
     v->stride = 4 * (size_t)k;
     v->data = (const unsigned char *)v->map + 8 + (distances ? (size_t)n * v->stride : 0);
     return EXIT_OK;
+}
+
+typedef struct found {
+    float distance;
+    int32_t id;
+} found;
+
+static int by_distance(const void *a, const void *b)
+{
+    const found *x = a, *y = b;
+    return x->distance != y->distance ? (x->distance > y->distance) - (x->distance < y->distance)
+                                      : (x->id > y->id) - (x->id < y->id);
+}
+
+/* FAISS, which makes these answers, gives them in no order. */
+static void take_range(vectors *v, found *list)
+{
+    const unsigned char *counts = (const unsigned char *)v->map + 8, *id = counts + 4 * (size_t)v->n,
+                        *distance = id + 4 * (size_t)load_u32(counts - 4);
+    int32_t *row = v->owned;
+    for (int64_t q = 0; q < v->n; q++, row += v->d) {
+        uint32_t count = load_u32(counts + 4 * q);
+        for (uint32_t i = 0; i < count; i++, id += 4, distance += 4) {
+            list[i].id = (int32_t)load_u32(id);
+            memcpy(&list[i].distance, distance, sizeof(float));
+        }
+        qsort(list, count, sizeof *list, by_distance);
+        for (int64_t i = 0; i < v->d; i++)
+            row[i] = i < count ? list[i].id : -1;
+    }
+}
+
+static int open_range(vectors *v, int64_t longest, const char *part)
+{
+    if (part && !is_part(part, "ids"))
+        return fail_usage("'%s': the answers of a range search have the part ids", v->name);
+    if (longest == 0)
+        return fail("'%s': a range search that found nothing at all", v->name);
+    TRY(reader_check_d(v->name, longest));
+    v->n = load_u32(v->map);
+    v->d = (int)longest;
+    v->type = VEC_I32;
+    v->stride = 4 * (size_t)longest;
+    v->owned = cli_alloc(v->n, v->stride);
+    found *list = cli_alloc(longest, sizeof *list);
+    if (v->owned && list)
+        take_range(v, list);
+    v->data = v->owned;
+    free(list);
+    return list && v->owned ? EXIT_OK : EXIT_RUNTIME;
+}
+
+int read_rangeres(vectors *v, const char *path, const char *part)
+{
+    int64_t longest;
+    TRY(reader_map(v, path, false));
+    if (!is_range_truth(v, &longest))
+        return fail("'%s' (%zu bytes) is cut off, damaged or no file of the answers of a range search",
+                    v->name, v->map_size);
+    return open_range(v, longest, part);
 }
 
 /* ---- CIFAR --------------------------------------------------------------------------------- */
@@ -118,7 +185,7 @@ static size_t parse_counts(const vectors *v, int64_t *n, int64_t *d)
 int read_bin(vectors *v, const char *path, const char *part)
 {
     static const int cifar10[] = {10}, cifar100[] = {20, 100};
-    int64_t n = 0, d = 0;
+    int64_t n = 0, d = 0, longest;
     int rc = reader_map(v, path, false);
     if (rc)
         return rc;
@@ -133,9 +200,8 @@ int read_bin(vectors *v, const char *path, const char *part)
         return open_cifar(v, 1, part);
     if (is_cifar(v, 2, cifar100))
         return open_cifar(v, 2, part);
-    if (is_range_truth(v))
-        return fail("'%s' holds the answers of a range search; lists of k nearest are wanted",
-                    v->name);
+    if (is_range_truth(v, &longest))
+        return open_range(v, longest, part);
     return fail("'%s' (%zu bytes) is cut off, damaged or none of the .bin files that are "
                 "understood: word2vec, CIFAR-10 and CIFAR-100 batches, ground truth of "
                 "big-ann-benchmarks",

@@ -20,7 +20,7 @@ static const reader readers[] = {
     {".ibin", read_ibin},         {".npy", read_npy},      {".npz", read_npz},
     {".hdf5", read_hdf5},         {".h5", read_hdf5},      {"-ubyte", read_idx},
     {"-int", read_idx},           {".idx", read_idx},      {".bin", read_bin},
-    {".txt", read_text_vectors},  {".vec", read_text_vectors},
+    {".txt", read_text_vectors},  {".vec", read_text_vectors}, {".rangeres", read_rangeres},
 };
 enum { READERS = sizeof readers / sizeof *readers };
 

@@ -25,6 +25,7 @@ int read_npy(vectors *v, const char *path, const char *part);
 int read_npz(vectors *v, const char *path, const char *part);
 int read_idx(vectors *v, const char *path, const char *part);
 int read_bin(vectors *v, const char *path, const char *part);
+int read_rangeres(vectors *v, const char *path, const char *part);
 int read_i8bin(vectors *v, const char *path, const char *part);
 int read_text_vectors(vectors *v, const char *path, const char *part);
 int read_hdf5(vectors *v, const char *path, const char *part);

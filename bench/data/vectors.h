@@ -15,7 +15,8 @@
  *   .bin                   told apart by their bytes: CIFAR-10 and CIFAR-100 batches (FILE or
  *                          FILE:images, FILE:labels, FILE:coarse; batches may be joined with cat);
  *                          word2vec's binary vectors; ground truth of big-ann-benchmarks (FILE or
- *                          FILE:ids, FILE:distances)
+ *                          FILE:ids, FILE:distances), also that of range searches, as lists with -1 behind
+ *                          the shorter ones (also .rangeres)
  *   .txt .vec              word vectors as text, of word2vec, fastText or GloVe, and numpy.savetxt's
  *                          matrices: read_text.c
  *   .hdf5 .h5              FILE:NAME, a data set by name; those of ann-benchmarks: read_hdf5.c

@@ -11,7 +11,7 @@
 
 enum { FOR_LSH = 1 << EXPORT_LSH, FOR_IVF = 1 << EXPORT_IVF, FOR_AQ = 1 << EXPORT_AQ };
 
-typedef enum option_id { OPT_NLIST, OPT_NPROBE, OPT_REFINE, OPT_METRIC, OPT_NORMS } option_id;
+typedef enum option_id { OPT_NLIST, OPT_NPROBE, OPT_REFINE, OPT_METRIC, OPT_NORMS, OPT_SHARDS } option_id;
 
 static const struct option {
     const char *name;
@@ -25,6 +25,7 @@ static const struct option {
     {"refine", OPT_REFINE, FOR_AQ, NULL, 0, 1000000},
     {"metric", OPT_METRIC, FOR_IVF | FOR_AQ, "l2|ip", 0, 0},
     {"norms", OPT_NORMS, FOR_AQ, "none|byte|float", 0, 0},
+    {"shards", OPT_SHARDS, FOR_IVF | FOR_AQ, NULL, 1, 10000},
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
 
@@ -99,6 +100,9 @@ static int set_option(export_job *job, const char *name, const char *text)
         case OPT_NORMS:
             job->norms = (export_norms)value;
             break;
+        case OPT_SHARDS:
+            job->shards = value;
+            break;
         }
         return LBH_OK;
     }
@@ -143,6 +147,9 @@ static int check_lists(export_job *job)
 {
     if (job->format == EXPORT_IVF && job->nlist == 0)
         job->nlist = default_nlist(job->n);
+    if (job->nlist == 0 && job->shards)
+        return lbh_error(LBH_EINVAL, "export: shards (%lld) are of one index with lists: give nlist",
+                         (long long)job->shards);
     if (job->nlist == 0)
         return job->nprobe == 1 ? LBH_OK
                                 : lbh_error(LBH_EINVAL, "export: nprobe (%lld) needs nlist",
@@ -164,11 +171,14 @@ static int check_norms(export_job *job)
 {
     if (job->norms == NORMS_AUTO)
         job->norms = job->format != EXPORT_AQ || job->metric == LBH_METRIC_IP ? NORMS_NONE
-                     : job->n > 0                                             ? NORMS_BYTE
+                     : job->n > 0 && !job->shards                             ? NORMS_BYTE
                                                                               : NORMS_FLOAT;
     if (job->norms != NORMS_NONE && job->metric == LBH_METRIC_IP)
         return lbh_error(LBH_EINVAL, "export: norms=%s is for metric=l2: inner products need none",
                          job->norms == NORMS_BYTE ? "byte" : "float");
+    if (job->norms == NORMS_BYTE && job->shards)
+        return lbh_error(LBH_EINVAL, "export: norms=byte has the steps of one file's norms, and shards "
+                                     "have those of all: use norms=float or norms=none");
     if (job->norms == NORMS_BYTE && job->n == 0)
         return lbh_error(LBH_EINVAL,
                          "export: norms=byte needs base rows, whose norms set its steps; "
@@ -239,9 +249,7 @@ static int prepare(export_job *job, const char *format, char *opts)
     job->stored_size = lbh_encoder_code_size(job->enc) + (job->norms == NORMS_FLOAT  ? 4
                                                           : job->norms == NORMS_BYTE ? 1
                                                                                      : 0);
-    LBH_TRY(job->format == EXPORT_AQ ? export_take_decoder(job) : take_map(job));
-    LBH_TRY(export_take_base(job));
-    return job->norms == NORMS_NONE ? LBH_OK : export_append_norms(job);
+    return job->format == EXPORT_AQ ? export_take_decoder(job) : take_map(job);
 }
 
 static int write_file(const export_job *job, const char *path)
@@ -252,6 +260,40 @@ static int write_file(const export_job *job, const char *path)
     if (rc == LBH_OK)
         return lbh_file_commit(&file);
     lbh_file_discard(&file);
+    return rc;
+}
+
+/* One after the other, so that only the rows of one are in memory; last the index without rows. */
+static int write_shards(export_job *job, const FaissIndex *coarse, const char *path)
+{
+    size_t room = strlen(path) + 24;
+    char *name = lbh_alloc_rows((int64_t)room, 1, 0);
+    int rc = name ? LBH_OK : LBH_ENOMEM;
+    for (int64_t s = 0; s < job->shards && rc == LBH_OK; s++) {
+        job->first = s * job->base->n / job->shards;
+        job->n = (s + 1) * job->base->n / job->shards - job->first;
+        snprintf(name, room, "%s.%lld", path, (long long)s);
+        rc = export_take_rows(job, coarse);
+        if (rc == LBH_OK)
+            rc = write_file(job, name);
+    }
+    free(name);
+    job->n = 0;
+    return rc == LBH_OK ? write_file(job, path) : rc;
+}
+
+static int write_all(export_job *job, const char *path)
+{
+    FaissIndex *coarse;
+    int rc = export_take_lists(job, &coarse);
+    if (rc == LBH_OK && job->shards)
+        rc = write_shards(job, coarse, path);
+    else if (rc == LBH_OK) {
+        rc = export_take_rows(job, coarse);
+        if (rc == LBH_OK)
+            rc = write_file(job, path);
+    }
+    lbh_float_index_free(coarse);
     return rc;
 }
 
@@ -275,7 +317,7 @@ int lbh_export_faiss(const lbh_encoder *enc, const char *format, const char *opt
                       .base = base};
     int rc = prepare(&job, format, text);
     if (rc == LBH_OK)
-        rc = write_file(&job, path);
+        rc = write_all(&job, path);
     free(job.A);
     free(job.b);
     free(job.codebooks);

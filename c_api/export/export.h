@@ -15,12 +15,13 @@ typedef struct export_job {
     export_format format;
     int64_t nlist, nprobe; /* nlist 0: no lists */
     int64_t refine;        /* flips of the items' codes; 0: as encoded */
+    int64_t shards;        /* 0: one file */
     int metric;            /* LBH_METRIC_* */
     bool named;            /* by an option */
     export_norms norms;    /* additive quantizer, L2: what stands behind each code */
     const lbh_rows *base;  /* may be NULL */
 
-    int64_t n;          /* rows of the base, 0 without */
+    int64_t first, n;   /* rows of the base that are in the file */
     size_t stored_size; /* bytes a row in the file: its code and norm */
     float *A, *b;       /* the map of queries; NULL for the additive quantizer */
     int unit;           /* 1: of queries of length 1 */
@@ -32,8 +33,10 @@ typedef struct export_job {
     float *centroids; /* nlist x d */
 } export_job;
 
-/* export_base.c: fills codes, list and centroids from the base. */
-int export_take_base(export_job *job);
+/* export_base.c: centroids of the base and a flat index of them, which the caller frees; NULL without lists. */
+int export_take_lists(export_job *job, FaissIndex **coarse);
+/* Fills codes and list from rows first .. first + n of the base, with what the norms want behind each code. */
+int export_take_rows(export_job *job, const FaissIndex *coarse);
 
 /* export_aq.c: the decoder as codebooks. */
 int export_take_decoder(export_job *job);

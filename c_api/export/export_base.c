@@ -1,4 +1,4 @@
-/* export_base.c: codes and inverted lists of the base rows of an export, in one pass over them. */
+/* export_base.c: lists and codes of the base rows of an export. */
 #include "export.h"
 
 #include <math.h>
@@ -28,13 +28,13 @@ static void make_unit(int64_t n, int d, float *x)
 static int learn_lists(export_job *job)
 {
     const lbh_rows *base = job->base;
-    int64_t m = 256 * job->nlist < job->n ? 256 * job->nlist : job->n;
+    int64_t m = 256 * job->nlist < base->n ? 256 * job->nlist : base->n;
     int64_t *ids = lbh_alloc_rows(m, sizeof *ids, 0);
     float *x = lbh_alloc_rows(m, (size_t)base->d * sizeof *x, 0);
     job->centroids = lbh_alloc_rows(job->nlist, (size_t)base->d * sizeof *job->centroids, 0);
     int rc = ids && x && job->centroids ? LBH_OK : LBH_ENOMEM;
     for (int64_t i = 0; i < m && rc == LBH_OK; i++)
-        ids[i] = lbh_sample_place(i, m, job->n);
+        ids[i] = lbh_sample_place(i, m, base->n);
     if (rc == LBH_OK)
         rc = base->read(base, m, ids, x);
     if (rc == LBH_OK && job->cosine)
@@ -47,11 +47,11 @@ static int learn_lists(export_job *job)
     return rc;
 }
 
-static int open_coarse(FaissIndex **coarse, export_job *job)
+int export_take_lists(export_job *job, FaissIndex **coarse)
 {
-    job->list = lbh_alloc_rows(job->n, sizeof *job->list, 0);
-    if (!job->list)
-        return LBH_ENOMEM;
+    *coarse = NULL;
+    if (!job->nlist)
+        return LBH_OK;
     LBH_TRY(learn_lists(job));
     LBH_TRY(lbh_float_index_new(coarse, job->base->d, "Flat", job->metric));
     return lbh_float_index_add(*coarse, job->nlist, job->centroids);
@@ -69,42 +69,52 @@ static int encode_rows(const export_job *job, int64_t count, const float *x, uin
     return LBH_OK;
 }
 
-static int take_block(export_job *job, const FaissIndex *coarse, int64_t first, int64_t count,
+/* Rows `at` and on of those that are taken. */
+static int take_block(export_job *job, const FaissIndex *coarse, int64_t at, int64_t count,
                       int64_t *ids, float *x, float *distances)
 {
     for (int64_t i = 0; i < count; i++)
-        ids[i] = first + i;
+        ids[i] = job->first + at + i;
     LBH_TRY(job->base->read(job->base, count, ids, x));
-    int rc = encode_rows(job, count, x, job->codes + (size_t)first * job->stored_size);
+    int rc = encode_rows(job, count, x, job->codes + (size_t)at * job->stored_size);
     if (rc == LBH_EINVAL)
-        return lbh_error(rc, "export: rows %lld to %lld: %s", (long long)first,
-                         (long long)(first + count - 1), lbh_last_error());
+        return lbh_error(rc, "export: rows %lld to %lld: %s", (long long)ids[0],
+                         (long long)ids[count - 1], lbh_last_error());
     LBH_TRY(rc);
-    return coarse ? lbh_float_index_search(coarse, count, x, 1, distances, job->list + first)
+    return coarse ? lbh_float_index_search(coarse, count, x, 1, distances, job->list + at)
                   : LBH_OK;
 }
 
-int export_take_base(export_job *job)
+static int take_blocks(export_job *job, const FaissIndex *coarse)
 {
-    FaissIndex *coarse = NULL;
-    if (job->n == 0)
-        return LBH_OK;
     int64_t block = block_rows(job->base->d);
     block = block < job->n ? block : job->n;
     int64_t *ids = lbh_alloc_rows(block, sizeof *ids, 0);
     float *x = lbh_alloc_rows(block, (size_t)job->base->d * sizeof *x, 0);
     float *distances = lbh_alloc_rows(block, sizeof *distances, 0);
-    job->codes = lbh_alloc_rows(job->n, job->stored_size, 0);
-    int rc = ids && x && distances && job->codes ? LBH_OK : LBH_ENOMEM;
-    if (rc == LBH_OK && job->nlist)
-        rc = open_coarse(&coarse, job);
+    int rc = ids && x && distances ? LBH_OK : LBH_ENOMEM;
     for (int64_t i = 0; i < job->n && rc == LBH_OK; i += block) {
         int64_t count = job->n - i < block ? job->n - i : block;
         rc = take_block(job, coarse, i, count, ids, x, distances);
     }
-    lbh_float_index_free(coarse);
     free(ids);
     free(x);
     free(distances);
     return rc;
+}
+
+int export_take_rows(export_job *job, const FaissIndex *coarse)
+{
+    free(job->codes);
+    free(job->list);
+    job->codes = NULL;
+    job->list = NULL;
+    if (job->n == 0)
+        return LBH_OK;
+    job->codes = lbh_alloc_rows(job->n, job->stored_size, 0);
+    job->list = coarse ? lbh_alloc_rows(job->n, sizeof *job->list, 0) : NULL;
+    if (!job->codes || (coarse && !job->list))
+        return LBH_ENOMEM;
+    LBH_TRY(take_blocks(job, coarse));
+    return job->norms == NORMS_NONE ? LBH_OK : export_append_norms(job);
 }

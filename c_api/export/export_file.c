@@ -109,7 +109,8 @@ static int write_spectral(const export_job *job, const lists *l, FILE *f)
         fl_u64(f, (uint64_t)job->nlist * (uint64_t)nbits);
         for (int64_t i = 0; i < job->nlist * nbits; i++)
             fl_f32(f, spectral_threshold);
-        fl_lists(f, job->nlist, l->size, l->order, job->stored_size, job->codes);
+        fl_lists(f, job->nlist, l->size, l->order, job->first, job->stored_size,
+                 job->codes);
     }
     int rc = A && b ? LBH_OK : LBH_ENOMEM;
     free(A);
@@ -140,7 +141,8 @@ static void write_additive(const export_job *job, const lists *l, FILE *f)
         fl_local_search_quantizer(f, &q);
         fl_bool(f, 0); /* codes are of the vectors, not of what the lists leave of them */
         fl_i32(f, 0);  /* no table is computed on reading */
-        fl_lists(f, job->nlist, l->size, l->order, job->stored_size, job->codes);
+        fl_lists(f, job->nlist, l->size, l->order, job->first, job->stored_size,
+                 job->codes);
     } else {
         fl_header(f, q.d, job->n, job->metric);
         fl_local_search_quantizer(f, &q);

@@ -100,8 +100,8 @@ void fl_ivf_header(FILE *f, const fl_ivf *ivf)
     fl_u64(f, 0);
 }
 
-void fl_lists(FILE *f, int64_t nlist, const int64_t *size, const int64_t *order, size_t code_size,
-              const uint8_t *codes)
+void fl_lists(FILE *f, int64_t nlist, const int64_t *size, const int64_t *order, int64_t first_id,
+              size_t code_size, const uint8_t *codes)
 {
     fl_fourcc(f, "ilar");
     fl_u64(f, (uint64_t)nlist);
@@ -112,7 +112,8 @@ void fl_lists(FILE *f, int64_t nlist, const int64_t *size, const int64_t *order,
     for (int64_t l = 0; l < nlist; order += size[l], l++) {
         for (int64_t i = 0; i < size[l]; i++)
             fl_bytes(f, codes + (size_t)order[i] * code_size, code_size);
-        fl_bytes(f, order, (size_t)size[l] * sizeof *order);
+        for (int64_t i = 0; i < size[l]; i++)
+            fl_u64(f, (uint64_t)(order[i] + first_id));
     }
 }
 

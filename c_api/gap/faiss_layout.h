@@ -43,9 +43,9 @@ typedef struct fl_ivf {
 void fl_ivf_header(FILE *f, const fl_ivf *ivf);
 
 /* Inverted lists. order[]: the rows of all lists, list by list, rising within a list; size[nlist]:
- * rows a list. The id of a row is its number. */
-void fl_lists(FILE *f, int64_t nlist, const int64_t *size, const int64_t *order, size_t code_size,
-              const uint8_t *codes);
+ * rows a list. The id of a row is its number and first_id. */
+void fl_lists(FILE *f, int64_t nlist, const int64_t *size, const int64_t *order, int64_t first_id,
+              size_t code_size, const uint8_t *codes);
 
 /* How an additive quantizer scores a code: FAISS's AdditiveQuantizer::Search_type_t. */
 typedef enum fl_search_type {

@@ -241,9 +241,13 @@ LBH_API void lbh_index_free(FaissIndexBinary *index);
  *                 look-up tables, or nothing, and then FAISS rebuilds every vector in every search,
  *                 which is slow (byte; without a base, float)
  *   refine=N      faiss-aq: items' codes by lbh_encoder_encode_refined (0: by lbh_encoder_encode)
+ *   shards=N      faiss-ivf, and faiss-aq with lists: `path` is the trained index without rows, and
+ *                 path.0 .. path.N-1 are equal parts of the base in it, with their ids in the whole: what
+ *                 FAISS's contrib.ondisk merges and contrib.client_server serves. One part is in memory
+ *                 at a time; `path` is written last (norms: float, or none)
  *
  * LBH_EINVAL if the encoder has no such form, or for options; LBH_ESTATE, LBH_ENOMEM, LBH_EFAISS,
- * LBH_EIO, and what base->read returns. The file is replaced whole or not at all. */
+ * LBH_EIO, and what base->read returns. A file is replaced whole or not at all. */
 LBH_API int lbh_export_faiss(const lbh_encoder *enc, const char *format, const char *options,
                              const lbh_rows *base, const char *path);
 

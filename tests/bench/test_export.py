@@ -4,9 +4,11 @@ and finds in them the codes of `lbh encode`, and searches them with float querie
 `lbh search`. PATH: a directory with another FAISS to use. --newest: PyPI's newest, in that virtual
 environment, as SCRIPTS/rivals makes it. Exit code 77 without FAISS."""
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 lbh = os.path.abspath(sys.argv[1])
 if sys.argv[2:3] == ["--newest"]:
@@ -151,6 +153,122 @@ def test_ivf(model, base, query, codes, query_codes):
     check_nearest(*ivf_tools.search_preassigned(ivf, query, K, lists), exact)
 
 
+# What RPC of FAISS's contrib unpickles are arrays as old NumPy calls them; newer ones have another name.
+SERVER = """
+import sys, faiss
+from faiss.contrib import client_server, rpc
+getattr(rpc, "safe_modules", set()).update({"numpy._core.multiarray", "numpy._core.numeric"})
+if len(sys.argv) > 2:
+    client_server.run_index_server(faiss.read_index(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+def served(files, search):
+    """What `search` finds by FAISS's client, each file in a server of its own."""
+    exec(SERVER)
+    from faiss.contrib import client_server
+    ports = []
+    for _ in files:
+        with socket.socket() as free:
+            free.bind(("", 0))
+            ports.append(free.getsockname()[1])
+    servers = [subprocess.Popen([sys.executable, "-c", SERVER, name, str(port)], stderr=subprocess.DEVNULL,
+                                env={**os.environ, "OMP_NUM_THREADS": "1"}) for name, port in zip(files, ports)]
+    try:
+        for attempt in range(200):
+            try:
+                client = client_server.ClientIndex([("localhost", port) for port in ports])
+                break
+            except ConnectionRefusedError:
+                assert attempt < 199 and not any(s.poll() for s in servers)
+                time.sleep(.1)
+        return search(client)
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
+def merged(trained, files):
+    """FAISS's merge_ondisk of the files into the index without rows."""
+    from faiss.contrib import ondisk
+    index = faiss.read_index(trained)
+    ondisk.merge_ondisk(index, files, "merged.ivfdata")
+    faiss.write_index(index, "merged.faiss")
+    return faiss.read_index("merged.faiss")
+
+
+def test_distributed(model, base, query, codes, exact):
+    """Parts of one trained index, as FAISS's scripts for many machines take them."""
+    files = [f"x.faiss.{i}" for i in range(3)]
+    whole = export(model, "--format", "faiss-ivf", "--base", "base.npy", "--set", "nlist=16,nprobe=16")
+    trained = export(model, "--format", "faiss-ivf", "--base", "base.npy", "--set", "nlist=16,nprobe=16,shards=3")
+    assert trained.is_trained and trained.ntotal == 0 and trained.nprobe == 16
+    parts = [faiss.read_index(name) for name in files]
+    assert [p.ntotal for p in parts] == [666, 667, 667], [p.ntotal for p in parts]
+    both = merged("x.faiss", files)
+    assert both.ntotal == N and (list_codes(both) == codes).all()
+    check_nearest(*both.search(query, K), exact)
+    both.nprobe = whole.nprobe = 2
+    found = [np.sort(index.search(query, K)[0]) for index in (both, whole)]
+    assert (found[0] == found[1]).all()
+    # FAISS fills the index without rows by itself, as its make_index_vslice.py does.
+    trained.add_with_ids(base[:100], np.arange(5000, 5100))
+    assert (np.sort(np.hstack([faiss.rev_swig_ptr(trained.invlists.get_ids(i), trained.invlists.list_size(i))
+                               for i in range(16) if trained.invlists.list_size(i)])) == np.arange(5000, 5100)).all()
+    # Searched where they are: each server has a part, the client merges.
+    def search(client):
+        assert client.ntotal == N
+        client.set_nprobe(16)
+        return client.search(query, K)
+    check_nearest(*served(files, search), exact)
+    # Binary indexes are not for these scripts: contrib reads float ones.
+    run("build", "--model", model, "--base", "base.npy", "--index", "BIVF16", "-o", "binary.faiss", "-q")
+    try:
+        merged("x.faiss", ["binary.faiss"])
+        raise AssertionError("merge_ondisk takes binary indexes: docs/scale.md says that it does not")
+    except RuntimeError as error:
+        assert "not recognized" in str(error), error
+
+
+def test_binary_shards(model, query_codes, exact):
+    """Binary parts of one trained index: `lbh build --trained`; FAISS searches them together, merges them, and puts their
+    lists on the disk."""
+    run("build", "--model", model, "--base", "base.npy", "--index", "BIVF16", "-o", "whole.faiss", "-q")
+    index = faiss.read_index_binary("whole.faiss")
+    index.reset()
+    faiss.write_index_binary(index, "trained.faiss")
+    parts = []
+    for first, last in (0, 700), (700, N):
+        run("build", "--model", model, "--base", f"base.npy@{first}:{last}", "--trained", "trained.faiss",
+            "--first-id", str(first), "-o", "part.faiss", "-q")
+        parts.append(faiss.read_index_binary("part.faiss"))
+    shards = faiss.IndexBinaryShards(8 * query_codes.shape[1], False, False)
+    for part in parts:
+        part.nprobe = 16
+        shards.add_shard(part)
+    check_nearest(*shards.search(query_codes, K), exact)
+    lists = faiss.OnDiskInvertedLists(16, query_codes.shape[1], "binary.ivfdata")
+    sources = faiss.InvertedListsPtrVector()
+    for part in parts:
+        sources.push_back(part.invlists)
+    merge = getattr(lists, "merge_from_multiple", lists.merge_from)  # as contrib.ondisk does it with float indexes
+    index.ntotal = merge(sources.data(), sources.size())
+    index.replace_invlists(lists)
+    faiss.write_index_binary(index, "ondisk.faiss")
+    index = faiss.read_index_binary("ondisk.faiss")
+    index.nprobe = 16
+    assert index.ntotal == N
+    check_nearest(*index.search(query_codes, K), exact)
+    if faiss.__version__ != "1.7.3":  # there it compares pointers' types, and refuses
+        parts[0].merge_from(parts[1], 0)
+        assert parts[0].ntotal == N
+        check_nearest(*parts[0].search(query_codes, K), exact)
+    refused("has 1300 codes", "build", "--model", model, "--base", "base.npy", "--trained", "part.faiss", "-o", "no.faiss")
+    refused("not both", "build", "--model", model, "--base", "base.npy", "--trained", "trained.faiss",
+            "--index", "BFlat", "-o", "no.faiss")
+
+
 def scores(query, rebuilt, metric):
     if metric == "ip":
         return -(query @ rebuilt.T)
@@ -184,6 +302,10 @@ def test_aq(model, base, query, codes, metric):
         assert (list_codes(ivf)[:, :8] == codes).all()
         distances, ids = lists.search(query, K)
         check_nearest(sign * distances, ids, expected, 1e-4 * scale + step)
+        if norms == "float":
+            export(model, *options[:-1], options[-1] + ",nlist=16,nprobe=16,shards=2")
+            distances, ids = merged("x.faiss", ["x.faiss.0", "x.faiss.1"]).search(query, K)
+            check_nearest(distances, ids, expected, 1e-4 * scale)
         if norms == "byte":
             continue
         # FAISS encodes more rows by its own search, towards the same decoder
@@ -255,6 +377,10 @@ def test_refusals():
     refused("within 1", "export", "--model", "lsh.lbh", "--format", "faiss-ivf", "--set", "nlist=0",
             "-o", "never.faiss")
     refused("none of", "export", "--model", "lsh.lbh", "--format", "faiss", "-o", "never.faiss")
+    refused("give nlist", "export", "--model", "m.lbh", "--format", "faiss-aq", "--base", "base.npy", "--set",
+            "shards=2", "-o", "never.faiss")
+    refused("norms=float", "export", "--model", "m.lbh", "--format", "faiss-aq", "--base", "base.npy", "--set",
+            "nlist=4,shards=2,norms=byte", "-o", "never.faiss")
     np.save("narrow.npy", np.zeros((50, 3), np.float32))
     refused("dimension", "export", "--model", "lsh.lbh", "--format", "faiss-lsh", "--base",
             "narrow.npy", "-o", "never.faiss")
@@ -276,6 +402,9 @@ with tempfile.TemporaryDirectory() as directory:
         codes, query_codes = encode("m.lbh", "base.npy"), encode("m.lbh", "query.npy", "--queries")
         test_lsh("m.lbh", base, query, codes, query_codes)
         test_ivf("m.lbh", base, query, codes, query_codes)
+        if method == "itq":
+            test_distributed("m.lbh", base, query, codes, hamming(query_codes, codes))
+            test_binary_shards("m.lbh", query_codes, hamming(query_codes, codes))
         if method == "sgh":
             for metric in "l2", "ip":
                 test_aq("m.lbh", base, query, codes, metric)

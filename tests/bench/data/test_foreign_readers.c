@@ -422,17 +422,38 @@ Test(foreign_readers, ground_truth)
     refuse_beginnings("cut.bin", &b);
 }
 
+/* Lists of a range search: the nearest first, whatever their order in the file. */
 Test(foreign_readers, range_ground_truth)
 {
+    static const uint32_t counts[] = {2, 0, 3}, ids[] = {7, 5, 4, 9, 8};
+    static const float distances[] = {2, 1, 3, 3, .5f};
+    static const int64_t wanted[] = {5, 7, -1, -1, -1, -1, 8, 4, 9};
+    static const char *const names[] = {"gt.bin", "gt.rangeres", "gt"};
     bytes b = {.size = 0};
-    put_int(&b, 2);
     put_int(&b, 3);
-    put_int(&b, 1);
-    put_int(&b, 2);
-    for (int i = 0; i < 6; i++)
-        put_int(&b, 0);
-    test_spit(test_tmp("gt.bin"), b.data, b.size);
-    refuse(test_tmp("gt.bin"), "range search");
+    put_int(&b, 5);
+    put(&b, counts, sizeof counts);
+    put(&b, ids, sizeof ids);
+    put(&b, distances, sizeof distances);
+    for (int i = 0; i < 3; i++) {
+        char spec[512];
+        vectors v;
+        test_spit(test_tmp(names[i]), b.data, b.size);
+        snprintf(spec, sizeof spec, "%s%s", i == 2 ? "bin:" : "", test_tmp(names[i]));
+        cr_assert_eq(numbers_open(&v, spec), EXIT_OK, "%s", cli_error());
+        cr_assert(v.n == 3 && v.d == 3 && vectors_is_int(&v));
+        for (int j = 0; j < 9; j++)
+            cr_assert_eq(vectors_int(&v, j / 3, j % 3), wanted[j], "%s: %d", spec, j);
+        vectors_close(&v);
+    }
+    char spec[512];
+    snprintf(spec, sizeof spec, "%s:distances", test_tmp("gt.rangeres"));
+    refuse(spec, "part ids");
+    refuse_beginnings("cut.rangeres", &b);
+    refuse_beginnings("cut.bin", &b);
+    b.data[8]++; /* counts that do not add up */
+    test_spit(test_tmp("lies.rangeres"), b.data, b.size);
+    refuse(test_tmp("lies.rangeres"), "damaged");
 }
 
 Test(foreign_readers, i8bin)

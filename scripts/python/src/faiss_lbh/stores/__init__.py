@@ -11,7 +11,7 @@ All take codes as :meth:`faiss_lbh.Encoder.encode` gives them, the first bit low
 from __future__ import annotations
 
 from ctypes import c_void_p
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from .._encoder import Encoder, metric_number
 
 __all__ = ["bit_strings", "from_bit_strings", "signed", "hexadecimal", "rescore"]
 
+_T = TypeVar("_T")
 _MODES = {"none": 0, "margin": 1, "decoder": 2}  # LBH_RESCORE_*
 
 
@@ -181,6 +182,16 @@ def _padded(ids: Ids, k: int) -> Ids:
     out = np.full((len(ids), k), -1, np.int64)
     out[:, :ids.shape[1]] = ids[:, :k]
     return out
+
+
+def _rows(ids: Any, given: Sequence[_T], columns: Dict[str, Any]) -> Iterator[Tuple[int, _T, Dict[str, Any]]]:
+    """(id, code as it is given, {name: value}) of each row, once all are known to fit each other."""
+    keys = _arrays.ids(ids, len(given)).tolist()
+    values = {name: getattr(some, "tolist", lambda some=some: list(some))() for name, some in columns.items()}
+    for name, some in values.items():
+        if len(some) != len(given):
+            raise ValueError(f"{len(given)} codes, and {len(some)} values of {name}")
+    return ((key, given[i], {name: some[i] for name, some in values.items()}) for i, key in enumerate(keys))
 
 
 def _answers(found: Any, k: int, size: Optional[int] = None) -> Tuple[Floats, Ids, Codes]:

@@ -21,8 +21,7 @@ from typing import Any, Dict, Iterator, Optional
 import numpy as np
 import numpy.typing as npt
 
-from .. import _arrays
-from . import hexadecimal, signed
+from . import _rows, hexadecimal, signed
 
 __all__ = ["bulk", "opensearch_index", "opensearch_query", "opensearch_distances", "elasticsearch_index",
            "elasticsearch_query", "elasticsearch_distances", "vespa_schema", "vespa_feed", "vespa_query"]
@@ -34,14 +33,6 @@ def _whole(nbits: int, most: int, engine: str) -> int:
     if nbits % 8 or not 8 <= nbits <= most:
         raise ValueError(f"nbits ({nbits}): {engine} takes whole bytes, up to {most} bits")
     return int(nbits)
-
-
-def _columns(n: int, columns: Dict[str, Any]) -> Dict[str, Any]:
-    values = {name: getattr(some, "tolist", lambda some=some: list(some))() for name, some in columns.items()}
-    for name, some in values.items():
-        if len(some) != n:
-            raise ValueError(f"{n} codes, and {len(some)} values of {name}")
-    return values
 
 
 def bulk(index: str, ids: Any, codes: Any, **columns: Any) -> Iterator[str]:
@@ -61,11 +52,9 @@ def bulk(index: str, ids: Any, codes: Any, **columns: Any) -> Iterator[str]:
     str
         Two lines a document, without the newlines that end them.
     """
-    codes = _arrays.codes(codes, None)
-    keys, values = _arrays.ids(ids, len(codes)).tolist(), _columns(len(codes), columns)
-    for i, code in enumerate(signed(codes).tolist()):
-        yield json.dumps({"index": {"_index": index, "_id": str(keys[i])}})
-        yield json.dumps({"code": code, **{name: some[i] for name, some in values.items()}})
+    for key, code, more in _rows(ids, signed(codes).tolist(), columns):
+        yield json.dumps({"index": {"_index": index, "_id": str(key)}})
+        yield json.dumps({"code": code, **more})
 
 
 # ---- OpenSearch ----------------------------------------------------------------------------------
@@ -317,12 +306,9 @@ def vespa_feed(name: str, ids: Any, codes: Any, *, namespace: Optional[str] = No
     ------
     str
     """
-    codes = _arrays.codes(codes, None)
-    keys, values = _arrays.ids(ids, len(codes)).tolist(), _columns(len(codes), fields)
-    for i, digits in enumerate(hexadecimal(codes)):
-        more = {field: some[i] for field, some in values.items()}
-        yield json.dumps({"put": f"id:{namespace or name}:{name}::{keys[i]}",
-                          "fields": {"id": keys[i], "code": {"values": digits}, **more}})
+    for key, digits, more in _rows(ids, hexadecimal(codes), fields):
+        yield json.dumps({"put": f"id:{namespace or name}:{name}::{key}",
+                          "fields": {"id": key, "code": {"values": digits}, **more}})
 
 
 def vespa_query(name: str, code: Any, k: int = 10, *, where: str = "", values: Any = None, exact: bool = False) -> Json:

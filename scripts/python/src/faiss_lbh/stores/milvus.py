@@ -12,11 +12,12 @@ The order of bits is of no matter to it: codes are stored as they are.
 """
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Dict, Optional, Tuple
 
 from .. import _arrays
 from .._arrays import Codes, Floats, Ids
-from . import _answers
+from . import _answers, _rows
 
 __all__ = ["create", "add", "search", "candidates"]
 
@@ -62,15 +63,10 @@ def add(client: Any, collection: str, ids: Any, codes: Any, *, batch_rows: int =
     **columns : sequence (n,)
         More fields.
     """
-    codes = _arrays.codes(codes, None)
-    keys = _arrays.ids(ids, len(codes)).tolist()
-    values = {name: getattr(some, "tolist", lambda some=some: list(some))() for name, some in columns.items()}
-    if any(len(some) != len(codes) for some in values.values()):
-        raise ValueError(f"{len(codes)} codes, and {[len(some) for some in values.values()]} values of the columns")
-    for first in range(0, len(codes), batch_rows):
-        rows = [{"id": keys[i], "code": codes[i].tobytes(), **{name: some[i] for name, some in values.items()}}
-                for i in range(first, min(first + batch_rows, len(codes)))]
-        client.insert(collection, rows)
+    given = [code.tobytes() for code in _arrays.codes(codes, None)]
+    rows = ({"id": key, "code": code, **more} for key, code, more in _rows(ids, given, columns))
+    while batch := list(islice(rows, batch_rows)):
+        client.insert(collection, batch)
 
 
 def candidates(client: Any, collection: str, codes: Any, n: int = 100, *, filter: str = "",

@@ -19,7 +19,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 from .. import _arrays
 from .._arrays import Codes, Floats, Ids
-from . import _answers
+from . import _answers, _rows
 
 __all__ = ["connect", "create", "add", "search", "candidates"]
 
@@ -96,15 +96,12 @@ def add(connection: Any, table: str, ids: Any, codes: Any, **columns: Any) -> No
     **columns : sequence (n,)
         Of the table's more columns.
     """
-    codes = _arrays.codes(codes, None)
     names = "".join(", " + _name(name) for name in columns)
-    values = [_arrays.ids(ids, len(codes)).tolist(), [code.tobytes() for code in codes],
-              *(getattr(some, "tolist", lambda some=some: list(some))() for some in columns.values())]
-    if any(len(some) != len(codes) for some in values):
-        raise ValueError(f"{len(codes)} codes, and {[len(some) for some in values]} values of the columns")
+    given = [code.tobytes() for code in _arrays.codes(codes, None)]
+    rows = ((key, code, *more.values()) for key, code, more in _rows(ids, given, columns))
     with connection:
         connection.executemany(f"INSERT INTO {_name(table)} (id, code{names}) VALUES (?, vec_bit(?)"
-                               f"{', ?' * len(columns)})", zip(*values))
+                               f"{', ?' * len(columns)})", rows)
 
 
 def candidates(connection: Any, table: str, codes: Any, n: int = 100, *, where: str = "",
