@@ -32,7 +32,7 @@ static int search_mih(void *index, size_t code_size, int64_t nq, const uint8_t *
 
 static int search_queries(const scale *s, search_fn search, void *index, scale_answers *r)
 {
-    enum { BLOCK = 1024 };
+    enum { BLOCK = 16384 }; /* many queries share the reading of a list */
     int rc = EXIT_OK;
     for (int64_t q = 0; q < r->nq && rc == EXIT_OK; q += BLOCK) {
         int64_t count = r->nq - q < BLOCK ? r->nq - q : BLOCK;

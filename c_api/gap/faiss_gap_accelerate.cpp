@@ -217,7 +217,8 @@ struct Ivf final : faiss::IndexBinaryIVF {
     }
 
   private:
-    static constexpr int64_t block_size = 1024; // queries that share lists
+    // Queries that share the reading of a list: of many lists only a large block has several for each.
+    static constexpr int64_t block_size = 16384;
 
     int64_t probes() const
     {

@@ -8,13 +8,15 @@ The blocks of a document run in their order in one scratch directory, which hold
 
 and with the library installed into a scratch prefix, so that lbh, pkg-config and cc find it.
 
-    sh      runs in bash; any failing command fails the block. `lbh train` is cut to two seconds and
-            `lbh curve` to a few samples, whatever they say; nothing else differs.
+    sh      runs in bash; any failing command fails the block. `lbh train` is cut to two seconds,
+            `lbh tune` to five and `lbh curve` to a few samples, whatever they say.
     c       with main(): saved as example.c, compiled with -Wall -Wextra -Werror and run
             with "method.h": an encoder: compiled into the registry of a library, trained and saved
             else: statements, run after n x d floats x, nq queries q and room for k = 10 answers
             were declared; every call of the library must return 0
     python  runs with `base`, `queries` (float32) and `labels` defined, names of earlier blocks kept
+
+In c and python, sgh with all its steps is cut to 300 of them. Nothing else differs.
 
 Blocks that import faiss are skipped where Python has none.
 """
@@ -25,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import blocks as docs  # noqa: E402
@@ -42,6 +45,7 @@ CFLAGS = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror"
 SHIM = """#!/bin/sh
 case $1 in
 train) exec {lbh} "$@" --time-limit 2 ;;
+tune) exec {lbh} "$@" --time-limit 5 ;;
 curve) exec {lbh} "$@" --samples 20000 ;;
 *) exec {lbh} "$@" ;;
 esac
@@ -67,6 +71,10 @@ BLOCK    }
     return 0;
 }
 """
+
+# All steps of sgh, in the string of a pipeline and as an encoder, and a few.
+STEPS = ((re.compile(r'"SGH(\d+)(?=[,"])'), r'"SGH\1(steps=300)'),
+         (re.compile(r'Encoder\("sgh", (\d+)\)'), r'Encoder("sgh", \1, steps=300)'))
 
 # Calls that a fragment makes, but for those that return nothing.
 CALL = re.compile(r"^( *)(lbh_(?!\w*_free\b)\w+\(.*?\));", re.M | re.S)
@@ -187,6 +195,12 @@ def install(build, prefix, faiss_root):
             "LBH_LIBRARY": places["lib"][0], "MANPATH": os.path.join(prefix, "share", "man") + ":"}
 
 
+def few_steps(text):
+    for pattern, fewer in STEPS:
+        text = pattern.sub(fewer, text)
+    return text
+
+
 class Runner:
     def __init__(self, source, build, faiss_root, scratch):
         self.source, self.sessions = source, {}  # running Pythons, by directory
@@ -203,7 +217,7 @@ class Runner:
     def c(self, block, here):
         if '"method.h"' in block.text:
             return self.encoder(block, here)
-        text = block.text
+        text = few_steps(block.text)
         if "int main(" not in text:
             text = STATEMENTS.replace("BLOCK", CALL.sub(CHECKED, text))
         with open(os.path.join(here, "example.c"), "w", encoding="utf-8") as file:
@@ -241,7 +255,7 @@ class Runner:
         watch = threading.Timer(SECONDS, session.kill)
         watch.start()
         try:
-            session.stdin.write(json.dumps(block.text) + "\n")
+            session.stdin.write(json.dumps(few_steps(block.text)) + "\n")
             session.stdin.flush()
             answer = session.stdout.readline()
         except BrokenPipeError:
@@ -280,11 +294,12 @@ def main():
                 elif "import faiss" in block.text and not runner.has_faiss:
                     outcome, note = "skipped", ": Python has no faiss"
                 else:
-                    outcome, note = "run", ""
+                    outcome, note, start = "run", "", time.monotonic()
                     try:
                         getattr(runner, block.language)(block, here)
                     except (RuntimeError, subprocess.TimeoutExpired, IndexError) as error:
                         outcome, note = "failed", f": {error}"
+                    note = f", {time.monotonic() - start:.1f} s{note}"
                 counts[outcome] += 1
                 print(f"{outcome:8s}{block}{note}", flush=True)
         runner.close()
