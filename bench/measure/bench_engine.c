@@ -110,17 +110,32 @@ static int by_codes(const bench_engine *e, int64_t n, const float *x, int64_t k,
     return rc == EXIT_OK && code ? fail_library(code) : rc;
 }
 
+/* FAISS rounds vectors to length 1; by the cosine the ceiling is searched among the rows as they are. */
+static int search_rows(const vectors *v, int64_t n, const float *x, int64_t k, int64_t *ids)
+{
+    const float *mapped = vectors_mapped_floats(v, 0);
+    lbh_rows rows = mapped ? lbh_rows_from_matrix(v->n, v->d, mapped) : vectors_rows(v);
+    return lbh_exact_search(&rows, LBH_METRIC_COSINE, n, x, NULL, k, NULL, ids);
+}
+
+int engine_floats(const bench_engine *e, int64_t n, const float *x, int64_t k, float *distances,
+                  int64_t *ids)
+{
+    const bench_model *m = e->model;
+    if (engine_decodes_all(e))
+        return lbh_encoder_search_decoded(m->enc, e->metric, e->data->base.n, m->codes, n, x, k,
+                                          distances, ids);
+    if (e->metric == LBH_METRIC_COSINE && strcmp(m->recipe.factory, "Flat") == 0)
+        return search_rows(&e->data->base, n, x, k, ids);
+    return lbh_float_index_search(m->floats, n, x, k, distances, ids);
+}
+
 static int by_floats(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids)
 {
     float *distances = cli_alloc(n * k, sizeof *distances);
-    int code = LBH_OK;
     if (!distances)
         return EXIT_RUNTIME;
-    if (engine_decodes_all(e))
-        code = lbh_encoder_search_decoded(e->model->enc, e->metric, e->data->base.n, e->model->codes,
-                                          n, x, k, distances, ids);
-    else
-        code = lbh_float_index_search(e->model->floats, n, x, k, distances, ids);
+    int code = engine_floats(e, n, x, k, distances, ids);
     free(distances);
     return fail_library(code);
 }
@@ -151,13 +166,10 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
 static int by_vectors(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t depth,
                       int64_t *ids)
 {
-    vectors unit = e->data->base; /* a query's own length changes no order */
-    unit.unit = unit.unit || e->metric == LBH_METRIC_COSINE;
-    int metric = e->metric == LBH_METRIC_L2 ? LBH_METRIC_L2 : LBH_METRIC_IP;
-    lbh_rows rows = vectors_rows(&unit);
+    lbh_rows rows = vectors_rows(&e->data->base);
     int64_t *list = cli_alloc(n * depth, sizeof *list);
     int rc = list ? first_ranking(e, n, x, depth, list) : EXIT_RUNTIME;
-    int code = rc ? LBH_OK : lbh_exact_rank(&rows, metric, n, x, depth, list, k, NULL, ids);
+    int code = rc ? LBH_OK : lbh_exact_rank(&rows, e->metric, n, x, depth, list, k, NULL, ids);
     free(list);
     return code ? fail_library(code) : rc;
 }

@@ -38,6 +38,11 @@ int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list);
 /* The k best of n queries x[n * d], ids[n * k], -1 = none. What is timed. */
 int engine_answers(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids);
 
+/* The k best by float scores, of all codes by the decoder or of FAISS's index: LBH_*. distances[n * k] are
+ * scratch. */
+int engine_floats(const bench_engine *e, int64_t n, const float *x, int64_t k, float *distances,
+                  int64_t *ids);
+
 /* Whether all codes are ranked by the decoder, with no shortlist. */
 bool engine_decodes_all(const bench_engine *e);
 

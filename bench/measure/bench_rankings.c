@@ -87,11 +87,7 @@ int measure_codes(cJSON *o, const bench_data *d, const spec_measures *s, int nbi
 static int answer(const void *ctx, int64_t n, const float *x, int64_t k, float *distances,
                   int64_t *ids)
 {
-    const bench_engine *e = ctx;
-    const bench_model *m = e->model;
-    return engine_decodes_all(e) ? lbh_encoder_search_decoded(m->enc, e->metric, e->data->base.n,
-                                                              m->codes, n, x, k, distances, ids)
-                                 : lbh_float_index_search(m->floats, n, x, k, distances, ids);
+    return engine_floats(ctx, n, x, k, distances, ids);
 }
 
 ranker engine_ranker(const bench_engine *e)

@@ -49,7 +49,7 @@ static char *truth_path(const bench_data *d, const char *dir, const char *of, in
                         int64_t k)
 {
     char *path = NULL;
-    if (asprintf(&path, "%s/truth/%016llx-%s-exact-%s%lld-%lld.ivecs", dir,
+    if (asprintf(&path, "%s/truth/%016llx-%s-true-%s%lld-%lld.ivecs", dir,
                  (unsigned long long)d->digest, bench_metrics[d->spec->metric], of,
                  (long long)count, (long long)k) < 0) {
         fail_memory();

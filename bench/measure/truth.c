@@ -34,11 +34,6 @@ int truth_compute(truth *t, const vectors *base, const vectors *query, const int
     int fits = vectors_fit_metric(base, metric);
     if (fits)
         return fits;
-    vectors unit_base = *base, unit_query = *query;
-    if (metric == LBH_METRIC_COSINE) { /* the inner product of unit vectors; zeros stay zeros */
-        unit_base.unit = unit_query.unit = true;
-        return truth_compute(t, &unit_base, &unit_query, own, k, LBH_METRIC_IP);
-    }
     int64_t rows = base->n - (own ? 1 : 0);
     if (rows < 1)
         return fail("'%s' has one row only: nothing is left to find", base->name);

@@ -51,9 +51,9 @@ int lbh_exact_check(const char *name, const lbh_rows *base, int metric, int64_t 
 {
     if (!base || !base->read || (nq > 0 && (!q || !labels)))
         return lbh_error(LBH_EINVAL, "%s: a NULL argument", name);
-    if (metric != LBH_METRIC_L2 && metric != LBH_METRIC_IP)
-        return lbh_error(LBH_EINVAL, "%s: metric (%d) must be LBH_METRIC_L2 or LBH_METRIC_IP", name,
-                         metric);
+    if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
+        return lbh_error(LBH_EINVAL, "%s: metric (%d) must be LBH_METRIC_L2, LBH_METRIC_IP or "
+                         "LBH_METRIC_COSINE", name, metric);
     if (nq < 0 || base->n < 0 || base->d < 1)
         return lbh_error(LBH_EINVAL, "%s: %lld queries, %lld rows of %d floats", name,
                          (long long)nq, (long long)base->n, base->d);
@@ -68,7 +68,7 @@ int lbh_exact_check(const char *name, const lbh_rows *base, int metric, int64_t 
 
 /* The candidates of one query, in order, to list[m]; *count: those that are there. */
 static int rank_one(const lbh_rows *base, int metric, const float *q, int64_t m, const int64_t *ids,
-                    float *row, lbh_near *list, int64_t *count)
+                    int64_t k, float *row, lbh_near *list, int64_t *count)
 {
     const float *matrix = lbh_rows_matrix(base);
     lbh_near_rows where = {base, matrix, 0, matrix ? base->n : 0, NULL};
@@ -86,7 +86,7 @@ static int rank_one(const lbh_rows *base, int metric, const float *q, int64_t m,
         lbh_near_measure(metric, base->d, q, matrix ? matrix + ids[i] * base->d : row, near);
         LBH_TRY(lbh_near_check(near));
     }
-    return lbh_near_sort(&where, metric, q, *count, list);
+    return lbh_near_sort(&where, metric, q, *count, k, list);
 }
 
 int lbh_exact_rank(const lbh_rows *base, int metric, int64_t nq, const float *q, int64_t m,
@@ -103,8 +103,8 @@ int lbh_exact_rank(const lbh_rows *base, int metric, int64_t nq, const float *q,
         float *row = lbh_alloc(base->d, sizeof *row);
         lbh_near *list = lbh_alloc(m, sizeof *list);
         int rc = !row || !list ? LBH_ENOMEM
-                                            : rank_one(base, metric, q + i * base->d, m,
-                                                       ids + i * m, row, list, &count);
+                               : rank_one(base, metric, q + i * base->d, m, ids + i * m, k, row, list,
+                                          &count);
         if (!rc)
             lbh_near_write(metric, k, count < k ? count : k, list,
                           distances ? distances + i * k : NULL, labels + i * k);

@@ -4,7 +4,9 @@
  * of them is off by at most g(d - 1) times the sum of their sizes, whatever the order of additions;
  * of squared differences, each of which is off by g(3) at most, by g(d + 2) times the sum. Neither
  * overflows or underflows: floats reach from 2^-149 to 2^128. (d + 8) u covers both, and that they
- * are bounded by computed numbers. */
+ * are bounded by computed numbers. A length is a root, whose relative error is half of that of the
+ * square; two of them, and what it takes to divide by them, add less than twice the error of the
+ * inner product. */
 #include "exact_rank.h"
 
 #include "arena.h"
@@ -69,11 +71,28 @@ static double products(int d, const float *q, const float *x, double *sizes)
     return total(sum);
 }
 
+/* The cosine, 0 where q or x is; and what the sizes of its products are to be taken for. */
+static double cosine(int d, const float *q, const float *x, double *sizes)
+{
+    double qq, xx, sum = products(d, q, x, sizes);
+    products(d, q, q, &qq);
+    products(d, x, x, &xx);
+    double both = sqrt(qq) * sqrt(xx);
+    if (both == 0) {
+        *sizes = 0;
+        return 0;
+    }
+    *sizes *= 3 / both;
+    return sum / both;
+}
+
 void lbh_near_measure(int metric, int d, const float *q, const float *x, lbh_near *to)
 {
     double size;
     if (metric == LBH_METRIC_L2)
         size = to->distance = squares(d, q, x);
+    else if (metric == LBH_METRIC_COSINE)
+        to->distance = 0.0 - cosine(d, q, x, &size);
     else
         to->distance = 0.0 - products(d, q, x, &size);
     to->error = relative_error(d) * size;
@@ -90,14 +109,17 @@ static int compare_near(const void *a, const void *b)
 }
 
 typedef struct wide {
-    lbh_exact_sum sum;
+    lbh_exact_sum sum, own; /* of cosines the order is that of sum / sqrt(own) */
     lbh_near near;
+    int metric;
 } wide;
 
 static int compare_wide(const void *a, const void *b)
 {
     const wide *x = a, *y = b;
-    int order = lbh_sum_compare(&x->sum, &y->sum);
+    int order = x->metric == LBH_METRIC_COSINE
+                    ? lbh_sum_compare_scaled(&x->sum, &x->own, &y->sum, &y->own)
+                    : lbh_sum_compare(&x->sum, &y->sum);
     return order ? order : (x->near.id > y->near.id) - (x->near.id < y->near.id);
 }
 
@@ -139,7 +161,7 @@ static int doubles_suffice(const lbh_near_rows *where, const float *q, int64_t c
     return LBH_OK;
 }
 
-/* |x|^2 - 2 q.x, which orders like |q - x|^2; or -q.x */
+/* |x|^2 - 2 q.x, which orders like |q - x|^2; -q.x; or -q.x / |x|, which orders like the cosine */
 static int sort_wide(const lbh_near_rows *where, int metric, const float *q, int64_t count,
                      lbh_near *list, float *buffer)
 {
@@ -150,12 +172,16 @@ static int sort_wide(const lbh_near_rows *where, int metric, const float *q, int
     for (int64_t i = 0; i < count && !rc; i++) {
         const float *x = find_row(where, list[i].id, buffer, &rc);
         w[i].near = list[i];
+        w[i].metric = metric;
         if (!x)
             break;
         lbh_sum_add(&w[i].sum, -1, metric == LBH_METRIC_L2, d, q, x);
         if (metric == LBH_METRIC_L2)
             lbh_sum_add(&w[i].sum, 1, 0, d, x, x);
+        if (metric == LBH_METRIC_COSINE)
+            lbh_sum_add(&w[i].own, 1, 0, d, x, x);
         lbh_sum_carry(&w[i].sum);
+        lbh_sum_carry(&w[i].own);
     }
     if (!rc)
         qsort(w, (size_t)count, sizeof *w, compare_wide);
@@ -170,18 +196,20 @@ static int sort_run(const lbh_near_rows *where, int metric, const float *q, int6
 {
     bool suffice = false;
     float *buffer = lbh_alloc(where->rows->d, sizeof *buffer);
-    int rc = buffer ? doubles_suffice(where, q, count, list, buffer, &suffice) : LBH_ENOMEM;
+    int rc = buffer ? LBH_OK : LBH_ENOMEM;
+    if (!rc && metric != LBH_METRIC_COSINE) /* a quotient is rounded */
+        rc = doubles_suffice(where, q, count, list, buffer, &suffice);
     if (!rc && !suffice)
         rc = sort_wide(where, metric, q, count, list, buffer);
     free(buffer);
     return rc;
 }
 
-int lbh_near_sort(const lbh_near_rows *where, int metric, const float *q, int64_t count,
+int lbh_near_sort(const lbh_near_rows *where, int metric, const float *q, int64_t count, int64_t k,
                   lbh_near *list)
 {
     qsort(list, (size_t)count, sizeof *list, compare_near);
-    for (int64_t start = 0, end; start < count; start = end) {
+    for (int64_t start = 0, end; start < count && start < k; start = end) {
         double highest = list[start].distance + list[start].error;
         bool unsure = false;
         for (end = start + 1; end < count && list[end].distance - list[end].error <= highest;

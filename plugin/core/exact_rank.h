@@ -12,7 +12,7 @@
 #include <omp.h>
 
 typedef struct lbh_near {
-    double distance; /* squared, or minus the inner product */
+    double distance; /* squared, or minus the inner product or the cosine */
     double error;    /* the true one is no further away than this */
     int64_t id;
 } lbh_near;
@@ -29,9 +29,10 @@ typedef struct lbh_near_rows {
 /* Sets distance and error of row x to query q; d numbers each. metric: LBH_METRIC_*. */
 void lbh_near_measure(int metric, int d, const float *q, const float *x, lbh_near *to);
 
-/* Sorts list[count], which is measured, by true distance and id. Distances then rise: where the
- * roundings of two say otherwise, the second gets that of the first. Errors of `read`; LBH_ENOMEM. */
-int lbh_near_sort(const lbh_near_rows *where, int metric, const float *q, int64_t count,
+/* Sorts list[count], which is measured, by true distance and id, so that the first k are in order.
+ * Distances then rise: where the roundings of two say otherwise, the second gets that of the first.
+ * Errors of `read`; LBH_ENOMEM. */
+int lbh_near_sort(const lbh_near_rows *where, int metric, const float *q, int64_t count, int64_t k,
                   lbh_near *list);
 
 /* LBH_EINVAL for a distance that finite floats do not have. */

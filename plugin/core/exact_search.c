@@ -2,7 +2,7 @@
  *
  * In blocks of queries and tiles of rows, one product of matrices in single precision gives each
  * half squared distance |x|^2 / 2 - q.x (less |q|^2 / 2, the same for all rows), or each inner
- * product, up to a known error (exact_space.c): an interval. Who may be among the k nearest by these
+ * product (for cosines with x / |x|), up to a known error (exact_space.c): an interval. Who may be among the k nearest by these
  * is kept (exact_pool.c), and put in order by double precision and more (exact_rank.c). Rows and
  * queries that single precision cannot hold go straight there. */
 #include "lbh_exact.h"
@@ -85,7 +85,7 @@ static int finish(const search *s, int64_t q, lbh_pool *pool, lbh_near *best, in
     }
     if (!rc) {
         memcpy(list + pool->count, best, (size_t)*found * sizeof *list);
-        rc = lbh_near_sort(&s->where, s->metric, s->q + q * d, count, list);
+        rc = lbh_near_sort(&s->where, s->metric, s->q + q * d, count, s->k, list);
     }
     if (!rc) {
         *found = count < s->k ? count : s->k;

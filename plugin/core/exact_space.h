@@ -11,6 +11,7 @@ typedef struct lbh_exact_space {
     double scale;    /* a power of two */
     double *centre;  /* d; taken off the rows, and for L2 off the queries too */
     uint8_t *varies; /* d; 0: all rows have the same number there, which changes no order */
+    double slack;    /* what is added to norms of rows: for cosines, of what makes rows unit vectors */
     double cross, own, least; /* the error of a half squared distance or an inner product is below
                                  cross |q||x| + own (|q|^2 + |x|^2) + least */
 } lbh_exact_space;

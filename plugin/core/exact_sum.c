@@ -54,3 +54,54 @@ int lbh_sum_compare(const lbh_exact_sum *a, const lbh_exact_sum *b)
             return a->digit[i] < b->digit[i] ? -1 : 1;
     return 0;
 }
+
+/* ---- Quotients ------------------------------------------------------------------------------ */
+
+/* |a| to digits of 32 bits; its sign. */
+static int magnitude(const lbh_exact_sum *a, uint32_t *to)
+{
+    lbh_exact_sum s = *a;
+    int negative = s.digit[LBH_SUM_DIGITS - 1] < 0;
+    uint32_t any = 0;
+    for (int i = 0; i < LBH_SUM_DIGITS && negative; i++)
+        s.digit[i] = -s.digit[i];
+    lbh_sum_carry(&s);
+    for (int i = 0; i < LBH_SUM_DIGITS; i++)
+        any |= to[i] = (uint32_t)s.digit[i];
+    return any == 0 ? 0 : negative ? -1 : 1;
+}
+
+/* to[m + n] = a[m] * b[n], as they are written by hand. */
+static void multiply(int m, const uint32_t *a, int n, const uint32_t *b, uint32_t *to)
+{
+    memset(to, 0, (size_t)(m + n) * sizeof *to);
+    for (int i = 0; i < m; i++) {
+        uint64_t rest = 0;
+        for (int j = 0; j < n; j++) {
+            rest += (uint64_t)a[i] * b[j] + to[i + j];
+            to[i + j] = (uint32_t)rest;
+            rest >>= 32;
+        }
+        to[i + n] = (uint32_t)rest;
+    }
+}
+
+int lbh_sum_compare_scaled(const lbh_exact_sum *a, const lbh_exact_sum *aa, const lbh_exact_sum *b,
+                           const lbh_exact_sum *bb)
+{
+    enum { D = LBH_SUM_DIGITS };
+    uint32_t x[D], y[D], xx[D], yy[D], square[2 * D], left[3 * D], right[3 * D];
+    int sign = magnitude(a, x), other = magnitude(b, y);
+    if (sign != other || sign == 0)
+        return sign - other;
+    magnitude(aa, xx);
+    magnitude(bb, yy);
+    multiply(D, x, D, x, square); /* a^2 bb and b^2 aa have the order of |a| / sqrt(aa) and |b| / sqrt(bb) */
+    multiply(2 * D, square, D, yy, left);
+    multiply(D, y, D, y, square);
+    multiply(2 * D, square, D, xx, right);
+    for (int i = 3 * D - 1; i >= 0; i--)
+        if (left[i] != right[i])
+            return left[i] < right[i] ? -sign : sign;
+    return 0;
+}

@@ -23,4 +23,8 @@ void lbh_sum_carry(lbh_exact_sum *sum);
 /* Below 0, 0 or above 0 as a < b, a = b, a > b. */
 int lbh_sum_compare(const lbh_exact_sum *a, const lbh_exact_sum *b);
 
+/* The same of a / sqrt(aa) and b / sqrt(bb); where aa or bb is 0, so is a or b. */
+int lbh_sum_compare_scaled(const lbh_exact_sum *a, const lbh_exact_sum *aa, const lbh_exact_sum *b,
+                           const lbh_exact_sum *bb);
+
 #endif

@@ -5,7 +5,7 @@
  *         fprintf(stderr, "%s\n", lbh_last_error());
  *
  * The order of the answers is that of the real numbers: a row of larger squared distance (or smaller
- * inner product) never comes before one of smaller, however little they differ and whatever the
+ * inner product, or cosine) never comes before one of smaller, however little they differ and whatever the
  * sizes of the numbers (a column of 2e7 in every row, everything times 1e-30, one number of 1e37);
  * equal ones come by rising id. It does not depend on the CPU, the BLAS or the number of threads.
  * Most of the work is one product of matrices in single precision, as with any exhaustive search;
@@ -26,12 +26,12 @@ extern "C" {
  *
  * base       rows; read in blocks, more than once where they do not fit in 256 MB; a view by
  *            lbh_rows_from_matrix() is not copied. NaN and infinity are refused
- * metric     LBH_METRIC_L2 or LBH_METRIC_IP
+ * metric     LBH_METRIC_L2, LBH_METRIC_IP or LBH_METRIC_COSINE; the cosine with a row of zeros is 0
  * q          nq x base->d floats; nq = 0 is fine
  * skip       nq ids, each of a row that is no answer to its query, or -1; or NULL
  * k          at least 1; may exceed the number of rows
- * distances  nq x k: squared distances, rising, or inner products, falling, each right to double
- *            precision; infinity (for inner products: minus that) where there are fewer than k
+ * distances  nq x k: squared distances, rising, or inner products or cosines, falling, each right to
+ *            double precision; infinity (but for squared distances: minus that) where there are fewer than k
  *            rows; or NULL
  * labels     nq x k ids; -1 where there are fewer than k rows
  *

@@ -256,23 +256,6 @@ static int64_t all_candidates(const shortlist *s, worker *w, int64_t i)
 
 /* ---- Scores of vectors --------------------------------------------------------------------- */
 
-/* In double precision, which ranks cosines; they are no sums that could be compared exactly. */
-static double minus_cosine(int d, const float *x, const float *y)
-{
-    double both = lbh_length(d, x) * lbh_length(d, y), sum = 0;
-    for (int j = 0; j < d; j++)
-        sum += (double)x[j] * (double)y[j];
-    return both > 0 ? -sum / both : 0;
-}
-
-static int compare_near(const void *a, const void *b)
-{
-    const lbh_near *x = a, *y = b;
-    if (x->distance != y->distance)
-        return x->distance < y->distance ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
 /* Measures the candidates in key[count] by their vectors, into w->near, in order. */
 static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
 {
@@ -292,18 +275,12 @@ static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
         for (int64_t j = 0; j < n; j++) {
             lbh_near *near = &w->near[first + j];
             near->id = row[j];
-            if (r->metric == LBH_METRIC_COSINE)
-                near->distance = minus_cosine(r->enc->d, q, w->row + j * r->enc->d);
-            else
-                lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
+            lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
             if (!isfinite(near->distance)) /* what is no number comes last */
                 *near = (lbh_near){INFINITY, 0, row[j]};
         }
     }
-    if (r->metric != LBH_METRIC_COSINE)
-        return lbh_near_sort(&where, r->metric, q, count, w->near);
-    qsort(w->near, (size_t)count, sizeof *w->near, compare_near);
-    return LBH_OK;
+    return lbh_near_sort(&where, r->metric, q, count, s->k, w->near);
 }
 
 /* ---- Queries ------------------------------------------------------------------------------- */

@@ -2,10 +2,11 @@
 times 2^-149, so Python knows every distance and its order without rounding."""
 import ctypes
 import sys
+from fractions import Fraction
 
 import numpy as np
 
-L2, IP = 0, 1
+L2, IP, COSINE = 0, 1, 2
 LIB = ctypes.CDLL(sys.argv[1])
 LIB.lbh_last_error.restype = ctypes.c_char_p
 
@@ -58,24 +59,36 @@ def answers(rows, metric, q, k, skip=None, among=None):
     return code, distance, label
 
 
+POWER = np.array([1 << i for i in range(320)], object)
+
+
 def whole(x):
-    return [[int(n * 2**149 // d) for n, d in (float(v).as_integer_ratio() for v in row)]
-            for row in x]
+    part, exponent = np.frexp(x.astype(float))
+    return (part * 2**24).astype(np.int64).astype(object) * POWER[exponent + 155] // 2**30
 
 
 def truth(metric, x, q, k, skip=None, among=None):
     """Rows in the true order, and their distances; -1 and infinity where there are none."""
     rows, label, distance = whole(x), [], []
+    own = (rows * rows).sum(1)
     for i, y in enumerate(whole(q)):
-        of = range(len(x)) if among is None else [r for r in among[i] if r >= 0]
+        of = np.arange(len(x)) if among is None else among[i][among[i] >= 0]
         if metric == L2:
-            score = [(sum((a - b) ** 2 for a, b in zip(rows[r], y)), r) for r in of]
-        else:
-            score = [(-sum(a * b for a, b in zip(rows[r], y)), r) for r in of]
-        best = sorted(s for s in score if skip is None or s[1] != skip[i])[:k]
+            score = ((rows[of] - y) ** 2).sum(1)
+        elif metric == IP:
+            score = -(rows[of] @ y)
+        else:  # the square of q . x / |x|, with its sign: of two that differ the first 1300 bits do
+            dot = rows[of] @ y
+            score = -dot * abs(dot) * 2**1300 // np.where(own[of] == 0, 1, own[of])
+        best = sorted(s for s in zip(score, of) if skip is None or s[1] != skip[i])[:k]
         gaps = k - len(best)
         label.append([r for _, r in best] + [-1] * gaps)
-        distance.append([s / 2**298 for s, _ in best] + [np.inf] * gaps)
+        if metric == COSINE:
+            length = (y * y).sum() * 2**1300 or 1
+            distance.append([((s > 0) - (s < 0)) * float(Fraction(abs(s), length)) ** .5 for s, _ in best] +
+                            [np.inf] * gaps)
+        else:
+            distance.append([s / 2**298 for s, _ in best] + [np.inf] * gaps)
     return np.array(distance), np.array(label)
 
 
@@ -116,6 +129,8 @@ def sets(g, n, nq, d):
     yield "zeros and ones of length 1", *unit
     yield "rows that come often", x[g.integers(0, min(n, 9), n)], q
     yield "queries of zeros", x, 0 * q
+    yield "rows of zeros", x * (np.arange(n) % 3 > 0)[:, None], q
+    yield "few directions", np.rint(x[np.arange(n) % 7] * 4) * (1 + np.arange(n) % 5)[:, None], q
     yield "nothing but zeros", 0 * x, 0 * q
     # 2^-30 apart beside 1e8: beyond doubles
     far = column(1e8, -1e8)
@@ -135,6 +150,9 @@ def check(name, x, q, k, metric, skip):
     there = order >= 0
     y = np.where(there[..., None], x[order], 0).astype(float)
     size = want if metric == L2 else np.abs(y * q[:, None].astype(float)).sum(2)
+    if metric == COSINE:
+        both = np.sqrt((y ** 2).sum(2) * (q.astype(float) ** 2).sum(1)[:, None])
+        size = size / np.where(both > 0, both, 1)
     off = np.abs(distance[there] - want[there])
     assert (off <= 1e-14 * x.shape[1] * size[there] + 1e-300).all(), name
     assert (distance[~there] == np.inf).all(), name
@@ -145,8 +163,8 @@ def test_search():
     for n, nq, d, k in ((600, 3, 5, 10), (500, 20, 17, 12), (900, 9, 8, 200), (4, 9, 4, 10)):
         g = np.random.default_rng(n)
         for name, x, q in sets(g, n, nq, d):
-            for metric in (L2, IP):
-                for skip in (None, np.arange(nq) % n):
+            for metric in (L2, IP, COSINE):
+                for skip in (None, np.arange(nq) % n)[metric == COSINE:]:
                     check(name, x, q, k, metric, skip)
 
 
@@ -156,7 +174,7 @@ def test_rank():
         x, q = np.ascontiguousarray(x, np.float32), np.ascontiguousarray(q, np.float32)
         among = np.array([g.permutation(300)[:80] for _ in q])
         among[:, ::7] = -1
-        for metric in (L2, IP):
+        for metric in (L2, IP, COSINE):
             _, order = truth(metric, x, q, 20, among=among)
             for rows in (matrix(x), pulled(x)):
                 code, _, label = answers(rows, metric, q, 20, among=among)
@@ -211,7 +229,7 @@ def test_refusals():
         z[4, 2] = bad
         code, *_ = answers(matrix(x), L2, z, 5)
         assert code == -1 and b"query 4 " in LIB.lbh_last_error()
-    for metric, k, what in ((2, 5, b"metric (2)"), (L2, 0, b"k (0)")):
+    for metric, k, what in ((3, 5, b"metric (3)"), (-1, 5, b"metric (-1)"), (L2, 0, b"k (0)")):
         label = np.empty((30, 5), np.int64)
         rows = matrix(x)
         code = LIB.lbh_exact_search(ctypes.byref(rows), metric, ctypes.c_int64(30), pointer(q), None,
