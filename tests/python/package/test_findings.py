@@ -129,6 +129,48 @@ class AllOrNone(unittest.TestCase):
                 self.assertEqual(len(index), 5)
 
 
+class NothingIsGuessed(unittest.TestCase):
+    """What is no whole number is not made one, and what may be two things is refused."""
+
+    def test_numbers_that_are_not_whole(self):
+        index = faiss_lbh.Index("ITQ16,BIVF4,RFlat").train(x).add(x)
+        codes = faiss_lbh.HammingIndex(index.encoder.encode(x))
+        for call in (lambda: index.search(x[0], 2.5), lambda: index.range_search(x[0], .5),
+                     lambda: index.reconstruct(7.5), lambda: index.remove_ids([7.5]),
+                     lambda: codes.search(codes.codes[0], 2.5), lambda: codes.range_search(codes.codes[0], .5)):
+            with self.assertRaisesRegex(ValueError, "whole number"):
+                call()
+        high = np.array([2 ** 63], np.uint64)
+        for call in (lambda: index.add(x[:1], ids=high), lambda: index.search(x[0], 1, filter=high)):
+            with self.assertRaisesRegex(ValueError, "below 2\\^63"):
+                call()
+        self.assertEqual(len(index), len(x))
+        self.assertEqual(index.search(x[0], np.int32(3))[1].shape, (3,))
+
+    def test_masks_and_ids(self):
+        index = faiss_lbh.Index("ITQ16,BFlat,RFlat").train(x).add(x)
+        mask = np.arange(len(x)) > 5
+        with self.assertRaisesRegex(ValueError, "mask"):
+            index.search(x[0], 1, filter=mask.astype(np.uint8))
+        self.assertGreater(index.search(x[0], 1, filter=mask)[1][0], 5)
+        self.assertEqual(index.search(x[1], 1, filter=[0, 1])[1][0], 1)
+
+    def test_bits_rows_and_missing_numbers(self):
+        enc = faiss_lbh.Encoder("itq", 16).fit(x)
+        bits = enc.transform(x)
+        self.assertTrue((enc.inverse_transform(bits) == enc.decode(enc.encode(x))).all())
+        for wrong in 2. * bits - 1, bits * 255, bits * np.nan:
+            with self.assertRaisesRegex(ValueError, "0 and 1"):
+                enc.inverse_transform(wrong)
+        with self.assertRaisesRegex(ValueError, "NaN"):
+            faiss_lbh.quantize(np.where(x == x.max(), np.nan, x))
+        near = np.full((len(x), 2), -1)
+        enc.train(x, neighbours=near)
+        near[3, 1] = -5
+        with self.assertRaisesRegex(ValueError, "-1 for none"):
+            enc.train(x, neighbours=near)
+
+
 class Threads(unittest.TestCase):
     def test_waiting_threads_do_not_spin(self):
         """What OpenMP says of itself when it is loaded: it is told so for that moment only, and by this package,

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
@@ -22,7 +23,7 @@ def plain(x: Any, what: str = "x") -> npt.NDArray[Any]:
         raise TypeError(f"{what} is sparse; a dense array is required")
     if hasattr(x, "detach"):  # PyTorch
         x = x.detach().cpu()
-        x = x.float().numpy() if x.is_floating_point() else x.numpy()
+        x = x.float().numpy() if x.is_floating_point() and x.element_size() < 4 else x.numpy()
     x = np.asanyarray(x)
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.getmaskarray(x).any():
@@ -78,7 +79,23 @@ def ids(x: Any, n: int) -> Ids:
     x = plain(x, "ids")
     if x.dtype.kind not in "iu" or x.shape != (n,):
         raise ValueError(f"ids are {x.dtype} of the shape {x.shape}; expected whole numbers ({n},)")
+    if x.dtype.kind == "u" and x.size and x.max() >= 2 ** 63:
+        raise ValueError(f"ids must be below 2^63, not {x.max()}")
     return np.ascontiguousarray(x, np.int64)
+
+
+def some_ids(x: Any) -> Ids:
+    """One id, or as many as there are."""
+    x = np.atleast_1d(plain(x, "ids"))
+    return ids(x if x.size else x.astype(np.int64), len(x))
+
+
+def whole(x: Any, what: str) -> int:
+    """A number that is whole, and not rounded to one."""
+    try:
+        return operator.index(x)
+    except TypeError:
+        raise ValueError(f"{what} ({x!r}) must be a whole number") from None
 
 
 def blocks(x: npt.NDArray[Any]) -> Iterator[Tuple[int, npt.NDArray[Any]]]:
@@ -165,6 +182,8 @@ def _label_array(labels: Any, form: int) -> Tuple[Ids, Ids]:
 
 def _sparse(matrix: Any) -> Tuple[Any, Any]:
     """(start, item) of a scipy.sparse matrix of labels: what it stores is 1, or 0, which is no label."""
+    if matrix.ndim != 2:
+        raise ValueError(f"a sparse matrix of labels has two axes, not {matrix.ndim}")
     matrix = matrix.tocsr()
     if not np.isin(matrix.data, (0, 1)).all():
         raise ValueError("a sparse matrix of labels holds 0 and 1 only")
@@ -191,6 +210,8 @@ def lists(labels: Any, n: int, what: str) -> Tuple[Optional[_lib.Lists], Any]:
         for place, part in zip(padded, parts):
             place[:part.size] = part
         return _make_lists(*_label_array(padded, _LISTS), n, what)
+    if any((part < -1).any() for part in parts):
+        raise ValueError(f"{what} are numbers of rows, or -1 for none")
     parts = [part[part >= 0] if part.size else np.empty(0, np.int64) for part in parts]
     start = np.concatenate([[0], np.cumsum([part.size for part in parts], dtype=np.int64)])
     return _make_lists(start, np.concatenate(parts) if parts else np.empty(0), n, what)
@@ -224,7 +245,9 @@ class Filter:
             self._structure = _lib.Mask(0, len(array), self._array.ctypes.data)
             self.function = _lib.address("mask")
         else:
-            self._array = np.unique(array.astype(np.int64))
+            self._array = np.unique(ids(array, len(array)))
+            if len(self._array) < len(array) and self._array[0] >= 0 and self._array[-1] <= 1:
+                raise ValueError("filter holds 0 and 1 again and again, as a mask does; x.astype(bool) is one")
             self._structure = _lib.Members(len(self._array), self._array.ctypes.data)
             self.function = _lib.address("member")
         self.context = ctypes.addressof(self._structure)

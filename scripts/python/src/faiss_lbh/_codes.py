@@ -22,7 +22,8 @@ def _queries(x: Any, size: int) -> Tuple[Codes, bool]:
 
 
 def _room(n: int, k: int) -> Tuple[Distances, Ids]:
-    return np.empty((n, max(int(k), 0)), np.int32), np.empty((n, max(int(k), 0)), np.int64)
+    k = max(_arrays.whole(k, "k"), 0)
+    return np.empty((n, k), np.int32), np.empty((n, k), np.int64)
 
 
 class HammingIndex:
@@ -116,12 +117,12 @@ class HammingIndex:
         result = ctypes.POINTER(_lib.RangeResult)()
         if self.ids is None:
             _lib.call(_lib.plugin.lbh_hamming_range, byref(result), len(queries), queries.ctypes.data, len(self),
-                      self.codes.ctypes.data, self.code_size, int(radius))
+                      self.codes.ctypes.data, self.code_size, _arrays.whole(radius, "radius"))
         else:
             lists = self._lists(self.ids)
             which = np.zeros(len(queries), np.int64)
             _lib.call(_lib.plugin.lbh_hamming_range_lists, byref(result), len(queries), queries.ctypes.data,
-                      self.code_size, 1, which.ctypes.data, 1, lists, int(radius))
+                      self.code_size, 1, which.ctypes.data, 1, lists, _arrays.whole(radius, "radius"))
         return _arrays.take_range(result)
 
 
@@ -234,7 +235,7 @@ class MultiIndexHash:
         queries, _ = _queries(x, self.code_size)
         result = ctypes.POINTER(_lib.RangeResult)()
         _lib.call(_lib.plugin.lbh_mih_range, byref(result), self._handle, len(queries), queries.ctypes.data,
-                  int(radius), byref(self._stats))
+                  _arrays.whole(radius, "radius"), byref(self._stats))
         return _arrays.take_range(result)
 
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
@@ -369,7 +370,8 @@ class AcceleratedIndex:
         which, lists, count = self._probe(queries)
         result = ctypes.POINTER(_lib.RangeResult)()
         _lib.call(_lib.plugin.lbh_hamming_range_lists, byref(result), len(queries), queries.ctypes.data,
-                  self.index.code_size, which.shape[1], which.ctypes.data, count, lists, int(radius))
+                  self.index.code_size, which.shape[1], which.ctypes.data, count, lists,
+                  _arrays.whole(radius, "radius"))
         return _arrays.take_range(result)
 
 

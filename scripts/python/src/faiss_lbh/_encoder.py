@@ -417,6 +417,8 @@ class Encoder:
             The method has no decoder.
         """
         bits = _arrays.rows(X, int(self.nbits), "bits")
+        if not ((bits == 0) | (bits == 1)).all():
+            raise ValueError("bits are 0 and 1")
         return self.decode(np.packbits(bits != 0, axis=1, bitorder="little"))
 
     # ---- From codes --------------------------------------------------------------------------

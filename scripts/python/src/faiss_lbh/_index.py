@@ -299,7 +299,8 @@ class Index:
         x : array (n, d)
             Any numbers; memory-mapped arrays need not fit in memory (with RFlat their copy must).
         ids : array of int (n,), optional
-            None negative, none that is there already. Else the numbers after the highest that was ever used.
+            None negative; with RFlat and RSQ8 none that is there already. Else the numbers after the highest
+            that was ever used.
         progress : bool or callable, optional
 
         Returns
@@ -364,8 +365,7 @@ class Index:
         Error
             FAISS cannot remove from the kind (BHNSW, BHash).
         """
-        ids = np.atleast_1d(_arrays.plain(ids, "ids"))
-        ids = _arrays.ids(ids if ids.size else ids.astype(np.int64), len(ids))
+        ids = _arrays.some_ids(ids)
         removed = c_int64()
         _lib.call(_lib.faiss_library.lbh_pipeline_remove_ids, self._made(), len(ids), ids.ctypes.data,
                   byref(removed))
@@ -421,11 +421,12 @@ class Index:
         handle = self._made()
         queries, single = _arrays.queries(x, self.d)
         allowed = None if filter is None else _arrays.Filter(filter)
-        distances = np.empty((len(queries), max(int(k), 0)), np.float32)
+        k = _arrays.whole(k, "k")
+        distances = np.empty((len(queries), max(k, 0)), np.float32)
         ids = np.empty(distances.shape, np.int64)
         _lib.call(_lib.faiss_library.lbh_pipeline_search_with, handle, _arrays.assignments(parameters),
                   allowed and allowed.function, allowed and allowed.context, len(queries),
-                  queries.ctypes.data, int(k), distances.ctypes.data, ids.ctypes.data,
+                  queries.ctypes.data, k, distances.ctypes.data, ids.ctypes.data,
                   kept=allowed.kept if allowed else None)
         return (distances[0], ids[0]) if single else (distances, ids)
 
@@ -455,7 +456,7 @@ class Index:
         queries, _ = _arrays.queries(x, self.d)
         result = ctypes.POINTER(_lib.RangeResult)()
         _lib.call(_lib.faiss_library.lbh_pipeline_range_search, byref(result), self._made(), len(queries),
-                  queries.ctypes.data, int(radius))
+                  queries.ctypes.data, _arrays.whole(radius, "radius"))
         lims, distances, ids = _arrays.take_range(result)
         if filter is None:
             return lims, distances, ids
@@ -482,7 +483,7 @@ class Index:
         ValueError
             No such id, or neither vectors nor a decoder.
         """
-        which = np.atleast_1d(_arrays.plain(ids, "ids")).astype(np.int64)
+        which = _arrays.some_ids(ids)
         out = np.empty((len(which), self.d), np.float32)
         for i, number in enumerate(which):
             _lib.call(_lib.faiss_library.lbh_pipeline_reconstruct, self._made(), int(number), out[i:].ctypes.data)

@@ -52,6 +52,8 @@ def quantize(embeddings: Any, precision: str = "ubinary", *, encoder: Optional[E
         raise ValueError(f"bit_order ({bit_order!r}) is neither 'lsb' nor 'msb'")
     if encoder is None:
         x = _arrays.rows(embeddings, None, "embeddings")
+        if np.isnan(x).any():
+            raise ValueError("embeddings hold a NaN")
         packed = np.packbits(x > 0, axis=1, bitorder="big" if bit_order == "msb" else "little")
     else:
         encode = encoder.encode_queries if queries else encoder.encode
