@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bits that were not packed: a byte each. No code of a byte or more a bit has such bytes only. */
+/* Bits that were not packed: a byte each. Codes of more than a byte do not have such bytes only, but for a
+ * few of them by chance. */
 static bool are_loose_bits(const vectors *v)
 {
-    bool any = false;
-    for (int64_t i = 0; i < v->n && v->d >= 8; i++) {
+    bool any = false, enough = v->d > 1 && (v->d >= 8 || v->n * v->d >= 64);
+    for (int64_t i = 0; i < v->n && enough; i++) {
         const uint8_t *row = vectors_mapped_bytes(v, i);
         for (int j = 0; j < v->d; j++) {
             if (row[j] > 1)

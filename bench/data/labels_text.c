@@ -69,6 +69,7 @@ typedef struct survey {
     int64_t first;    /* 1 behind a header, else 0 */
     int64_t width;    /* words a row; 0: not all have the same number, or a cell had several */
     int64_t whole, names, empty, plus, minus;
+    int64_t missing;  /* names that stand for a value that is not there */
     bool matrix;      /* 0/1 or -1/1, a column a class */
     bool binary;      /* -1 and +1 are classes */
 } survey;
@@ -94,10 +95,21 @@ static bool has_header(const cells *c)
     return whole > 0;
 }
 
+/* How pandas, R, SQL and Python call what is not there. */
+static bool is_missing(const char *word)
+{
+    static const char *const words[] = {"nan", "na", "<na>", "null", "none", "nat"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static int count_words(survey *s, const cells *c)
 {
     s->width = c->labels || c->pieces ? 0 : c->start[s->first + 1] - c->start[s->first];
     s->binary = true;
+    int64_t last = 0;
     for (int64_t row = s->first; row < c->n; row++) {
         int64_t words = c->start[row + 1] - c->start[row];
         s->width = words == s->width ? words : 0;
@@ -110,11 +122,16 @@ static int count_words(survey *s, const cells *c)
                                                   "class number or a name");
             s->whole += kind == WORD_WHOLE;
             s->names += kind == WORD_NAME;
+            s->missing += kind == WORD_NAME && is_missing(cell(c, i));
+            last = kind == WORD_NAME ? i : last;
             s->empty += kind == WORD_EMPTY;
             s->plus += kind == WORD_WHOLE && value == 1;
             s->minus += kind == WORD_WHOLE && value == -1;
         }
     }
+    if (s->whole && s->missing && s->missing == s->names) /* else they may be names as others are */
+        return fail("'%s': the label '%s' among numbers: leave the cell empty, or write -1, where a row has "
+                    "none", c->path, cell(c, last));
     s->binary &= !s->names && s->whole == s->plus + s->minus;
     return EXIT_OK;
 }

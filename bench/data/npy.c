@@ -9,6 +9,8 @@
 
 /* ---- The header ----------------------------------------------------------------------------- */
 
+#define BLANKS " \t\r\n" /* between what Python reads */
+
 /* Value of a key in the header's Python dictionary, in either kind of quotes: a pointer behind the
  * colon, or NULL. */
 static const char *find_key(const char *text, const char *key)
@@ -20,9 +22,9 @@ static const char *find_key(const char *text, const char *key)
         if (!p)
             continue;
         p += strlen(quoted);
-        p += strspn(p, " ");
+        p += strspn(p, BLANKS);
         if (*p == ':')
-            return p + 1 + strspn(p + 1, " ");
+            return p + 1 + strspn(p + 1, BLANKS);
     }
     return NULL;
 }
@@ -55,6 +57,7 @@ static int parse_type(const char *text, const char *name, npy_array *a)
     } known[] = {{"f2", VEC_F32}, {"f4", VEC_F32}, {"f8", VEC_F64}, {"u1", VEC_U8},
                  {"i1", VEC_I8},  {"b1", VEC_U8},  {"i2", VEC_I32}, {"u2", VEC_I32},
                  {"i4", VEC_I32}, {"u4", VEC_I64}, {"i8", VEC_I64}, {"u8", VEC_I64}};
+    text += *text == 'u'; /* u'<f4' of Python 2 */
     char quote = *text;
     if (quote != '\'' && quote != '"')
         return fail("'%s': a structured .npy array; one plain matrix is wanted", name);
@@ -78,7 +81,7 @@ static int parse_shape(const char *text, const char *name, npy_array *a)
     const char *p = text;
     if (*p++ != '(')
         return fail("'%s': the .npy header has no shape", name);
-    for (p += strspn(p, " "); *p != ')'; p += strspn(p, " ,")) {
+    for (p += strspn(p, BLANKS); *p != ')'; p += strspn(p, BLANKS ",")) {
         if (!isdigit((unsigned char)*p))
             return fail("'%s': the .npy header has a damaged shape", name);
         char *end;

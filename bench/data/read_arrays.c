@@ -63,8 +63,10 @@ static int open_bin(vectors *v, const char *path, const char *part, vec_type typ
     v->stride = (size_t)v->d * vec_type_size(v->type);
     v->data = p + 8;
     size_t bytes, have = v->map_size - 8;
-    if (type == VEC_I32 && reader_bytes(v->n, v->d, 8, &bytes) && bytes == have)
-        return EXIT_OK; /* ground truth: as many float32 distances follow */
+    if (type == VEC_I32 && reader_bytes(v->n, v->d, 8, &bytes) && bytes == have) {
+        v->answers = true; /* ground truth: as many float32 distances follow */
+        return EXIT_OK;
+    }
     if (v->ranged && have / v->stride > 0 && (int64_t)(have / v->stride) < v->n) {
         v->n = (int64_t)(have / v->stride); /* the first part of a large file: the rows that are there */
         return EXIT_OK;

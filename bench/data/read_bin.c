@@ -58,6 +58,7 @@ static int open_truth(vectors *v, int64_t n, int64_t k, const char *part)
     if (rc)
         return rc;
     bool distances = is_part(part, "distances");
+    v->answers = !part;
     v->n = n;
     v->d = (int)k;
     v->type = distances ? VEC_F32 : VEC_I32;

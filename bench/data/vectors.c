@@ -63,10 +63,13 @@ int numbers_open(vectors *v, const char *spec)
 int vectors_open(vectors *v, const char *spec)
 {
     int rc = numbers_open(v, spec);
-    if (rc || !v->column)
+    if (rc || (!v->column && !v->answers))
         return rc;
-    rc = fail("'%s' has one axis, of %lld numbers, which may be a row or a column; save it with two: "
-              "x.reshape(1, -1) or x.reshape(-1, 1)", v->name, (long long)v->n);
+    if (v->answers)
+        rc = fail("'%s' holds neighbours and their distances, and no vectors", v->name);
+    else
+        rc = fail("'%s' has one axis, of %lld numbers, which may be a row or a column; save it with two: "
+                  "x.reshape(1, -1) or x.reshape(-1, 1)", v->name, (long long)v->n);
     vectors_close(v);
     return rc;
 }

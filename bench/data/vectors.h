@@ -51,6 +51,7 @@ typedef struct vectors {
     bool products;             /* a set of ann-benchmarks whose neighbours are by inner product */
     bool column;               /* the file has one axis: d = 1 */
     bool is_unsigned;          /* the file's numbers are: then no -1 pads its lists */
+    bool answers;              /* the file has lists of neighbours and their distances, and no vectors */
     bool bits;                 /* a Hamming set of ann-benchmarks: numbers are 0 and 1 */
     void *owned;               /* or NULL: memory that `data` lies in, instead of the file */
     void *map;
@@ -64,8 +65,8 @@ typedef struct vectors {
 } vectors;
 
 /* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed.
- * vectors_open refuses a file of one axis, which may be a row or a column; numbers_open, for labels and
- * ids, takes it as a column. */
+ * vectors_open refuses a file of one axis, which may be a row or a column, and ground truth; numbers_open,
+ * for labels and ids, takes both. */
 int vectors_open(vectors *v, const char *spec);
 int numbers_open(vectors *v, const char *spec);
 void vectors_close(vectors *v);

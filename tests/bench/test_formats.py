@@ -99,6 +99,7 @@ def test_npy():
     raw = x.astype("<f4").tobytes()
     for text in ("{'descr': '<f4', 'fortran_order': False, 'shape': (40L, 6L), }",
                  '{"descr": "<f4", "fortran_order": False, "shape": (40, 6)}',
+                 "{u'descr': u'<f4', u'fortran_order':\tFalse,\n u'shape': (\t40,\n6), }",
                  "{'shape': (40, 6), 'fortran_order': False, 'descr': '<f4'}",
                  "{'descr':'<f4','fortran_order':False,'shape':(40,6)}"):
         same(write("h.npy", header(text, raw)))
@@ -277,8 +278,11 @@ def test_codes():
         np.save("bad.npy", array)
         refused(words, "bad.npy", "build", "-o", "i.faiss", "--codes")
         refused(words, "bad.npy", "search", "--index", "i.faiss", "--codes")
-    np.save("c.npy", (packed > 127).astype(np.uint8)[:, :1])  # codes of one bit
-    assert run("build", "--codes", "c.npy", "-o", "i.faiss").returncode == 0
+    np.save("bad.npy", bits[:, :4])
+    refused("packbits", "bad.npy", "build", "-o", "i.faiss", "--codes")
+    for few in (packed > 127).astype(np.uint8)[:, :1], bits[:3, :4]:  # codes of one bit, of 32
+        np.save("c.npy", few)
+        assert run("build", "--codes", "c.npy", "-o", "i.faiss").returncode == 0
 
 
 np.save("right.npy", x)

@@ -55,8 +55,12 @@ static const example examples[] = {
     {"m.txt", "1\n-3\n", NULL, "'-3' is below -1"},
     {"n.txt", "4 256 90\n1 0:1\n", NULL, "says 4 rows, but 1 follow"},
     {"o.txt", "# nothing\n", NULL, "holds no rows"},
+    {"q.txt", "1 0:1\nNaN 1:1\n", NULL, "'NaN' among numbers"},
     {"p.txt", "1 0:1\n2 1:x", "1;2", NULL},
     /* CSV */
+    {"nan.csv", "label\n1\nnan\n1\n", NULL, "'nan' among numbers"},
+    {"na.csv", "NA\nDE\n4\n", "NA;DE;4", NULL},
+    {"null.csv", "null\nNone\n", "null;None", NULL},
     {"a.csv", "3\n10\n-1\n\n3\n", "3;10;;;3", NULL},
     {"b.csv", "cat\n\"dog, big\"\n\"a \"\"b\"\"\"\n", "cat;dog, big;a \"b\"", NULL},
     {"c.csv", "id,Label,x\n7,4,0.5\n8,,0.25\n9,2|4,1\n", "4;;2,4", NULL},

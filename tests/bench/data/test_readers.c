@@ -362,7 +362,7 @@ Test(readers, ground_truth_ibin_with_distances_is_read)
     make(&b, ".ibin", "i4");
     float distances[ROWS * D] = {0};
     put(&b, distances, sizeof distances);
-    cr_assert_eq(vectors_open(&v, file(".ibin", &b)), EXIT_OK);
+    cr_assert_eq(numbers_open(&v, file(".ibin", &b)), EXIT_OK);
     cr_assert_eq(v.n, ROWS);
     cr_assert_eq(vectors_int(&v, 4, 2), 42);
     vectors_close(&v);
