@@ -160,7 +160,7 @@ def check(name, x, q, k, metric, skip):
 
 
 def test_search():
-    for n, nq, d, k in ((600, 3, 5, 10), (500, 20, 17, 12), (900, 9, 8, 200), (4, 9, 4, 10)):
+    for n, nq, d, k in ((300, 3, 5, 10), (260, 20, 17, 12), (400, 9, 8, 150), (4, 9, 4, 10)):
         g = np.random.default_rng(n)
         for name, x, q in sets(g, n, nq, d):
             for metric in (L2, IP, COSINE):
