@@ -8,6 +8,7 @@
 #include "bench_measure.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Full rankings of all queries, of codes or by float scores. */
 static int rank(const bench_engine *e, map_scores *s)
@@ -56,6 +57,15 @@ static int measure(const contest *c, const rival *r, const bench_model *m, resul
     return rc;
 }
 
+/* What is wrong with rows or codes is said beside the table. */
+static void say_notes(const rival *r, const lbh_encoder *enc)
+{
+    static const char *const names[] = {"damped", "zero_rows", "few_rows", "few_codes", "dead_bits"};
+    for (size_t i = 0; enc && i < sizeof names / sizeof *names; i++)
+        if (lbh_encoder_note(enc, names[i]))
+            fprintf(stderr, "lbh: note: %s: %s\n", r->name, lbh_encoder_note(enc, names[i]));
+}
+
 int contest_run(contest *c, const rival *r, int64_t seed, result *out)
 {
     bench_model m;
@@ -72,6 +82,8 @@ int contest_run(contest *c, const rival *r, int64_t seed, result *out)
     int rc = model_open(&m, &wish, &c->d);
     if (rc == EXIT_OK)
         rc = measure(c, r, &m, out);
+    if (rc == EXIT_OK)
+        say_notes(r, m.enc);
     model_close(&m);
     return rc;
 }

@@ -200,8 +200,8 @@ LBH_API int lbh_labels_read(int64_t n, int64_t columns, const int64_t *x, int ca
 
 /* Trains on n rows x[n * d]. With the option held_out=-1 some of 1000 or more rows are held
  * out: what the codes give on them goes into the notes held_out, recall_hamming, recall_margin, recall_decoder (share of the
- * 10 nearest among the first 100) and best_ranking; notes damped, zero_rows, few_codes and dead_bits say
- * what was found wrong with rows and codes. Reads x during the call only. LBH_EINVAL (data),
+ * 10 nearest among the first 100) and best_ranking; notes damped, zero_rows, few_rows, few_codes and
+ * dead_bits say what was found wrong with rows and codes, whatever the option. Reads x during the call only. LBH_EINVAL (data),
  * LBH_ESTATE (trained before), LBH_ENOMEM, LBH_ENUMERIC, LBH_ECANCELLED; after an error the encoder is untrained. */
 LBH_API int lbh_encoder_train(lbh_encoder *enc, int64_t n, const float *x);
 

@@ -15,7 +15,7 @@
 
 enum { MOST_HELD = 200, SHARE_HELD = 20, FEWEST_TRAIN = 1000 };
 enum { NEAR = 10, FIRST = 100 };
-enum { MOST_ROWS = 10000, PAIRS_PER_ROW = 25, FEWEST_BASE = 500, FEWEST_CODES = 50 };
+enum { MOST_ROWS = 10000, PAIRS_PER_ROW = 25, FEWEST_BASE = 500, FEWEST_CODES = 16, LOOKED_AT = 1000 };
 enum { DEAD_SHARE = 200, FEW = 4 };
 
 static const int64_t MOST_FLOATS = 1 << 25;
@@ -52,12 +52,20 @@ int64_t lbh_rows_to_hold_out(const lbh_encoder *enc, int64_t n)
 
 /* ---- Rows and their codes ------------------------------------------------------------------ */
 
+/* Whether recalls are wanted. Where labels say what is near, distances do not. */
+static bool measures(const lbh_encoder *enc)
+{
+    return enc->common[LBH_OPT_HELD_OUT] != 0 && !enc->method->needs_labels;
+}
+
 static int64_t rows_to_search(const lbh_encoder *enc, const lbh_held_out *h)
 {
     int64_t n = h->kept.n, nq = h->count ? h->count : MOST_HELD, most = MOST_ROWS;
     if (!learns_in_steps(enc))
         most = PAIRS_PER_ROW * n / nq < FEWEST_BASE ? FEWEST_BASE : PAIRS_PER_ROW * n / nq;
     most = most < MOST_ROWS ? most : MOST_ROWS;
+    if (!measures(enc))
+        most = LOOKED_AT;
     most = most < MOST_FLOATS / enc->d ? most : MOST_FLOATS / enc->d;
     return most < n ? most : n;
 }
@@ -207,9 +215,10 @@ static void note_bits(lbh_encoder *enc, const sample *s)
         dead += ones <= rare || ones >= s->m - rare;
     }
     bool short_codes = enc->nbits < 60 && codes >= (int64_t)1 << enc->nbits / 2;
+    bool few = enc->method->needs_labels ? codes == 1 && rows > 1 : codes < rows / FEW && !short_codes;
     snprintf(text, sizeof text, "%lld different codes for %lld different rows", (long long)codes,
              (long long)rows);
-    if (codes > 0 && codes < rows / FEW && !short_codes)
+    if (codes > 0 && few)
         lbh_encoder_set_note(enc, "few_codes", text);
     snprintf(text, sizeof text, "%lld of %d bits are the same in (nearly) all codes", (long long)dead,
              enc->nbits);
@@ -217,15 +226,25 @@ static void note_bits(lbh_encoder *enc, const sample *s)
         lbh_encoder_set_note(enc, "dead_bits", text);
 }
 
+static void note_few_rows(lbh_encoder *enc, int64_t n)
+{
+    char text[160];
+    snprintf(text, sizeof text,
+             "%lld %s to learn %d bits from: what holds for so few may hold for no others", (long long)n,
+             n == 1 ? "row" : "rows", enc->nbits);
+    if (n < enc->nbits && !lbh_encoder_note(enc, "few_rows"))
+        lbh_encoder_set_note(enc, "few_rows", text);
+}
+
 void lbh_note_quality(lbh_encoder *enc, const lbh_held_out *h)
 {
     lbh_arena arena = {0};
     sample s = {.enc = enc};
-    bool asked = enc->common[LBH_OPT_HELD_OUT] < 0 || enc->common[LBH_OPT_HELD_OUT] > 0;
-    if (!asked || enc->method->needs_labels || h->kept.n < FEWEST_CODES)
+    note_few_rows(enc, h->kept.n);
+    if (h->kept.n < FEWEST_CODES)
         return;
     if (take(&s, &arena, h) == LBH_OK) {
-        if (s.nq > 0 && s.m >= FIRST)
+        if (measures(enc) && s.nq > 0 && s.m >= FIRST)
             note_recalls(enc, &s);
         note_bits(enc, &s);
     }

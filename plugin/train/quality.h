@@ -5,8 +5,9 @@
  *   _decoder                   100, ranked by Hamming distance, by margins, by the decoder
  *   best_ranking               none, margin or decoder: what finds most, the simplest of equals
  *   few_codes, dead_bits       where different rows have few different codes, and where bits are the
- *                              same in all codes but one in 200; not of supervised methods,
- *                              which gather rows in codes on purpose */
+ *                              same in all codes but one in 200; supervised methods gather rows in
+ *                              codes on purpose: theirs are few if it is one
+ *   few_rows                   where there are fewer rows than bits, unless the method has said it */
 #ifndef LBH_QUALITY_H
 #define LBH_QUALITY_H
 
@@ -16,7 +17,8 @@
  * labels, not distances, say what is near. */
 int64_t lbh_rows_to_hold_out(const lbh_encoder *enc, int64_t n);
 
-/* Sets the notes, unless the option is 0. A measurement that fails leaves its note out: the model is whole without. */
+/* Sets the notes; where the option is 0 no recall is measured, and bits are looked at on a few rows. A
+ * measurement that fails leaves its note out: the model is whole without. */
 void lbh_note_quality(lbh_encoder *enc, const lbh_held_out *h);
 
 #endif

@@ -112,14 +112,17 @@ static int whiten(run *r, double ridge)
     lbh_gemm_tn(n, n, l, 1.0f / (float)l, r->phi, r->phi, 0, part);
     for (int i = 0; i < n; i++)
         mean += (double)part[(int64_t)i * n + i] / n;
-    for (int64_t i = 0; i < (int64_t)n * n; i++)
-        r->chol[i] = part[i];
-    for (int i = 0; i < n; i++)
-        r->chol[(int64_t)i * n + i] += mean > 1e-12 ? ridge * mean : 1;
     int info = 0;
+    do { /* anchors that are there many times: rounding may take more than the ridge brings */
+        for (int64_t i = 0; i < (int64_t)n * n; i++)
+            r->chol[i] = part[i];
+        for (int i = 0; i < n; i++)
+            r->chol[(int64_t)i * n + i] += mean > 1e-12 ? ridge * mean : 1;
 #pragma omp parallel
 #pragma omp single
-    info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, r->chol, n);
+        info = LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'U', n, r->chol, n);
+        ridge *= 10;
+    } while (info > 0 && ridge < 1);
     if (info)
         return failed("whitening", info);
 #pragma omp parallel for schedule(static)

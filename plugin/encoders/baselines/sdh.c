@@ -168,16 +168,21 @@ static int settle_codes(run *r, double nu, int sweeps)
     return lbh_watch_check();
 }
 
-/* P: regression of the codes on the features; F = phi P. */
+/* P: regression of the codes on the features; F = phi P. Where rows are there many times, so are anchors,
+ * and rounding may leave phi^T phi with eigenvalues below -ridge: then the ridge grows. */
 static int fit_features(run *r, double ridge)
 {
-    int L = r->L, n = r->n;
+    int L = r->L, n = r->n, rc;
     double mean = 0;
     for (int i = 0; i < n; i++)
         mean += r->gram[(int64_t)i * n + i] / n;
-    memcpy(r->gram_copy, r->gram, (size_t)n * (size_t)n * sizeof *r->gram);
-    inner(r, n, L, r->phi, r->B, r->rhs);
-    LBH_TRY(lbh_solve_spd(n, L, r->gram_copy, mean > 0 ? ridge * mean : 1, r->rhs));
+    do {
+        memcpy(r->gram_copy, r->gram, (size_t)n * (size_t)n * sizeof *r->gram);
+        inner(r, n, L, r->phi, r->B, r->rhs);
+        rc = lbh_solve_spd(n, L, r->gram_copy, mean > 0 ? ridge * mean : 1, r->rhs);
+        ridge *= 10;
+    } while (rc == LBH_ENUMERIC && ridge < 1);
+    LBH_TRY(rc);
     for (int k = 0; k < L; k++)
         for (int i = 0; i < n; i++)
             r->P[(int64_t)k * n + i] = (float)r->rhs[(int64_t)i * L + k];

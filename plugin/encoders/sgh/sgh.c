@@ -91,8 +91,8 @@ static const lbh_param params[] = {
                                 "its fall of the rows' similarities over the distance of the tenth "
                                 "neighbour"},
     [SGH_OPT_FEW_ROWS] = {"few_rows", 16, 0, 1e6, 0, NULL,
-                          "init=itq and a last stage: with fewer rows a bit the codes stay those of "
-                          "ITQ; 0: never"},
+                          "init=itq and a last stage: with fewer rows a bit, or a dimension if they "
+                          "are fewer, the codes stay those of ITQ; 0: never"},
     [SGH_OPT_KEEP] = {"keep", 8, 0, 1e6, 0, NULL,
                       "score=both: how much an item's bits are held to the signs that score=hamming "
                       "gives it"},
@@ -265,8 +265,8 @@ static int train_linear(lbh_encoder *self, lbh_training *t, sgh_run *r)
 {
     int64_t step;
     bool too_few;
-    LBH_TRY(sgh_start(self, t, r));
     LBH_TRY(sgh_stage_too_few(self, r, &too_few));
+    LBH_TRY(sgh_start(self, t, r, too_few));
     LBH_TRY(sgh_extend(self, t, r));
     LBH_TRY(sgh_early_start(self, t, r));
     LBH_TRY(sgh_stage_take(self, t, r));

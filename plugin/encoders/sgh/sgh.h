@@ -136,7 +136,7 @@ int sgh_space_dimension(const lbh_encoder *self);
 int sgh_enter_space(const lbh_encoder *self, lbh_training *t, sgh_run *r);
 
 /* Sets the parameters that training starts from. */
-int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r);
+int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r, bool as_itq);
 
 /* Replaces the decoder by the least-squares one for the codes that the trained encoder gives. */
 int sgh_refit_decoder(lbh_training *t, sgh_run *r);

@@ -132,14 +132,15 @@ static void start_from_rotation(sgh_run *r, int k0, int count, int64_t m, const 
     }
 }
 
-static int start_itq(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+static int start_itq(const lbh_encoder *self, lbh_training *t, sgh_run *r, bool as_itq)
 {
     int d = r->cfg.d, L = r->cfg.nbits, l = L < d ? L : d;
     int64_t m;
     float *A = lbh_scratch_f(t, L, d), *T;
     if (!A)
         return LBH_ENOMEM;
-    LBH_TRY(lbh_space_rotations(t, r->n, d, r->rows, L, r->seed, STREAM_ITQ, A, &m, &T));
+    LBH_TRY(lbh_space_rotations(t, r->n, d, r->rows, L, r->seed, STREAM_ITQ, as_itq, A, &m,
+                                &T));
     float *Z = lbh_scratch_f(t, m, l);
     if (!Z)
         return LBH_ENOMEM;
@@ -149,13 +150,13 @@ static int start_itq(const lbh_encoder *self, lbh_training *t, sgh_run *r)
     return LBH_OK;
 }
 
-int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r)
+int sgh_start(const lbh_encoder *self, lbh_training *t, sgh_run *r, bool as_itq)
 {
     for (int j = 0; j < r->cfg.d; j++)
         r->p.s[j] = fmaxf(r->variance[j], 1e-7f);
     r->p.log_rho[0] = (float)log(self->value[SGH_OPT_RHO]);
     if ((int)self->value[SGH_OPT_INIT] == SGH_INIT_ITQ)
-        return start_itq(self, t, r);
+        return start_itq(self, t, r, as_itq);
     start_random(r);
     return LBH_OK;
 }

@@ -1,8 +1,7 @@
 /* sgh_stage.c: the stage of near_stage.h behind SGH's own training. Codes from which the rows can be
  * rebuilt are where it starts: it learns less by heart from there than from ITQ, and ends higher. */
+#include "few_rows.h"
 #include "sgh.h"
-
-#include <stdio.h>
 
 /* Nothing is asked for that codes of ITQ are no answer to. */
 static bool is_plain(const double *o)
@@ -47,14 +46,6 @@ int sgh_stage_run(lbh_training *t, sgh_run *r, int64_t step)
 int sgh_stage_too_few(lbh_encoder *self, const sgh_run *r, bool *too_few)
 {
     const double *o = self->value;
-    char text[160];
-    *too_few = is_plain(o) && r->stage.steps > 0 && (int)o[SGH_OPT_INIT] == SGH_INIT_ITQ &&
-               (double)r->n < o[SGH_OPT_FEW_ROWS] * self->nbits;
-    if (!*too_few)
-        return LBH_OK;
-    snprintf(text, sizeof text,
-             "%lld training rows are too few to learn %d bits from (%g a bit are asked for): the codes "
-             "are those of ITQ",
-             (long long)r->n, self->nbits, o[SGH_OPT_FEW_ROWS]);
-    return lbh_encoder_set_note(self, "few_rows", text);
+    bool may_be = is_plain(o) && r->stage.steps > 0 && (int)o[SGH_OPT_INIT] == SGH_INIT_ITQ;
+    return lbh_too_few_rows(self, r->n, may_be ? o[SGH_OPT_FEW_ROWS] : 0, too_few);
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024 };
+enum { ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, AS_ITQ_ITERATIONS = 50, BLOCK = 1024 };
 
 static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 
@@ -68,18 +68,20 @@ int lbh_space_rows(lbh_training *t, int d, int r, const float *mean, const float
 }
 
 int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, int L, uint64_t seed,
-                        uint64_t stream, float *A, int64_t *m, float **T)
+                        uint64_t stream, bool as_itq, float *A, int64_t *m, float **T)
 {
     int l = L < d ? L : d;
-    *m = n < ITQ_ROWS ? n : ITQ_ROWS;
+    *m = n < ITQ_ROWS || as_itq ? n : ITQ_ROWS;
     *T = lbh_scratch_f(t, *m, d);
     float *R = lbh_scratch_f(t, l, d);
     if (!*T || !R)
         return LBH_ENOMEM;
     for (int64_t i = 0; i < *m; i++) {
-        int64_t row = lbh_rng_below(seed, stream, (uint64_t)i, n);
+        int64_t row = as_itq ? i : lbh_rng_below(seed, stream, (uint64_t)i, n);
         memcpy(*T + i * d, rows + row * d, (size_t)d * sizeof **T);
     }
+    if (as_itq)
+        return lbh_itq_learn(t, *m, d, *T, L, AS_ITQ_ITERATIONS, seed, 0, A);
     for (int k = 0; k < L; k += l) {
         int count = L - k < l ? L - k : l;
         LBH_TRY(lbh_itq_learn(t, *m, d, *T, l, ITQ_ITERATIONS, seed + (uint64_t)k, 0, R));

@@ -22,9 +22,10 @@ int lbh_space_rows(lbh_training *t, int d, int r, const float *mean, const float
 
 /* Rows k = 0 .. L-1 of A[L * d]: rotations of ITQ of the leading l = min(L, d) dimensions, another
  * for every l bits; the last one is cut. They are learned on T[*m * d], scratch memory: rows drawn
- * from all over rows[n * d], which may be sorted, with the random stream `stream`. */
+ * from all over rows[n * d], which may be sorted, with the random stream `stream`.
+ * as_itq: A is what the method itq learns from all of the rows instead, which are few. */
 int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, int L, uint64_t seed,
-                        uint64_t stream, float *A, int64_t *m, float **T);
+                        uint64_t stream, bool as_itq, float *A, int64_t *m, float **T);
 
 typedef struct lbh_reduced {
     int64_t m;       /* rows */

@@ -78,6 +78,9 @@ static const lbh_param params[] = {
     [SIGAH_OPT_SPARSITY_OF] = {"sparsity_of", SIGAH_OF_MEAN, 0, 1, 1, "mean|sum",
                                "what sparsity weighs: a row's mean absolute feature, or the sum of "
                                "them (the paper; rows with a mean square length of 1)"},
+    [SIGAH_OPT_FEW_ROWS] = {"few_rows", 16, 0, 1e6, 0, NULL,
+                            "init=itq, no rebuild=generator: with fewer rows a bit, or a dimension if "
+                            "they are fewer, the codes stay those of ITQ; 0: never"},
     {0},
 };
 

@@ -39,6 +39,7 @@ enum sigah_option {
     SIGAH_OPT_BIAS,
     SIGAH_OPT_PCA,
     SIGAH_OPT_SPARSITY_OF,
+    SIGAH_OPT_FEW_ROWS,
 };
 
 enum { SIGAH_INIT_ITQ, SIGAH_INIT_RANDOM };
@@ -106,7 +107,7 @@ int sigah_rebuild(const lbh_encoder *self, int64_t n, const uint8_t *codes, floa
 int sigah_space_dimension(const lbh_encoder *self);
 sigah_config sigah_configure(const lbh_encoder *self); /* shapes and weights, by the options */
 int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r);
-int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r);
+int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r, bool as_itq);
 int sigah_median_distance(lbh_training *t, const sigah_run *r, float *median);
 int sigah_leave_space(lbh_training *t, const sigah_run *r, sigah_model *model);
 

@@ -114,12 +114,12 @@ static void normal(const sigah_run *r, int which, uint64_t stream, double std)
         r->p[which][i] *= (float)std;
 }
 
-static int start_itq(lbh_training *t, sigah_run *r, float slope)
+static int start_itq(lbh_training *t, sigah_run *r, float slope, bool as_itq)
 {
     int64_t m;
     float *T;
     LBH_TRY(lbh_space_rotations(t, r->n, r->cfg.d, r->rows, r->cfg.nbits, r->seed, STREAM_ITQ,
-                                r->p[SIGAH_W], &m, &T));
+                                as_itq, r->p[SIGAH_W], &m, &T));
     for (int64_t i = 0; i < r->learned[SIGAH_W].size; i++)
         r->p[SIGAH_W][i] *= slope;
     return LBH_OK;
@@ -127,7 +127,7 @@ static int start_itq(lbh_training *t, sigah_run *r, float slope)
 
 /* Rows of the data have length 1 / sqrt(unit), codes sqrt(L): the generator starts with features of
  * a few tenths, the hash layer with values of standard deviation `slope`. */
-int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r)
+int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r, bool as_itq)
 {
     const sigah_config *c = &r->cfg;
     double slope = self->value[SIGAH_OPT_SLOPE];
@@ -136,7 +136,7 @@ int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r)
     normal(r, SIGAH_WE, STREAM_WE, 1 / sqrt(c->d));
     normal(r, SIGAH_WD, STREAM_WD, 1 / sqrt(c->k));
     if ((int)self->value[SIGAH_OPT_INIT] == SIGAH_INIT_ITQ)
-        return start_itq(t, r, (float)slope);
+        return start_itq(t, r, (float)slope, as_itq);
     normal(r, SIGAH_W, STREAM_W, slope * sqrt((double)c->unit));
     return LBH_OK;
 }

@@ -2,6 +2,7 @@
  * generator and hash layer against it. What a step needs besides the parameters is a function of
  * seed and step, so that a checkpoint holds parameters and moments only. */
 #include "blas.h"
+#include "few_rows.h"
 #include "rng.h"
 #include "sigah.h"
 
@@ -238,6 +239,13 @@ static double weighted(const sigah_config *cfg, const sigah_losses *l)
            (double)cfg->adversarial * l->synthetic;
 }
 
+/* Whether there are too few rows to learn from, and what is asked for is codes. */
+static int too_few_rows(lbh_encoder *self, const sigah_run *r, bool *too_few)
+{
+    bool may_be = (int)self->value[SIGAH_OPT_INIT] == SIGAH_INIT_ITQ && !sigah_keeps_generator(self);
+    return lbh_too_few_rows(self, r->n, may_be ? self->value[SIGAH_OPT_FEW_ROWS] : 0, too_few);
+}
+
 int sigah_train(lbh_encoder *self, lbh_training *t)
 {
     sigah_run r = {.cfg = sigah_configure(self),
@@ -247,6 +255,7 @@ int sigah_train(lbh_encoder *self, lbh_training *t)
                    .noise_width = (float)self->value[SIGAH_OPT_NOISE]};
     int64_t steps = (int64_t)self->value[SIGAH_OPT_STEPS], step;
     sigah_losses losses = {0};
+    bool too_few;
     if (r.noise_width < 0)
         r.noise_width = (float)(1 + 0.06 * fmax(0, log2(self->nbits / 16.0)));
     LBH_TRY(take_params(self, t, &r));
@@ -256,10 +265,11 @@ int sigah_train(lbh_encoder *self, lbh_training *t)
     if ((int)self->value[SIGAH_OPT_SPARSITY_OF] == SIGAH_OF_SUM) /* of rows with E||x||^2 = 1 */
         r.cfg.sparsity *= (float)r.cfg.m * sqrtf(r.cfg.unit);
     LBH_TRY(take_graph(self, t, &r));
-    LBH_TRY(sigah_start(self, t, &r));
+    LBH_TRY(too_few_rows(self, &r, &too_few));
+    LBH_TRY(sigah_start(self, t, &r, too_few));
     LBH_TRY(sigah_watch_start(t, &r));
     LBH_TRY(lbh_resume(t, &step));
-    while (step < steps && !t->stop) {
+    while (!too_few && step < steps && !t->stop) {
         one_step(self, &r, step, steps, &losses);
         step++;
         LBH_TRY(sigah_watch_step(self, t, &r, step, steps, &losses));

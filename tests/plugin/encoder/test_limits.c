@@ -281,6 +281,120 @@ Test(limits, few_rows_to_train_on)
         }
 }
 
+/* ---- Few rows, few dimensions, few different rows ------------------------------------------- */
+
+typedef struct small {
+    const char *name;
+    int n, d, different; /* rows; dimensions; different rows, 0: all of them */
+    float (*value)(int64_t row, int column);
+} small;
+
+static float normal(int64_t row, int column)
+{
+    return (float)test_normal(11, (uint64_t)(row * 64 + column)) / (1 + 0.2F * (float)column);
+}
+
+static float half_constant(int64_t row, int column)
+{
+    return column % 2 ? 7 : normal(row, column);
+}
+
+static float whole_number(int64_t row, int column)
+{
+    return floorf(2 * normal(row, column));
+}
+
+static float long_tail(int64_t row, int column)
+{
+    return normal(row, column) * (float)exp(1.8 * test_normal(12, (uint64_t)row));
+}
+
+static float one_in_half(int64_t row, int column)
+{
+    return normal(row % 2 ? row : 0, column);
+}
+
+static const small smalls[] = {
+    {"10 rows", 10, 24, 0, normal},          {"50 rows", 50, 24, 0, normal},
+    {"300 rows", 300, 24, 0, normal},        {"d = 1", 200, 1, 0, normal},
+    {"d = 2", 200, 2, 0, normal},            {"constant columns", 200, 16, 0, half_constant},
+    {"whole numbers", 200, 16, 0, whole_number}, {"long tails", 200, 16, 0, long_tail},
+    {"all rows equal", 100, 8, 1, normal},   {"two different rows", 100, 8, 2, normal},
+    {"20 different rows", 200, 16, 20, normal}, {"half of them one", 200, 16, 0, one_in_half},
+};
+
+static int compare_of_size(const void *a, const void *b, void *size)
+{
+    return memcmp(a, b, *(size_t *)size);
+}
+
+/* Sorts them. */
+static int count_different(int n, size_t size, void *things)
+{
+    int count = 0;
+    qsort_r(things, (size_t)n, size, compare_of_size, &size);
+    for (int i = 0; i < n; i++)
+        count += i == 0 || memcmp((char *)things + (size_t)(i - 1) * size,
+                                  (char *)things + (size_t)i * size, size) != 0;
+    return count;
+}
+
+/* What the codes are not good for is in the notes. */
+static void check_notes(const lbh_encoder *enc, const small *s, int nbits, float *x)
+{
+    const char *m = lbh_encoder_method(enc);
+    size_t size = lbh_encoder_code_size(enc);
+    uint8_t *codes = malloc((size_t)s->n * size);
+    int dead = 0;
+    bool said = lbh_encoder_note(enc, "few_rows") != NULL;
+    cr_assert(s->n < nbits ? said : !said || s->n < 16 * nbits, "%s, %s, %d bits", m, s->name, nbits);
+    OK(lbh_encoder_encode(enc, s->n, x, codes));
+    for (int k = 0; k < nbits; k++) {
+        int ones = 0;
+        for (int i = 0; i < s->n; i++)
+            ones += codes[(size_t)i * size + (size_t)k / 8] >> k % 8 & 1;
+        dead += ones == 0 || ones == s->n;
+    }
+    int different = count_different(s->n, size, codes);
+    int rows = count_different(s->n, sizeof *x * (size_t)s->d, x);
+    bool few = lbh_method_needs_labels(m) ? different == 1 && rows > 1 : different < rows / 4;
+    bool bad = s->n >= 16 && few && (nbits >= 60 || different < 1 << nbits / 2);
+    cr_assert(lbh_encoder_note(enc, "few_codes") || !bad, "%s, %s, %d bits: %d codes for %d rows", m,
+              s->name, nbits, different, rows);
+    cr_assert(lbh_encoder_note(enc, "dead_bits") || s->n < 16 || dead == 0, "%s, %s, %d bits: %d dead", m,
+              s->name, nbits, dead);
+    free(codes);
+}
+
+static void check_small(const char *m, const small *s, int nbits)
+{
+    float *x = malloc(sizeof *x * (size_t)(s->n * s->d)), *z = malloc(sizeof *z * (size_t)(s->n * nbits));
+    for (int i = 0; i < s->n; i++)
+        for (int j = 0; j < s->d; j++)
+            x[i * s->d + j] = s->value(s->different ? i % s->different : i, j);
+    lbh_encoder *enc = fresh(m, s->d, nbits);
+    int rc = train(enc, s->n, x);
+    if (rc)
+        check_refused(enc, rc, s->name);
+    else {
+        OK(lbh_encoder_project(enc, s->n, x, z));
+        for (int i = 0; i < s->n * nbits; i++)
+            cr_assert(isfinite(z[i]), "%s, %s, %d bits", m, s->name, nbits);
+        check_notes(enc, s, nbits, x);
+    }
+    lbh_encoder_free(enc);
+    free(x), free(z);
+}
+
+Test(limits, small_and_odd_data_are_not_learned_from_in_silence)
+{
+    FOR_ALL_METHODS(m)
+        for (size_t i = 0; i < sizeof smalls / sizeof *smalls; i++) {
+            check_small(m, &smalls[i], 16);
+            check_small(m, &smalls[i], 64);
+        }
+}
+
 /* NaN and infinity are refused by every call that takes floats; the row is named. */
 Test(limits, what_is_no_number)
 {

@@ -270,7 +270,7 @@ Test(near_stage, worse_codes_are_dropped_for_those_of_the_start)
 /* Few rows: nothing is learned beyond the start, and the model says so. */
 Test(near_stage, few_rows_leave_the_codes_of_the_start)
 {
-    enum { FEW = 500 }; /* 15.6 a bit */
+    enum { FEW = 15 * (DIMENSION < BITS ? DIMENSION : BITS) };
     float *x = test_mixture(FEW, DIMENSION, 21, NULL);
     static const char *const options[] = {"steps=400", "steps=400,near_steps=0", "steps=400,few_rows=15"};
     uint8_t codes[3][FEW * BITS / 8];
@@ -281,10 +281,30 @@ Test(near_stage, few_rows_leave_the_codes_of_the_start)
         OK(lbh_encoder_train(enc, FEW, x));
         OK(lbh_encoder_encode(enc, FEW, x, codes[i]));
         const char *note = lbh_encoder_note(enc, "few_rows");
-        cr_assert_eq(note && strstr(note, "500 training rows are too few to learn 32 bits") != NULL,
+        cr_assert_eq(note && strstr(note, "360 training rows are too few to learn 32 bits") != NULL,
                      i == 0, "%s: %s", options[i], note);
         lbh_encoder_free(enc);
     }
     cr_assert_neq(memcmp(codes[0], codes[2], sizeof codes[0]), 0);
+    free(x);
+}
+
+/* ... which are those that ITQ learns from the same rows; SiGAH's as well, in no time. */
+Test(near_stage, few_rows_get_the_codes_of_itq)
+{
+    enum { FEW = 60 };
+    static const char *const method[] = {"itq", "sgh", "sigah"};
+    float *x = test_mixture(FEW, DIMENSION, 21, NULL);
+    uint8_t codes[3][FEW * BITS / 8];
+    for (int i = 0; i < 3; i++) {
+        lbh_encoder *enc;
+        OK(lbh_encoder_new(&enc, method[i], DIMENSION, BITS));
+        OK(lbh_encoder_train(enc, FEW, x));
+        OK(lbh_encoder_encode(enc, FEW, x, codes[i]));
+        cr_assert_eq(lbh_encoder_note(enc, "few_rows") != NULL, i > 0, "%s", method[i]);
+        int other = test_hamming(codes[0], codes[i], sizeof codes[i]);
+        cr_assert_leq(other, FEW * BITS / 200, "%s: %d bits of %d differ", method[i], other, FEW * BITS);
+        lbh_encoder_free(enc);
+    }
     free(x);
 }
