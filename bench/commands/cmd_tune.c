@@ -208,5 +208,6 @@ const command command_tune = {
     "--recall the fastest that reaches it, else the highest recall within the bounds. Results go to\n"
     "DIR as those of lbh bench (lbh report DIR draws them); after Ctrl-C or a crash the same command\n"
     "goes on where it was. FILE is a pipeline, or an index of FAISS's where one is recommended.\n"
-    "LIST of --methods: sgh, sgh-decoder, itq, sigah; pq, opq, pqfs, sq, rabitq, flat of FAISS.\n",
+    "LIST of --methods: sgh, sgh-decoder, itq, sigah; pq, opq, pqfs, sq, rabitq, flat,\n"
+    "ivfpq, ivfopq, hnsw of FAISS (the last three where speed counts).\n",
     run};

@@ -44,7 +44,7 @@ static int expand(rival *r, int d, int nbits)
     for (int i = 0; i < 3; i++)
         if (strcmp(r->name, names[i][0]) == 0)
             known = names[i][1];
-    if (known && bench_rival_recipe(&r->recipe, known, d, nbits, 0)) {
+    if (known && bench_rival_recipe(&r->recipe, known, d, nbits, NULL)) {
         r->skip = strdup(cli_error());
         return r->skip ? EXIT_OK : fail_memory();
     }

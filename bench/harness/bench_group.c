@@ -152,6 +152,8 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
     double bytes = m->codes ? e->index_bytes : (double)m->code_size * (double)d->base.n;
     if (c->how.mode == RANK_FLOAT)
         bytes += (double)d->base.n * d->base.d * sizeof(float);
+    if (c->how.mode == RANK_SQ8)
+        bytes += ((double)d->base.n + 2 * sizeof(float)) * d->base.d;
     add_number(o, "index_bytes", bytes);
     if (m->codes)
         add_number(o, "build_s", e->build_s);

@@ -82,7 +82,7 @@ static int cell_key(const bench_plan *p, const bench_group *g, bench_cell *c)
 /* ---- Cells --------------------------------------------------------------------------------- */
 
 /* Whether a search parameter is one of this kind of index: lists of both may stand in one file. */
-static bool fits(const char *index, const char *search)
+static bool fits(const char *kind_of_index, const char *search)
 {
     static const struct {
         const char *key, *kind;
@@ -90,7 +90,7 @@ static bool fits(const char *index, const char *search)
                  {"efConstruction=", "BHNSW"}, {"nflip=", "BHash"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strncmp(search, known[i].key, strlen(known[i].key)) == 0)
-            return strstr(index, known[i].kind) != NULL;
+            return strstr(kind_of_index, known[i].kind) != NULL;
     return true;
 }
 
@@ -116,12 +116,13 @@ static int add_cell(bench_plan *p, const bench_group *g, const char *index, cons
     return rc;
 }
 
+/* kind: the index, or for one of FAISS's float indexes what its parameters are called by. */
 static int add_searches(bench_plan *p, const bench_group *g, const spec_sweep *w, const char *index,
-                        const char *rescore, const spec_rescore *how)
+                        const char *kind, const char *rescore, const spec_rescore *how)
 {
     int rc = EXIT_OK, added = 0;
     for (int i = 0; i < w->search.count && rc == EXIT_OK; i++)
-        if (fits(index, w->search.text[i])) {
+        if (fits(kind, w->search.text[i])) {
             rc = add_cell(p, g, index, w->search.text[i], rescore, how);
             added++;
         }
@@ -136,13 +137,13 @@ static bool rescore_fits(const char *method, const char **text, spec_rescore *ho
     bool rival = bench_is_rival(method);
     if (!spec_rescore_parse(*text, how))
         return false;
-    if (rival && (how->mode == RANK_MARGIN || how->mode == RANK_DECODER))
+    if (rival && (how->mode == RANK_MARGIN || how->mode == RANK_DECODER || how->mode == RANK_SQ8))
         return false;
-    if (strcmp(method, "flat") == 0 && how->mode == RANK_FLOAT)
+    if ((strcmp(method, "flat") == 0 || strcmp(method, "hnsw") == 0) && how->mode == RANK_FLOAT)
         return false;
     if (how->mode == RANK_HAMMING || how->mode == RANK_NONE) {
         bool codes =
-            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64, 0) == EXIT_OK && r.hamming);
+            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) == EXIT_OK && r.hamming);
         how->mode = codes ? RANK_HAMMING : RANK_NONE;
         *text = codes ? "hamming" : "none";
     }
@@ -154,17 +155,19 @@ static int add_cells(bench_plan *p, const bench_group *g, const spec_sweep *w)
     const char *method = p->spec->method[g->method].method;
     rival_recipe r = {0};
     bool floats = bench_is_rival(method) &&
-                  (bench_rival_recipe(&r, method, 1 << 15, 64, 0) != EXIT_OK || !r.hamming);
+                  (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) != EXIT_OK || !r.hamming);
     int rc = EXIT_OK;
     for (int i = 0; i < w->rescore.count && rc == EXIT_OK; i++) {
         const char *text = w->rescore.text[i];
         spec_rescore how;
         if (!rescore_fits(method, &text, &how))
             continue;
-        if (floats)
+        if (floats && *bench_rival_kind(method))
+            rc = add_searches(p, g, w, "", bench_rival_kind(method), text, &how);
+        else if (floats)
             rc = add_cell(p, g, "", "", text, &how);
         for (int j = 0; j < w->index.count && !floats && rc == EXIT_OK; j++)
-            rc = add_searches(p, g, w, w->index.text[j], text, &how);
+            rc = add_searches(p, g, w, w->index.text[j], w->index.text[j], text, &how);
     }
     return rc;
 }
@@ -211,7 +214,7 @@ static bool can_be_made(const bench_plan *p, int data, const spec_method *m, int
     rival_recipe r;
     rival_options own;
     if (!bench_is_rival(m->method) || bench_rival_options(&own, m->method, m->options) ||
-        !bench_rival_recipe(&r, m->method, p->data[data].d, nbits, own.dims))
+        !bench_rival_recipe(&r, m->method, p->data[data].d, nbits, &own))
         return true;
     fprintf(stderr, "lbh: note: left out: [data %s]: %s\n", p->spec->data[data].name, cli_error());
     return false;
@@ -224,7 +227,7 @@ static int add_groups(bench_plan *p, int data, int method)
     spec_sweep w = bench_sweep(p->spec, m);
     if (bench_is_rival(m->method))
         w.seeds.count = 1;
-    if (strcmp(m->method, "flat") == 0)
+    if (strcmp(m->method, "flat") == 0 || strcmp(m->method, "hnsw") == 0)
         w.nbits = (spec_numbers){1, {32 * (int64_t)p->data[data].d}};
     int rc = EXIT_OK;
     for (int b = 0; b < w.nbits.count && rc == EXIT_OK; b++)

@@ -137,11 +137,13 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     rival_recipe recipe;
     rival_options own;
     TRY(bench_rival_options(&own, m->method, m->options));
-    TRY(bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, own.dims));
+    TRY(bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, &own));
     cJSON *o = cJSON_CreateObject(), *cells;
     cJSON_AddItemToArray(list, o);
     cJSON_AddNumberToObject(o, "data", g->data);
     cJSON_AddNumberToObject(o, "max_train", (double)own.max_train);
+    if (recipe.links) /* FAISS counts no ids and no links */
+        cJSON_AddNumberToObject(o, "bytes", (double)recipe.nbits / 8 + recipe.links);
     cJSON_AddStringToObject(o, "factory", recipe.factory);
     cJSON_AddBoolToObject(o, "hamming", recipe.hamming);
     cells = cJSON_AddArrayToObject(o, "cells");

@@ -154,7 +154,7 @@ static int take_int(spec_reader *r, void *target, const char *what, const key *k
 
 bool spec_rescore_parse(const char *text, spec_rescore *out)
 {
-    static const char *const names[] = {"hamming", "margin", "decoder", "float", "none"};
+    static const char *const names[] = {"hamming", "margin", "decoder", "float", "sq8", "none"};
     size_t len = strcspn(text, ":");
     const char *depth = text[len] ? text + len + 1 : NULL;
     for (int mode = RANK_HAMMING; mode <= RANK_NONE; mode++) {
@@ -162,7 +162,7 @@ bool spec_rescore_parse(const char *text, spec_rescore *out)
             continue;
         *out = (spec_rescore){mode, 0};
         if (!depth)
-            return mode != RANK_FLOAT;
+            return mode != RANK_FLOAT && mode != RANK_SQ8;
         if (mode == RANK_HAMMING || mode == RANK_NONE)
             return false;
         if (strcmp(depth, "all") == 0 && mode == RANK_DECODER)
@@ -183,7 +183,7 @@ static int take_word(spec_reader *r, void *target, const char *what, const key *
         return spec_fail(r, "%s has more than %d words", r->key, SPEC_LIST);
     if (k->kind == KEY_RESCORE && !spec_rescore_parse(word, &ignored))
         return fail_usage("%s: '%.60s' is none of hamming, margin, margin:R, decoder, decoder:R, "
-                          "decoder:all, float:R, none", what, word);
+                          "decoder:all, float:R, sq8:R, none", what, word);
     for (int i = 0; i < list->count; i++)
         if (strcmp(list->text[i], word) == 0)
             return spec_fail(r, "%s: '%.60s' is there twice", r->key, word);

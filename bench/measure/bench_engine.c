@@ -27,6 +27,7 @@ void engine_close(bench_engine *e)
 {
     lbh_rescorer_free(e->rescorer);
     lbh_index_free(e->index);
+    byte_rows_close(&e->bytes);
     e->rescorer = NULL;
     e->index = NULL;
 }
@@ -63,7 +64,7 @@ int engine_index(bench_engine *e, const char *factory, const char *search, const
 {
     int code = LBH_OK;
     if (!e->model->codes)
-        return EXIT_OK;
+        return search ? fail_library(lbh_float_index_set(e->model->floats, search)) : EXIT_OK;
     if (!e->index || strcmp(e->built, factory) != 0 || e->changed)
         TRY(build(e, factory, file));
     if (search && *search) {
@@ -77,7 +78,7 @@ int engine_index(bench_engine *e, const char *factory, const char *search, const
 int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
 {
     static const int modes[] = {LBH_RESCORE_NONE, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER,
-                                LBH_RESCORE_FLOAT, LBH_RESCORE_NONE};
+                                LBH_RESCORE_FLOAT, LBH_RESCORE_FLOAT, LBH_RESCORE_NONE};
     const lbh_encoder *enc = e->model->enc;
     int mode = modes[how.mode];
     lbh_rows rows = vectors_rows(&e->data->base);
@@ -87,6 +88,10 @@ int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
     e->list = list;
     if (!enc || mode == LBH_RESCORE_NONE || (engine_decodes_all(e) && has_decoder(enc)))
         return EXIT_OK;
+    if (how.mode == RANK_SQ8 && !e->bytes.low)
+        TRY(byte_rows_open(&e->bytes, &e->data->base));
+    if (how.mode == RANK_SQ8)
+        rows = byte_rows_view(&e->bytes);
     return fail_library(lbh_rescorer_new(&e->rescorer, enc, mode, e->metric,
                                          mode == LBH_RESCORE_FLOAT ? &rows : NULL));
 }

@@ -5,6 +5,7 @@
 #define LBH_BENCH_ENGINE_H
 
 #include "bench_model.h"
+#include "byte_rows.h"
 #include "encode.h"
 #include "lbh_pipeline.h"
 
@@ -18,6 +19,7 @@ typedef struct bench_engine {
     FaissIndexBinary *index; /* NULL: the decoder or the float index is what searches */
     const char *built;   /* its factory string */
     bool changed;        /* its search parameters are not the defaults */
+    byte_rows bytes;     /* of the base, where how.mode asks for them; open if low is not NULL */
     double build_s;
     double index_bytes;  /* as FAISS writes it; NaN where that was not asked for */
 } bench_engine;
@@ -27,7 +29,7 @@ void engine_open(bench_engine *e, const bench_data *data, const bench_model *mod
 void engine_close(bench_engine *e);
 
 /* Puts the codes into the index of a factory string, unless they are in such a one, and sets its
- * search parameters ("" or NULL: none); nothing to do for a float index. The index is ours where that
+ * search parameters ("" or NULL: none); of a float index these are all. The index is ours where that
  * is faster (lbh_index_accelerate). EXIT_USAGE for bad parameters. `file`: where it may be written to
  * see its size, or NULL. */
 int engine_index(bench_engine *e, const char *factory, const char *search, const char *file);

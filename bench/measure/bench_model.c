@@ -162,11 +162,12 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
 
-static int make_rival(bench_model *m, const model_wish *w, const bench_data *d, int64_t dims)
+static int make_rival(bench_model *m, const model_wish *w, const bench_data *d,
+                      const rival_options *own)
 {
     const char *name = w->method->method;
     TRY(w->recipe ? EXIT_OK
-                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits, dims));
+                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits, own));
     if (w->recipe)
         m->recipe = *w->recipe;
     int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
@@ -183,7 +184,7 @@ static int open_rival(bench_model *m, const model_wish *w, const bench_data *d)
     rival_options own;
     int rc = bench_rival_options(&own, method->method, method->options);
     if (rc == EXIT_OK)
-        rc = make_rival(m, w, d, own.dims);
+        rc = make_rival(m, w, d, &own);
     if (rc)
         return rc;
     int64_t n = bench_train_rows(d)->n;
@@ -205,8 +206,10 @@ static int open_rival(bench_model *m, const model_wish *w, const bench_data *d)
     if (rc == EXIT_OK && m->recipe.hamming)
         rc = faiss_encode_rows(m->floats, &d->sample, &m->sample);
     m->code_size = lbh_float_index_code_size(m->floats);
-    if (!m->code_size) /* fast scan keeps codes of many rows together, and names no size */
-        m->code_size = (size_t)(m->recipe.nbits + 7) / 8;
+    /* Fast scan keeps codes of many rows together, and names no size; lists name that of a code with
+     * its list's number, which is not what they keep. */
+    if (!m->code_size || m->recipe.links)
+        m->code_size = (size_t)(m->recipe.nbits + 7) / 8 + (size_t)m->recipe.links;
     m->nbits = (int)(8 * m->code_size);
     return rc;
 }

@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-#define BENCH_RIVALS "faiss-lsh faiss-itq pq opq pqfs lsq rq rabitq sq flat"
+#define BENCH_RIVALS "faiss-lsh faiss-itq pq opq pqfs ivfpq ivfopq lsq rq rabitq sq hnsw flat"
 
 /* Whether it is a registered method, or one of BENCH_RIVALS. */
 bool bench_method_known(const char *name);
@@ -14,9 +14,10 @@ bool bench_is_rival(const char *name);
 typedef struct rival_options {
     int64_t max_train; /* it learns from so many rows at even distances, 0: from all */
     int64_t dims;      /* opq: the dimensions that its rotation leaves. 0: at most max(256, 4 sub-vectors) */
+    int64_t lists;     /* ivfpq, ivfopq: inverted lists. 0: 256 */
 } rival_options;
 
-/* "", or "max_train=N,dims=N". EXIT_USAGE for others. */
+/* "", or "max_train=N,dims=N,lists=N". EXIT_USAGE for others. */
 int bench_rival_options(rival_options *out, const char *name, const char *options);
 
 /* What FAISS makes it from. */
@@ -24,9 +25,14 @@ typedef struct rival_recipe {
     char factory[256];
     bool hamming;        /* codes compared by Hamming distance */
     int64_t nbits;       /* bits a vector that it takes, which may be fewer than asked for */
+    int links;           /* bytes a vector beside these: ids in lists, links of a graph */
 } rival_recipe;
 
-/* dims: the option, or 0. EXIT_RUNTIME if there is no such index at that many bits. */
-int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits, int64_t dims);
+/* own: options, or NULL. EXIT_RUNTIME if there is no such index at that many bits. */
+int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits,
+                       const rival_options *own);
+
+/* The kind of index by whose names its search parameters go: "BIVF", "BHNSW", or "" for none. */
+const char *bench_rival_kind(const char *name);
 
 #endif

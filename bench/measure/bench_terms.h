@@ -18,7 +18,7 @@ typedef struct spec_texts {
 } spec_texts;
 
 /* What ranks the items. */
-enum { RANK_HAMMING, RANK_MARGIN, RANK_DECODER, RANK_FLOAT, RANK_NONE };
+enum { RANK_HAMMING, RANK_MARGIN, RANK_DECODER, RANK_FLOAT, RANK_SQ8, RANK_NONE };
 typedef struct spec_rescore {
     int mode;
     int64_t depth; /* candidates that are scored; 0: as many as there are answers; -1: all */

@@ -113,20 +113,23 @@ void tune_name(char *text, size_t size, const tune_point *p)
     size_t used = 0;
     const char *colon = strchr(p->rescore, ':');
     SAY("%s%s", p->method, p->faiss ? " of FAISS" : "");
-    if (p->nbits > 0)
+    bool whole = strcmp(p->method, "flat") == 0 || strcmp(p->method, "hnsw") == 0;
+    if (p->nbits > 0 && !whole)
         SAY(", %lld bits", (long long)p->nbits);
     if (*p->options)
         SAY(", %s", p->options);
     if (*p->index && strcmp(p->index, "BFlat") != 0)
         SAY(", %s", p->index);
     if (*p->search)
-        SAY(" %s", p->search);
+        SAY("%s%s", *p->index ? " " : ", ", p->search);
     if (strcmp(p->rescore, "decoder:all") == 0)
         SAY(", ranked by the decoder");
     else if (strcmp(p->rescore, "hamming") == 0)
         SAY(", by Hamming distance");
     else if (colon && strncmp(p->rescore, "float", 5) == 0)
         SAY(", %s vectors read", colon + 1);
+    else if (colon && strncmp(p->rescore, "sq8", 3) == 0)
+        SAY(", %s vectors of bytes read", colon + 1);
     else if (colon)
         SAY(", %s candidates by the %.*s", colon + 1, (int)(colon - p->rescore), p->rescore);
 }

@@ -17,29 +17,32 @@ enum {
     DECODER = 2, /* shortlists by the decoder */
     ALL = 4,     /* all codes by the decoder */
     SCORES = 8,  /* FAISS's scores of its codes */
-    WHOLE = 16   /* the vectors themselves: no number of bits */
+    WHOLE = 16,  /* the vectors themselves: no number of bits */
+    FAST = 32    /* finds no more than others, but faster: of no use where only bytes are bounded */
 };
 
 typedef struct family {
     const char *name, *method, *options[TUNE_ROUNDS]; /* options of each round */
     int ranks;
-    int overhead;         /* bytes an item besides its code */
     bool learns_products; /* worth a trial for inner products */
 } family;
 
 /* In the order in which they are tried. sgh's last stage takes most of its time, and changes little in
  * who wins. */
 static const family families[] = {
-    {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, 0, true},
-    {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, 0, true},
-    {"pq", "pq", {"max_train=6000", ""}, SCORES, 0, true},
-    {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, 0, true},
-    {"itq", "itq", {"max_train=10000", ""}, HAMMING | DECODER, 0, false},
-    {"sigah", "sigah", {"steps=300", ""}, HAMMING | DECODER, 0, false},
-    {"pqfs", "pqfs", {"max_train=6000", ""}, SCORES, 0, true},
-    {"sq", "sq", {"", ""}, SCORES, 0, true},
-    {"rabitq", "rabitq", {"", ""}, SCORES, 0, true},
-    {"flat", "flat", {"", ""}, SCORES | WHOLE, 0, true},
+    {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, true},
+    {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, true},
+    {"pq", "pq", {"max_train=6000", ""}, SCORES, true},
+    {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, true},
+    {"itq", "itq", {"max_train=10000", ""}, HAMMING | DECODER, false},
+    {"sigah", "sigah", {"steps=300", ""}, HAMMING | DECODER, false},
+    {"pqfs", "pqfs", {"max_train=6000", ""}, SCORES, true},
+    {"sq", "sq", {"", ""}, SCORES, true},
+    {"rabitq", "rabitq", {"", ""}, SCORES, true},
+    {"flat", "flat", {"", ""}, SCORES | WHOLE, true},
+    {"ivfpq", "ivfpq", {"max_train=10000", "max_train=50000"}, SCORES | FAST, true},
+    {"ivfopq", "ivfopq", {"max_train=2560", "max_train=10000"}, SCORES | FAST, true},
+    {"hnsw", "hnsw", {"", ""}, SCORES | WHOLE | FAST, true},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -58,15 +61,10 @@ bool tune_wants_sweep(const tune_ask *ask)
     return ask->recall > 0 || ask->seconds > 0;
 }
 
-static double vector_bytes(const tune_ask *ask)
+/* Room for vectors of so many bytes a number beside a code of so many bytes. */
+static bool vectors_fit(const tune_ask *ask, double bytes, size_t number)
 {
-    return (double)ask->d * sizeof(float);
-}
-
-/* Room for vectors beside so many bytes. */
-static bool vectors_fit(const tune_ask *ask, double bytes)
-{
-    return ask->bytes <= 0 || bytes + vector_bytes(ask) <= ask->bytes;
+    return ask->bytes <= 0 || bytes + (double)ask->d * (double)number <= ask->bytes;
 }
 
 /* ---- The space ----------------------------------------------------------------------------- */
@@ -126,7 +124,7 @@ static void usual_lengths(const tune_ask *ask, int64_t bits[LENGTHS], int *n)
     static const int64_t usual[] = {64, 128, 32, 256};
     double most = ask->bytes > 0 ? floor(ask->bytes) * 8 : 256;
     int64_t longest = most < 4096 ? (int64_t)most : 4096;
-    bool several = tune_wants_sweep(ask) || vectors_fit(ask, 8);
+    bool several = tune_wants_sweep(ask) || vectors_fit(ask, 8, 1);
     if (longest > 0 && !several)
         bits[(*n)++] = longest;
     for (int i = 0; i < 4 && several; i++)
@@ -143,13 +141,13 @@ static bool can_be(const tune_ask *ask, const family *f, int64_t nbits)
     if (!bench_is_rival(f->method))
         return ask->bytes <= 0 || (double)nbits / 8 <= ask->bytes;
     FaissIndex *probe = NULL;
-    if (bench_rival_recipe(&r, f->method, ask->d, nbits, 0) ||
+    if (bench_rival_recipe(&r, f->method, ask->d, nbits, NULL) ||
         faiss_index_new(&probe, ask->d, r.factory, r.hamming, ask->metric)) {
         cli_clear_error();
         return false;
     }
     lbh_float_index_free(probe);
-    return ask->bytes <= 0 || (double)r.nbits / 8 + f->overhead <= ask->bytes;
+    return ask->bytes <= 0 || (double)r.nbits / 8 + r.links <= ask->bytes;
 }
 
 static void add(tune_space *s, int family_number, int64_t nbits)
@@ -173,7 +171,8 @@ int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, con
         for (int f = 0; f < FAMILIES; f++) {
             const family *one = &families[f];
             bool wanted = methods ? named(methods, one->name)
-                                  : ask->metric != LBH_METRIC_IP || one->learns_products;
+                                  : (ask->metric != LBH_METRIC_IP || one->learns_products) &&
+                                        (tune_wants_sweep(ask) || !(one->ranks & FAST));
             bool whole = one->ranks & WHOLE;
             if (wanted && whole && i == 0 && can_be(ask, one, 8))
                 add(s, f, 32 * (int64_t)ask->d);
@@ -217,7 +216,7 @@ static void say_depths(writer *w, const tune_ask *ask, const char *word, bool sw
 
 static void say_rankings(writer *w, const tune_ask *ask, const family *f, int64_t nbits, bool sweep)
 {
-    bool with_vectors = !(f->ranks & WHOLE) && vectors_fit(ask, (double)nbits / 8);
+    bool may_read = !(f->ranks & WHOLE);
     say(w, "rescore =");
     if (f->ranks & HAMMING)
         say(w, " hamming");
@@ -227,30 +226,58 @@ static void say_rankings(writer *w, const tune_ask *ask, const family *f, int64_
         say_depths(w, ask, "margin", sweep);
     if (f->ranks & DECODER)
         say_depths(w, ask, "decoder", sweep);
-    if (with_vectors)
+    if (may_read && vectors_fit(ask, (double)nbits / 8, sizeof(float)))
         say_depths(w, ask, "float", sweep);
+    if (may_read && !bench_is_rival(f->method) && vectors_fit(ask, (double)nbits / 8, 1))
+        say_depths(w, ask, "sq8", sweep);
     say(w, "\n");
 }
 
-/* Lists by FAISS's guideline, 4 to 16 times the square root of the rows, of 39 rows at least. */
-static void say_indexes(writer *w, const tune_ask *ask)
+/* Lists for n rows by FAISS's guideline, 4 to 16 times the square root, learned from at least 39 rows
+ * each. */
+static int64_t lists_for(int64_t n, int64_t learned)
 {
     int64_t lists = 16;
-    while (lists * lists < 16 * ask->n && lists * 2 * 39 <= ask->n)
+    while (lists * lists < 16 * n && lists * 2 * 39 <= learned)
         lists *= 2;
+    return lists;
+}
+
+static void say_searches(writer *w)
+{
+    say(w, "search = nprobe=1 nprobe=4 nprobe=16 nprobe=64 efSearch=16 efSearch=64 efSearch=256\n");
+}
+
+static void say_indexes(writer *w, const tune_ask *ask)
+{
+    int64_t lists = lists_for(ask->n, ask->n);
     say(w, "index = BFlat");
     if (lists * 39 <= ask->n)
         say(w, " BIVF%lld", (long long)lists);
-    say(w, " BHNSW32\nsearch = nprobe=1 nprobe=4 nprobe=16 nprobe=64 efSearch=16 efSearch=64 "
-           "efSearch=256\n");
+    say(w, " BHNSW32\n");
+    say_searches(w);
+}
+
+/* The family's options of a round, and those that follow from the number of rows. */
+static void write_options(char *text, size_t size, const tune_ask *ask, const family *f, int round)
+{
+    const char *own = f->options[round];
+    rival_options o = {0};
+    snprintf(text, size, "%s", own);
+    if (strcmp(bench_rival_kind(f->method), "BIVF") != 0 ||
+        bench_rival_options(&o, f->method, own) != EXIT_OK)
+        return;
+    int64_t learned = o.max_train < ask->n ? o.max_train : ask->n;
+    snprintf(text, size, "%s,lists=%lld", own, (long long)lists_for(ask->n, learned));
 }
 
 void tune_trial_text(char *text, size_t size, const tune_ask *ask, const tune_candidate *c, int round)
 {
     writer w = {text, size, 0};
     const family *f = &families[c->family];
-    bool sweep = round == TUNE_SWEEP;
-    const char *options = f->options[sweep ? TUNE_ROUNDS - 1 : round];
+    bool sweep = round == TUNE_SWEEP, rival = bench_is_rival(f->method);
+    char options[160];
+    write_options(options, sizeof options, ask, f, sweep ? TUNE_ROUNDS - 1 : round);
     say(&w, "[bench]\nk = %lld\nat = %lld\nanswers = %lld\nmap_k = 0\nseeds = 1\nrepeats = %d\n"
             "nbits = %lld\n[method %s%s%s]\nlabel = %s%s%s\n",
         (long long)ask->k, (long long)ask->at, (long long)ask->at, round + 1 < TUNE_ROUNDS ? 1 : 3,
@@ -264,4 +291,6 @@ void tune_trial_text(char *text, size_t size, const tune_ask *ask, const tune_ca
     say_rankings(&w, ask, f, c->nbits, sweep && (f->ranks & (HAMMING | SCORES)));
     if (sweep && f->ranks & HAMMING)
         say_indexes(&w, ask);
+    else if (rival && *bench_rival_kind(f->method))
+        say_searches(&w);
 }

@@ -15,19 +15,29 @@
 
 /* ---- Ours ---------------------------------------------------------------------------------- */
 
+static bool by_vectors(const tune_point *p)
+{
+    return strncmp(p->rescore, "float", 5) == 0;
+}
+
+static bool by_bytes(const tune_point *p)
+{
+    return strncmp(p->rescore, "sq8", 3) == 0;
+}
+
 /* Parameters as lbh_pipeline_set takes them. A shortlist of R candidates is R / answers for each
  * answer; 0 stands for all codes. */
 static void parameters(char *text, size_t size, const tune_run *t, const tune_point *p)
 {
-    const char *colon = strchr(p->rescore, ':');
-    int mode = (int)strcspn(p->rescore, ":");
+    const char *colon = strchr(p->rescore, ':'), *how = by_bytes(p) ? "float" : p->rescore;
+    int mode = (int)strcspn(how, ":");
     const char *search = p->search, *comma = *search ? "," : "";
     if (!colon)
         snprintf(text, size, "rescore=none%s%s", comma, search);
     else if (strcmp(colon, ":all") == 0)
-        snprintf(text, size, "rescore=%.*s,k_factor=0%s%s", mode, p->rescore, comma, search);
+        snprintf(text, size, "rescore=%.*s,k_factor=0%s%s", mode, how, comma, search);
     else
-        snprintf(text, size, "rescore=%.*s,k_factor=%.6f%s%s", mode, p->rescore,
+        snprintf(text, size, "rescore=%.*s,k_factor=%.6f%s%s", mode, how,
                  atof(colon + 1) / (double)t->ask.at, comma, search);
 }
 
@@ -61,8 +71,8 @@ static int write_pipeline(const tune_run *t, const tune_point *p, const vectors 
 {
     char factory[512], index[128], settings[160];
     lbh_pipeline *made = NULL;
-    bool with_vectors = strncmp(p->rescore, "float", 5) == 0;
-    snprintf(index, sizeof index, "%s%s", p->index, with_vectors ? ",RFlat" : "");
+    snprintf(index, sizeof index, "%s%s", p->index,
+             by_vectors(p) ? ",RFlat" : by_bytes(p) ? ",RSQ8" : "");
     snprintf(factory, sizeof factory, "%s%lld%s%s%s,%s", p->method, (long long)p->nbits,
              *p->options ? "(" : "", p->options, *p->options ? ")" : "", index);
     parameters(settings, sizeof settings, t, p);
@@ -101,16 +111,20 @@ static int write_faiss(const tune_run *t, const tune_point *p, const vectors *ba
     rival_recipe r;
     char factory[300], settings[64] = "";
     FaissIndex *index = NULL;
-    bool with_vectors = strncmp(p->rescore, "float", 5) == 0;
+    bool with_vectors = by_vectors(p);
     rival_options own;
     TRY(bench_rival_options(&own, p->method, p->options));
-    TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits, own.dims));
+    TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits, &own));
     snprintf(factory, sizeof factory, "%s%s", r.factory, with_vectors ? ",RFlat" : "");
     if (with_vectors)
-        snprintf(settings, sizeof settings, "k_factor=%g", atof(p->rescore + 6) / (double)t->ask.at);
+        snprintf(settings, sizeof settings, "k_factor_rf=%g%s", atof(p->rescore + 6) / (double)t->ask.at,
+                 *p->search ? "," : "");
+    snprintf(settings + strlen(settings), sizeof settings - strlen(settings), "%s", p->search);
     int rc = fail_library(faiss_index_new(&index, base->d, factory, r.hamming, t->ask.metric));
     if (rc == EXIT_OK)
         rc = fill_faiss(index, p, base);
+    if (rc == EXIT_OK) /* FAISS writes them down with the index */
+        rc = fail_library(lbh_float_index_set(index, settings));
     if (rc == EXIT_OK && cli_interrupted())
         rc = fail_cancelled();
     if (rc == EXIT_OK)

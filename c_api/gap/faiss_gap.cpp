@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 
+#include <faiss/AutoTune.h>
 #include <faiss/Clustering.h>
 #include <faiss/Index.h>
 #include <faiss/IndexBinary.h>
@@ -288,6 +289,15 @@ int lbh_gap_float_search(const FaissIndex *index, int64_t n, const float *x, int
 {
     return guarded("searching the float index",
                    [&] { cpp(index)->search(n, x, k, distances, labels); });
+}
+
+/* As lbh_gap_train. */
+int lbh_gap_float_set(FaissIndex *index, const char *assignments)
+{
+    return guarded(assignments, [&] {
+        faiss::ParameterSpace().set_index_parameters(reinterpret_cast<faiss::Index *>(index),
+                                                     assignments);
+    });
 }
 
 /* As lbh_gap_train. */

@@ -72,6 +72,7 @@ int lbh_gap_float_train(FaissIndex *index, int64_t n, const float *x);
 int lbh_gap_float_add(FaissIndex *index, int64_t n, const float *x);
 int lbh_gap_float_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
                          float *distances, int64_t *labels);
+int lbh_gap_float_set(FaissIndex *index, const char *assignments);
 int lbh_gap_float_encode(const FaissIndex *index, int64_t n, const float *x, uint8_t *codes);
 int lbh_gap_float_write(const FaissIndex *index, FILE *stream);
 int lbh_gap_float_read(FaissIndex **index, FILE *stream, const char *path);

@@ -263,6 +263,9 @@ LBH_API int lbh_float_index_add(FaissIndex *index, int64_t n, const float *x);
  * vectors of "Flat" are searched by lbh_exact_search() (lbh_exact.h), the others by FAISS. */
 LBH_API int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, int64_t k,
                                    float *distances, int64_t *labels);
+/* Sets search parameters by FAISS's names ("nprobe=16", "efSearch=64", "k_factor_rf=10"), joined with
+ * commas. LBH_EFAISS for a name that the index has not, and values that it does not take. */
+LBH_API int lbh_float_index_set(FaissIndex *index, const char *assignments);
 /* Bytes that the index stores for a vector (0 if FAISS cannot tell). */
 LBH_API size_t lbh_float_index_code_size(const FaissIndex *index);
 /* Packed codes of n vectors, codes[n * lbh_float_index_code_size(index)]; for "...,LSH" these are

@@ -130,6 +130,13 @@ int lbh_float_index_search(const FaissIndex *index, int64_t n, const float *x, i
     return lbh_sort_float(n, k, distances, labels, falling);
 }
 
+int lbh_float_index_set(FaissIndex *index, const char *assignments)
+{
+    if (!index || !assignments)
+        return lbh_error(LBH_EINVAL, "float index: no index, or no search parameters given");
+    return *assignments ? lbh_gap_float_set(index, assignments) : LBH_OK;
+}
+
 size_t lbh_float_index_code_size(const FaissIndex *index)
 {
     return index ? lbh_gap_float_code_size(index) : 0;

@@ -80,7 +80,8 @@ def _scores(index, data, depth, options, rankings):
 
 
 def measure(cells, group, data, options):
-    """Yields one dictionary for each of `cells`, lines that differ in `rescore` alone."""
+    """Yields one dictionary for each of `cells`, lines that differ in `rescore` and `search` alone."""
+    import faiss
     learn = evenly(len(data.train), group["max_train"] or len(data.train))
     index, train = indexes.build(group["factory"], data, group["hamming"], learn)
     start = time.perf_counter()
@@ -88,7 +89,7 @@ def measure(cells, group, data, options):
     trained = time.perf_counter()
     index.add(data.rows(data.base, group["hamming"]))
     added = time.perf_counter()
-    size = indexes.code_bytes(index)
+    size = group.get("bytes") or indexes.code_bytes(index)
     shared = {"train_s": trained - start, "n_train": len(learn), "build_s": added - trained,
               "code_bytes": size, "index_bytes": size * len(data.base), "factory": group["factory"]}
     rankings = None
@@ -99,6 +100,8 @@ def measure(cells, group, data, options):
     for cell in cells:
         depth = int(cell["rescore"][6:]) if cell["rescore"].startswith("float:") else 0
         out = dict(shared)
+        if cell["search"]:
+            faiss.ParameterSpace().set_index_parameters(index, cell["search"])
         if depth:
             out["index_bytes"] += data.base.nbytes
         out.update(_timing(index, data, options["answers"], depth, options["repeats"]))

@@ -257,19 +257,24 @@ Test(bench_plan, rivals)
                  {"lsq", 100, 64, "LSQ8x8"}, {"rq", 100, 128, "RQ16x8"},
                  {"sq", 784, 64, "PCA8,SQ8"},           {"sq", 4, 64, "PCA4,SQ8"},
                  {"rabitq", 784, 128, "PCAR64,RaBitQ"}, {"rabitq", 784, 32, "PCAR32,RaBitQ"},
-                 {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"}};
+                 {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"},
+                 {"ivfpq", 784, 64, "IVF256,PQ8"},      {"ivfpq", 200, 128, "Pad208,IVF256,PQ16"},
+                 {"ivfopq", 784, 64, "OPQ8_256,IVF256,PQ8"}, {"hnsw", 784, 64, "HNSW32"}};
     rival_recipe r;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits, 0), EXIT_OK);
+        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits, NULL), EXIT_OK);
         cr_assert_str_eq(r.factory, known[i].factory);
         cr_assert_eq(r.hamming, strstr(r.factory, ",LSH") != NULL);
     }
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 784, 128, 784), EXIT_OK);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 784, 128, &(rival_options){.dims = 784}), EXIT_OK);
     cr_assert_str_eq(r.factory, "OPQ16_784,PQ16");
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 200, 64, 64), EXIT_OK);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 200, 64, &(rival_options){.dims = 64}), EXIT_OK);
     cr_assert_str_eq(r.factory, "OPQ8_64,PQ8");
-    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, 0), EXIT_RUNTIME);
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, 0), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "ivfpq", 128, 64, &(rival_options){.lists = 1024}), EXIT_OK);
+    cr_assert_str_eq(r.factory, "IVF1024,PQ8");
+    cr_assert_eq(r.links, 8);
+    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, NULL), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, NULL), EXIT_RUNTIME);
     cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
     cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
 }
@@ -286,6 +291,9 @@ Test(bench_plan, options_of_rivals)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_eq(bench_rival_options(&o, "opq", bad[i]), EXIT_USAGE, "%s", bad[i]);
     cr_assert_eq(bench_rival_options(&o, "pq", "dims=64"), EXIT_USAGE);
+    cr_assert_eq(bench_rival_options(&o, "pq", "lists=64"), EXIT_USAGE);
+    cr_assert_eq(bench_rival_options(&o, "ivfopq", "dims=64,lists=32"), EXIT_OK);
+    cr_assert(o.dims == 64 && o.lists == 32);
 }
 
 /* As numpy's percentile(method="inverted_cdf") has it. */
