@@ -109,8 +109,11 @@ class Lists
         list_.reserve(number_.size());
     }
 
+    // Each once: lists on a disk are read by it from their first byte to their last.
     void take()
     {
+        if (number_.size() <= INT_MAX)
+            source_->prefetch_lists(number_.data(), static_cast<int>(number_.size()));
         for (int64_t number : number_) {
             size_t key = static_cast<size_t>(number);
             FAISS_THROW_IF_NOT_MSG(key < source_->nlist, "the quantizer names a list beyond nlist");
@@ -233,8 +236,6 @@ struct Ivf final : faiss::IndexBinaryIVF {
         std::vector<int64_t> keys(count);
         std::vector<int32_t> distances(count);
         quantizer->search(m, x, probes(), distances.data(), keys.data());
-        if (count <= INT_MAX)
-            invlists->prefetch_lists(keys.data(), static_cast<int>(count));
         return keys;
     }
 
