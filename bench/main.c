@@ -32,13 +32,13 @@ static int help(void)
     printf("\n'lbh COMMAND --help' describes a command, 'man lbh' all of them. A first look:\n\n"
            "  lbh compare --base synthetic: --nbits 64\n\n"
            "Exit codes: 0, 1 (data or run-time error), 2 (usage), 130 (interrupted).\n");
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int version(void)
 {
     printf("lbh %s (FAISS %s)\n", lbh_version(), lbh_faiss_version());
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int run(int argc, char **argv)
@@ -78,11 +78,5 @@ int main(int argc, char **argv)
     cli_catch_signals();
     int rc = run(argc, argv);
     progress_clear();
-    if (rc == OPTIONS_HELP)
-        rc = EXIT_OK;
-    if (rc == EXIT_OK)
-        rc = report_flush();
-    if (rc != EXIT_OK)
-        fprintf(stderr, "lbh: %s\n", cli_error());
-    return rc;
+    return cli_exit(rc == LBH_OK || rc == CLI_HELPED ? report_flush() : rc);
 }

@@ -2,80 +2,48 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
-#include "lbh.h"
-
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static char error_text[2048];
+/* ---- The end ------------------------------------------------------------------------------- */
 
-static void set_error(const char *format, va_list args)
+enum { STOPPED = 130 };
+
+static char kept[2048] = "nothing was written";
+
+int cli_usage(int code)
 {
-    /* Through a buffer of its own: an argument may be the old text. */
-    char text[sizeof error_text];
-    vsnprintf(text, sizeof text, format, args);
-    memcpy(error_text, text, sizeof text);
+    return code == LBH_EINVAL ? CLI_EUSAGE : code;
 }
 
-int(fail)(const char *format, ...)
+bool cli_stopped(int code)
+{
+    return code == LBH_ECANCELLED || (code != LBH_OK && cli_interrupted());
+}
+
+int cli_kept(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    set_error(format, args);
+    vsnprintf(kept, sizeof kept, format, args);
     va_end(args);
-    return EXIT_RUNTIME;
+    return LBH_ECANCELLED;
 }
 
-int(fail_usage)(const char *format, ...)
+int cli_exit(int code)
 {
-    va_list args;
-    va_start(args, format);
-    set_error(format, args);
-    va_end(args);
-    return EXIT_USAGE;
-}
-
-int(fail_errno)(const char *what, const char *path)
-{
-    return fail("cannot %s '%s': %s", what, path, strerror(errno));
-}
-
-int(fail_memory)(void)
-{
-    return fail("out of memory");
-}
-
-int(fail_cancelled)(void)
-{
-    fail("interrupted; nothing was written");
-    return EXIT_CANCELLED;
-}
-
-int fail_library(int library_code)
-{
-    if (library_code == LBH_OK)
-        return EXIT_OK;
-    if (library_code == LBH_ECANCELLED || cli_interrupted())
-        return fail_cancelled();
-    if (!*error_text)
-        fail("%s", *lbh_last_error() ? lbh_last_error() : "the library gave no reason");
-    return EXIT_RUNTIME;
-}
-
-const char *cli_error(void)
-{
-    return error_text;
-}
-
-void cli_clear_error(void)
-{
-    *error_text = '\0';
+    if (code == LBH_OK)
+        return 0;
+    if (cli_stopped(code)) {
+        fprintf(stderr, "lbh: interrupted; %s\n", kept);
+        return STOPPED;
+    }
+    fprintf(stderr, "lbh: %s\n", *lbh_last_error() ? lbh_last_error() : "the library gave no reason");
+    return code == CLI_EUSAGE ? 2 : 1;
 }
 
 /* ---- Signals ------------------------------------------------------------------------------- */
@@ -95,7 +63,7 @@ static void on_stop(int signal_number)
     for (int i = 0; i < MAX_GUARDED; i++)
         if (guarded_used[i])
             unlink(guarded[i]);
-    _exit(EXIT_CANCELLED);
+    _exit(STOPPED);
 }
 
 /* A mapped input that somebody cuts short while we read it. */
@@ -109,7 +77,7 @@ static void on_bus_error(int signal_number)
     for (int i = 0; i < MAX_GUARDED; i++)
         if (guarded_used[i])
             unlink(guarded[i]);
-    _exit(EXIT_RUNTIME);
+    _exit(1);
 }
 
 void cli_catch_signals(void)
@@ -164,7 +132,7 @@ void *cli_alloc(int64_t count, size_t size)
     if (count >= 0 && (uint64_t)count <= SIZE_MAX / 2 / (size ? size : 1))
         p = malloc((size_t)count * size + 1);
     if (!p)
-        fail("out of memory (%.0f MB wanted)", (double)count * (double)size / 1e6);
+        lbh_error(LBH_ENOMEM, "out of memory (%.0f MB wanted)", (double)count * (double)size / 1e6);
     return p;
 }
 

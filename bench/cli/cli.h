@@ -1,13 +1,21 @@
-/* cli.h: what every part of the command shares: exit codes, the error text, interruption, time. */
+/* cli.h: what every part of the command shares: errors, interruption, memory, time. */
 #ifndef LBH_CLI_H
 #define LBH_CLI_H
 
+#include "error.h"
+
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-/* Exit codes of the command. EXIT_CANCELLED is what a shell reports for a process ended by Ctrl-C. */
-enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CANCELLED = 130 };
+/* What functions return is what the library's return: LBH_OK, or a code below 0 with its reason in
+ * lbh_last_error(), forwarded by LBH_TRY. Two codes are the command's own. */
+enum {
+    CLI_EUSAGE = -100, /* the command line or a specification asks for what is not to be had */
+    CLI_HELPED = -101, /* no error: --help was printed, and nothing is left to do */
+};
 
 #if defined(__GNUC__)
 #define CLI_PRINTF(a, b) __attribute__((format(printf, a, b)))
@@ -15,42 +23,34 @@ enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CANCELLED = 130 };
 #define CLI_PRINTF(a, b)
 #endif
 
-/* Raise an error: keep one line of text for main() to print, and return the exit code. */
-int fail(const char *format, ...) CLI_PRINTF(1, 2);
-int fail_usage(const char *format, ...) CLI_PRINTF(1, 2);
-int fail_errno(const char *what, const char *path); /* "cannot WHAT 'PATH': strerror" */
-int fail_memory(void);
-int fail_cancelled(void);
+/* Raise an error; `fail` is for data and runs. */
+#define fail(...) lbh_error(LBH_EFORMAT, __VA_ARGS__)
+#define fail_usage(...) lbh_error(CLI_EUSAGE, __VA_ARGS__)
+#define fail_errno(what, path) lbh_error(LBH_EIO, "cannot %s '%s': %s", what, path, strerror(errno))
+#define fail_memory() lbh_error(LBH_ENOMEM, "out of memory")
+#define fail_cancelled() lbh_error(LBH_ECANCELLED, "interrupted")
 
-/* Functions of the command return EXIT_*. What the library returns is translated where it is called:
- * EXIT_OK for LBH_OK, else raises what the library said. A code that the library got back from one
- * of our own callbacks has our text already, which says more; an interruption wins over both. */
-int fail_library(int library_code);
+/* The code of a call of the library whose arguments the user has written: LBH_EINVAL is a wrong use. */
+int cli_usage(int code);
 
-/* Forwards an error. */
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        int try_rc_ = (call);                                                                      \
-        if (try_rc_)                                                                               \
-            return try_rc_;                                                                        \
-    } while (0)
+/* Whether something ended because the user wanted it to, whatever the error that came of it. */
+bool cli_stopped(int code);
 
-#ifdef __clang_analyzer__ /* It sees one file at a time, and must know that these do not return 0. */
-void cli_text(const char *format, ...);
-static inline int cli_code(int code)
-{
-    return code;
-}
-#define fail(...) (cli_text(__VA_ARGS__), cli_code(EXIT_RUNTIME))
-#define fail_usage(...) (cli_text(__VA_ARGS__), cli_code(EXIT_USAGE))
-#define fail_errno(what, path) (cli_text("%s", path), cli_code(EXIT_RUNTIME))
-#define fail_memory() cli_code(EXIT_RUNTIME)
-#define fail_cancelled() cli_code(EXIT_CANCELLED)
-#endif
+/* Says what is kept after a stop, in place of "nothing was written"; returns LBH_ECANCELLED. */
+int cli_kept(const char *format, ...) CLI_PRINTF(1, 2);
 
-/* The text of the last error; "" if there was none. */
-const char *cli_error(void);
-void cli_clear_error(void);
+/* Prints the error; returns the exit code of the command: 0, 1 (data or run-time error), 2 (usage), 130
+ * (interrupted: what a shell says of a process that Ctrl-C ended). */
+int cli_exit(int code);
+
+/* The names of before. */
+#define EXIT_OK LBH_OK
+#define EXIT_USAGE CLI_EUSAGE
+#define EXIT_RUNTIME LBH_EFORMAT
+#define EXIT_CANCELLED LBH_ECANCELLED
+#define TRY LBH_TRY
+#define fail_library(code) (code)
+#define cli_error lbh_last_error
 
 /* Ctrl-C, SIGTERM and SIGHUP set a flag that every loop over blocks looks at. A second signal ends
  * the process at once, and removes the temporary files. */

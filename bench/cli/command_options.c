@@ -25,7 +25,7 @@ int parse_int(const char *text, int64_t min, int64_t max, const char *what, int6
         return fail_usage("%s: %s is not between %lld and %lld", what, text, (long long)min,
                           (long long)max);
     *value = v;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int parse_double(const char *text, double min, double max, const char *what, double *value)
@@ -37,7 +37,7 @@ int parse_double(const char *text, double min, double max, const char *what, dou
     if (v < min || v > max)
         return fail_usage("%s: %s is not between %g and %g", what, text, min, max);
     *value = v;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int choose(const option_def *def, const char *text, const char *what)
@@ -47,7 +47,7 @@ static int choose(const option_def *def, const char *text, const char *what)
         size_t len = strcspn(p, "|");
         if (strlen(text) == len && strncmp(text, p, len) == 0) {
             *(int *)def->target = i;
-            return EXIT_OK;
+            return LBH_OK;
         }
         p += len + (p[len] == '|');
     }
@@ -64,7 +64,7 @@ static int join(char **target, const char *text)
         p[old++] = ',';
     strcpy(p + old, text);
     *target = p;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int store(const command *self, const option_def *def, const char *text)
@@ -74,7 +74,7 @@ static int store(const command *self, const option_def *def, const char *text)
     switch (def->kind) {
     case OPT_TEXT:
         *(const char **)def->target = text;
-        return *text ? EXIT_OK : fail_usage("%s: the argument is empty", what);
+        return *text ? LBH_OK : fail_usage("%s: the argument is empty", what);
     case OPT_JOIN:
         return *text ? join(def->target, text) : fail_usage("%s: the argument is empty", what);
     case OPT_INT:
@@ -85,9 +85,9 @@ static int store(const command *self, const option_def *def, const char *text)
         return choose(def, text, what);
     case OPT_FLAG:
         *(int *)def->target = 1;
-        return EXIT_OK;
+        return LBH_OK;
     default:
-        return EXIT_OK;
+        return LBH_OK;
     }
 }
 
@@ -132,7 +132,7 @@ static int check_required(const command *self, const option_def *defs, const boo
         if (defs[i].required && !seen[i])
             return fail_usage("%s: option --%s is missing (try 'lbh %s --help')", self->name,
                               defs[i].name, self->name);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int take_operand(const command *self, int argc, char **argv, const char **operand)
@@ -143,7 +143,7 @@ static int take_operand(const command *self, int argc, char **argv, const char *
                           argv[extra], self->name);
     if (operand)
         *operand = optind < argc ? argv[optind] : NULL;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int options_parse(const command *self, const option_def *defs, int argc, char **argv,
@@ -165,7 +165,7 @@ int options_parse(const command *self, const option_def *defs, int argc, char **
     for (int c; (c = getopt_long(argc, argv, letters, long_options, NULL)) != -1;) {
         if (c == 'h') {
             help(self, defs);
-            return OPTIONS_HELP;
+            return CLI_HELPED;
         }
         int i = c - LONG_BASE;
         for (int j = 0; i < 0 && j < count; j++)

@@ -35,12 +35,11 @@ struct command {
 };
 
 /* Parses argv[1..]. At most one positional argument goes to *operand (NULL: none is allowed).
- * Returns EXIT_OK, EXIT_USAGE with the error raised, or OPTIONS_HELP when --help was printed. */
-enum { OPTIONS_HELP = -1 };
+ * Returns LBH_OK, CLI_EUSAGE with the error raised, or CLI_HELPED when --help was printed. */
 int options_parse(const command *self, const option_def *defs, int argc, char **argv,
                   const char **operand);
 
-/* A whole number in [min, max] from text; EXIT_USAGE with an error that names `what`. */
+/* A whole number in [min, max] from text; CLI_EUSAGE with an error that names `what`. */
 int parse_int(const char *text, int64_t min, int64_t max, const char *what, int64_t *value);
 int parse_double(const char *text, double min, double max, const char *what, double *value);
 

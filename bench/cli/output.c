@@ -1,10 +1,12 @@
 /* output.c: results on stdout. See output.h. */
+#define _GNU_SOURCE
 #include "output.h"
 
 #include "lbh_faiss.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,14 +78,14 @@ int report_flush(void)
 {
     if (fflush(stdout) != 0 || ferror(stdout))
         return fail("cannot write to standard output: %s", strerror(errno ? errno : EIO));
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int report_print(cJSON *doc, int json)
 {
     if (!doc)
-        return EXIT_RUNTIME;
-    int rc = EXIT_OK;
+        return LBH_ENOMEM;
+    int rc = LBH_OK;
     if (json) {
         char *text = cJSON_Print(doc);
         if (text)
@@ -97,29 +99,88 @@ int report_print(cJSON *doc, int json)
     return rc ? rc : report_flush();
 }
 
-void table_print(int columns, int rows, const char *const *cells)
+/* ---- Tables -------------------------------------------------------------------------------- */
+
+struct sheet {
+    int columns, count;
+    char **cell;
+    bool failed;
+};
+
+sheet *sheet_new(int columns, const char *const *heads)
 {
-    for (int r = 0; r < rows; r++) {
-        for (int c = 0; c < columns; c++) {
-            int width = 0;
-            for (int i = 0; i < rows; i++) {
-                int len = (int)strlen(cells[i * columns + c]);
-                width = len > width ? len : width;
-            }
-            printf(c == 0 ? "| %-*s |" : " %*s |", width, cells[r * columns + c]);
-        }
-        printf("\n");
-        for (int c = 0; r == 0 && c < columns; c++) {
-            int width = 0;
-            for (int i = 0; i < rows; i++) {
-                int len = (int)strlen(cells[i * columns + c]);
-                width = len > width ? len : width;
-            }
-            printf("%s", c == 0 ? "|" : "");
-            for (int i = 0; i < width + 1; i++)
-                putchar('-');
-            printf("%s|", c == 0 ? "-" : ":");
-        }
-        printf("%s", r == 0 ? "\n" : "");
+    sheet *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->columns = columns;
+    for (int c = 0; c < columns; c++)
+        sheet_cell(s, "%s", heads[c]);
+    return s;
+}
+
+void sheet_cell(sheet *s, const char *format, ...)
+{
+    if (!s || s->failed)
+        return;
+    if (s->count % 64 == 0) {
+        char **more = realloc(s->cell, (size_t)(s->count + 64) * sizeof *more);
+        s->failed = !more;
+        if (s->failed)
+            return;
+        s->cell = more;
     }
+    va_list args;
+    va_start(args, format);
+    s->failed = vasprintf(&s->cell[s->count], format, args) < 0;
+    va_end(args);
+    s->count += !s->failed;
+}
+
+void sheet_number(sheet *s, const char *format, double value)
+{
+    if (isnan(value))
+        sheet_cell(s, "-");
+    else
+        sheet_cell(s, format, value);
+}
+
+static int width_of(const sheet *s, int column)
+{
+    int width = 0;
+    for (int i = column; i < s->count; i += s->columns) {
+        int len = (int)strlen(s->cell[i]);
+        width = len > width ? len : width;
+    }
+    return width;
+}
+
+static void print_cells(const sheet *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        int c = i % s->columns;
+        printf(c == 0 ? "| %-*s |" : " %*s |", width_of(s, c), s->cell[i]);
+        if (c < s->columns - 1)
+            continue;
+        printf("\n");
+        for (c = 0; i < s->columns && c < s->columns; c++) {
+            printf("%s", c == 0 ? "|" : "");
+            for (int w = width_of(s, c); w >= 0; w--)
+                putchar('-');
+            printf("%s", c == 0 ? "-|" : ":|");
+        }
+        printf("%s", i < s->columns ? "\n" : "");
+    }
+}
+
+int sheet_print(sheet *s)
+{
+    bool failed = !s || s->failed;
+    if (!failed)
+        print_cells(s);
+    for (int i = 0; s && i < s->count; i++)
+        free(s->cell[i]);
+    if (s)
+        free(s->cell);
+    free(s);
+    return failed ? fail_memory() : LBH_OK;
 }

@@ -18,10 +18,17 @@ void report_seconds(cJSON *doc, const char *name, double value); /* rounded to t
 /* Prints to stdout, as JSON or as "name  value" lines, frees, and checks that stdout took it. */
 int report_print(cJSON *doc, int json);
 
-/* A table: header and rows of `columns` strings each; first column left-aligned. Prints Markdown. */
-void table_print(int columns, int rows, const char *const *cells);
+/* A table in Markdown, first column left-aligned. Cells are added row by row, behind the heads; no
+ * memory shows in the end. */
+typedef struct sheet sheet;
+sheet *sheet_new(int columns, const char *const *heads);
+void sheet_cell(sheet *s, const char *format, ...) CLI_PRINTF(2, 3);
+/* A number, "-" for NaN; `format` has one conversion of a double. */
+void sheet_number(sheet *s, const char *format, double value);
+/* Prints and frees it. */
+int sheet_print(sheet *s);
 
-/* Flushes stdout; EXIT_RUNTIME if it could not be written. */
+/* Flushes stdout; LBH_EFORMAT if it could not be written. */
 int report_flush(void);
 
 #endif

@@ -120,7 +120,7 @@ static int print_json(const bench_run *r)
     if (!doc || !rows) {
         cJSON_Delete(doc);
         cJSON_Delete(rows);
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     }
     report_text(doc, "directory", r->dir);
     report_number(doc, "cells", r->plan.ncells);
@@ -142,7 +142,7 @@ static int print_results(const bench_run *r, int json)
     if (json)
         return print_json(r);
     int rc = bench_tables_print(r->dir);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         printf("%d cells measured, %d found in '%s'%s. The same tables: lbh bench --table %s; as a "
                "page: lbh report %s -o report.html\n", r->ok, r->found, r->dir,
                r->failed_before ? "; failed ones are left as they are (--retry)" : "", r->dir,
@@ -157,17 +157,17 @@ static int measure(const bench_args *a, int argc, char **argv)
     bench_run r = {.data_dir = a->data ? a->data : "data", .ann = a->ann, .quick = a->quick, .force = a->force,
                    .retry = a->retry, .quiet = a->common.quiet};
     char *text = spec_text(a, &r.name), *out = NULL, *words = NULL;
-    int rc = text ? bench_spec_parse(&r.spec, r.name, text, strlen(text)) : EXIT_USAGE;
-    if (rc == EXIT_OK && a->ann)
+    int rc = text ? bench_spec_parse(&r.spec, r.name, text, strlen(text)) : CLI_EUSAGE;
+    if (rc == LBH_OK && a->ann)
         rc = ann_available();
-    if (rc == EXIT_OK && a->quick)
+    if (rc == LBH_OK && a->quick)
         rc = bench_spec_quick(r.spec);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         out = a->out ? strdup(a->out) : default_out(r.name);
         words = command_line(argc, argv);
-        rc = out && words ? EXIT_OK : EXIT_RUNTIME;
+        rc = out && words ? LBH_OK : LBH_ENOMEM;
     }
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         r.text = text;
         r.dir = out;
         r.env.preset = a->preset ? a->preset : "";
@@ -176,9 +176,9 @@ static int measure(const bench_args *a, int argc, char **argv)
                         : r.spec->threads > 0 ? (int)r.spec->threads
                                               : omp_get_max_threads();
         rc = a->plan ? bench_print_plan(&r) : bench_run_all(&r);
-        if (rc == EXIT_OK && !a->plan)
+        if (rc == LBH_OK && !a->plan)
             rc = print_results(&r, a->common.json);
-        if (rc == EXIT_OK && r.ok + r.found == 0 && r.failed + r.failed_before > 0)
+        if (rc == LBH_OK && r.ok + r.found == 0 && r.failed + r.failed_before > 0)
             rc = fail("all %d cells failed; '%s/bench.jsonl' says why", r.failed + r.failed_before,
                       r.dir);
     }
@@ -197,7 +197,7 @@ static int list_presets(void)
         const char *line = p->text + strspn(p->text, "# ");
         printf("%-24s %.*s\n", p->name, (int)strcspn(line, "\n"), line);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int print_preset(const char *name)
@@ -206,7 +206,7 @@ static int print_preset(const char *name)
     if (!text)
         return no_preset(name);
     fputs(text, stdout);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int print_table(const bench_args *a)
@@ -216,7 +216,7 @@ static int print_table(const bench_args *a)
     cJSON *doc = report_new("bench"), *rows = bench_tables_json(a->table);
     if (!rows) {
         cJSON_Delete(doc);
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     }
     report_text(doc, "directory", a->table);
     cJSON_AddItemToObject(doc, "rows", rows);
@@ -251,16 +251,16 @@ static int run(const command *self, int argc, char **argv)
     int rc = options_parse(self, defs, argc, argv, &a.spec);
     int jobs = (a.spec != NULL) + (a.preset != NULL) + (a.table != NULL) + (a.print != NULL) +
                a.list;
-    if (rc == EXIT_OK && jobs != 1)
+    if (rc == LBH_OK && jobs != 1)
         rc = fail_usage("bench: one of SPEC, --preset, --table, --list-presets and --print-preset "
                         "(try 'lbh bench --help')");
-    if (rc == EXIT_OK && a.list)
+    if (rc == LBH_OK && a.list)
         rc = list_presets();
-    else if (rc == EXIT_OK && a.print)
+    else if (rc == LBH_OK && a.print)
         rc = print_preset(a.print);
-    else if (rc == EXIT_OK && a.table)
+    else if (rc == LBH_OK && a.table)
         rc = print_table(&a);
-    else if (rc == EXIT_OK)
+    else if (rc == LBH_OK)
         rc = measure(&a, argc, argv);
     return rc;
 }

@@ -20,7 +20,7 @@ static int take_codes(const build_args *a, const lbh_encoder *enc, const vectors
         return codes_read_all(v, a->bit_order, codes);
     double began = cli_now();
     int rc = encode_all(enc, v, a->refine, codes);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         report_seconds(doc, "encode_seconds", cli_now() - began);
     return rc;
 }
@@ -31,23 +31,23 @@ static int add(const build_args *a, size_t code_size, int64_t n, const uint8_t *
 {
     int64_t *ids = a->first_id ? cli_alloc(n, sizeof *ids) : NULL;
     if (a->first_id && !ids)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; ids && i < n; i++)
         ids[i] = a->first_id + i;
-    int code = a->trained ? LBH_OK : lbh_index_train_codes(index, code_size, n, codes);
-    if (code == LBH_OK)
-        code = lbh_index_add_codes(index, code_size, n, codes, ids);
-    if (code == LBH_OK && a->set)
-        code = lbh_index_set(index, a->set);
+    int rc = a->trained ? LBH_OK : lbh_index_train_codes(index, code_size, n, codes);
+    if (rc == LBH_OK)
+        rc = lbh_index_add_codes(index, code_size, n, codes, ids);
+    if (rc == LBH_OK && a->set)
+        rc = lbh_index_set(index, a->set);
     free(ids);
-    return fail_library(code);
+    return rc;
 }
 
 static int fill(const build_args *a, const lbh_encoder *enc, const vectors *v, size_t code_size,
                 FaissIndexBinary *index, cJSON *doc)
 {
     uint8_t *codes;
-    TRY(take_codes(a, enc, v, &codes, doc));
+    LBH_TRY(take_codes(a, enc, v, &codes, doc));
     double began = cli_now();
     progress_note("building %s ...", lbh_index_kind(index));
     int rc = add(a, code_size, v->n, codes, index);
@@ -60,27 +60,25 @@ static int save(const build_args *a, const FaissIndexBinary *index, cJSON *doc)
 {
     if (cli_interrupted())
         return fail_cancelled();
-    TRY(fail_library(lbh_index_save(index, a->output)));
+    LBH_TRY(lbh_index_save(index, a->output));
     report_text(doc, "index", a->output);
     report_text(doc, "kind", lbh_index_kind(index));
     report_number(doc, "n", (double)lbh_index_ntotal(index));
     report_number(doc, "code_size", (double)lbh_index_code_size(index));
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* The empty index, before the encoding starts: what FAISS does not take is refused now. */
 static int open_index(const build_args *a, size_t code_size, FaissIndexBinary **index)
 {
     if (a->trained) {
-        TRY(fail_library(lbh_index_load(index, a->trained)));
+        LBH_TRY(lbh_index_load(index, a->trained));
         if (lbh_index_ntotal(*index))
             return fail("'%s' has %lld codes; --trained wants an index without any", a->trained,
                         (long long)lbh_index_ntotal(*index));
-        return EXIT_OK;
+        return LBH_OK;
     }
-    int code = lbh_index_new(index, code_size, a->factory ? a->factory : "BFlat");
-    int rc = fail_library(code);
-    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+    return cli_usage(lbh_index_new(index, code_size, a->factory ? a->factory : "BFlat"));
 }
 
 /* Vectors with the model that encodes them, or codes, which a model may vouch for. */
@@ -105,7 +103,7 @@ static int build(const build_args *a)
     lbh_encoder *enc = NULL;
     FaissIndexBinary *index = NULL;
     int rc = check_args(a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vectors_open(&v, a->base ? a->base : a->codes);
     if (rc)
         return rc;
@@ -113,13 +111,13 @@ static int build(const build_args *a)
     if (a->model)
         rc = model_load(&enc, a->model, a->base ? &v : NULL);
     size_t code_size = enc ? lbh_encoder_code_size(enc) : (size_t)v.d;
-    if (rc == EXIT_OK && a->codes)
+    if (rc == LBH_OK && a->codes)
         rc = codes_check(&v, code_size);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = open_index(a, code_size, &index);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = fill(a, enc, &v, code_size, index, doc);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = save(a, index, doc);
     lbh_index_free(index);
     lbh_encoder_free(enc);
@@ -150,7 +148,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         common_begin(&a.common);
         rc = build(&a);
     }

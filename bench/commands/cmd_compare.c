@@ -33,12 +33,12 @@ static int run_rival(contest *c, const compare_args *a, const rival *r, result *
 {
     result runs[64];
     int64_t count = r->method ? a->seeds : 1; /* FAISS's seeds are fixed */
-    int rc = EXIT_OK;
-    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+    int rc = LBH_OK;
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++) {
         int64_t seed = a->seed >= 0 ? a->seed + i : count > 1 ? i + 1 : -1;
         rc = contest_run(c, r, seed, &runs[i]);
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         medians(runs, count, out);
     return rc;
 }
@@ -80,56 +80,37 @@ static void add_row(cJSON *rows, const rival *r, const result *x, const char *er
 
 /* ---- The table ----------------------------------------------------------------------------- */
 
-enum { COLUMNS = 11, CELL = 128 };
-
-static void number(char *cell, const cJSON *value, const char *format)
+static double value(const cJSON *row, const char *name)
 {
-    if (cJSON_IsNumber(value))
-        snprintf(cell, CELL, format, value->valuedouble);
-    else
-        strcpy(cell, "-");
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(row, name));
 }
 
-static void fill_row(char (*cell)[CELL], const cJSON *row, double queries)
+static void table_row(sheet *s, const cJSON *row, double queries)
 {
-    static const char *const seconds[] = {"train_seconds", "encode_seconds", "search_seconds"};
-    snprintf(cell[0], CELL, "%s%s", cJSON_GetObjectItem(row, "method")->valuestring,
-             strcmp(cJSON_GetObjectItem(row, "engine")->valuestring, "faiss") == 0 ? " (FAISS)"
-                                                                                   : "");
-    cJSON *recall = cJSON_GetObjectItem(row, "recall"), *map = cJSON_GetObjectItem(row, "map");
+    bool faiss = strcmp(cJSON_GetObjectItem(row, "engine")->valuestring, "faiss") == 0;
+    bool sampled = value(row, "map_queries") < queries; /* measured on a sample */
+    const char *share = sampled && !isnan(value(row, "map")) ? "%.3f~" : "%.3f";
+    const cJSON *recall = cJSON_GetObjectItem(row, "recall");
+    sheet_cell(s, "%s%s", cJSON_GetObjectItem(row, "method")->valuestring, faiss ? " (FAISS)" : "");
     for (int i = 0; i < RECALLS; i++)
-        number(cell[1 + i], cJSON_GetArrayItem(recall, i), "%.3f");
-    number(cell[5], map, "%.3f");
-    number(cell[6], cJSON_GetObjectItem(row, "precision_100"), "%.3f");
-    const cJSON *on = cJSON_GetObjectItem(row, "map_queries");
-    for (int i = 5; i < 7; i++)
-        if (cJSON_IsNumber(map) && on && on->valuedouble < queries) /* measured on a sample */
-            strcat(cell[i], "~");
-    for (int i = 0; i < 3; i++)
-        number(cell[7 + i], cJSON_GetObjectItem(row, seconds[i]), "%.2f");
-    number(cell[10], cJSON_GetObjectItem(row, "bytes_per_item"), "%.0f");
+        sheet_number(s, "%.3f", cJSON_GetNumberValue(cJSON_GetArrayItem(recall, i)));
+    sheet_number(s, share, value(row, "map"));
+    sheet_number(s, share, value(row, "precision_100"));
+    sheet_number(s, "%.2f", value(row, "train_seconds"));
+    sheet_number(s, "%.2f", value(row, "encode_seconds"));
+    sheet_number(s, "%.2f", value(row, "search_seconds"));
+    sheet_number(s, "%.0f", value(row, "bytes_per_item"));
 }
 
 static int print_table(const cJSON *rows, double queries)
 {
-    static const char *const heads[COLUMNS] = {
-        "method", "1@1", "10@10", "10@100", "10@1000", "mAP", "P@100", "train s", "encode s",
-        "search s", "bytes"};
-    int count = cJSON_GetArraySize(rows) + 1;
-    char (*cells)[CELL] = cli_alloc((int64_t)count * COLUMNS, CELL);
-    const char **pointers = cli_alloc((int64_t)count * COLUMNS, sizeof *pointers);
-    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
-    for (int i = 0; rc == EXIT_OK && i < count * COLUMNS; i++)
-        pointers[i] = cells[i];
-    for (int i = 0; rc == EXIT_OK && i < COLUMNS; i++)
-        strcpy(cells[i], heads[i]);
-    for (int i = 1; rc == EXIT_OK && i < count; i++)
-        fill_row(cells + i * COLUMNS, cJSON_GetArrayItem(rows, i - 1), queries);
-    if (rc == EXIT_OK)
-        table_print(COLUMNS, count, pointers);
-    free(pointers);
-    free(cells);
-    return rc;
+    static const char *const heads[] = {"method", "1@1", "10@10", "10@100", "10@1000", "mAP", "P@100",
+                                        "train s", "encode s", "search s", "bytes"};
+    sheet *s = sheet_new(11, heads);
+    const cJSON *row;
+    cJSON_ArrayForEach(row, rows)
+        table_row(s, row, queries);
+    return sheet_print(s);
 }
 
 static void print_head(const contest *c, const compare_args *a)
@@ -171,29 +152,28 @@ static void describe(cJSON *doc, const contest *c, const compare_args *a)
 }
 
 /* Runs all rows. One that fails does not take the others with it, but the exit code tells. */
-static int run_all(contest *c, const compare_args *a, const rival *list, int count, cJSON *rows)
+static int run_all(contest *c, const compare_args *a, const rival *list, int count, cJSON *rows,
+                   int *failures)
 {
-    int failures = 0;
     for (int i = 0; i < count; i++) {
         const rival *r = &list[i];
         result x = {0};
         if (r->skip) {
-            fprintf(stderr, "lbh: note: left out: %s\n", r->skip);
+            progress_say("note: left out: %s", r->skip);
             continue;
         }
         progress_note("%d/%d %s", i + 1, count, r->name);
-        cli_clear_error();
         int rc = run_rival(c, a, r, &x);
         progress_clear();
-        if (rc == EXIT_CANCELLED)
+        if (cli_stopped(rc))
             return rc;
         if (rc) {
-            failures++;
-            fprintf(stderr, "lbh: %s: %s\n", r->name, cli_error());
+            ++*failures;
+            progress_say("%s: %s", r->name, lbh_last_error());
         }
-        add_row(rows, r, &x, rc ? cli_error() : NULL);
+        add_row(rows, r, &x, rc ? lbh_last_error() : NULL);
     }
-    return failures;
+    return LBH_OK;
 }
 
 static int compare(const compare_args *a)
@@ -203,20 +183,19 @@ static int compare(const compare_args *a)
     int count = 0, failures = 0;
     cJSON *doc = report_new("compare"), *rows = NULL;
     int rc = given_open_rows(&c.d, &c.given);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = rivals_new(&list, &count, a->methods, c.d.base.d, (int)a->nbits, a->data.metric,
                         c.d.train_labels.start != NULL);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = given_open_relevance(&c.d, &c.given);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = bench_query_floats(&c.d, &c.x);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         describe(doc, &c, a);
         rows = cJSON_AddArrayToObject(doc, "rows");
-        failures = run_all(&c, a, list, count, rows);
-        rc = failures == EXIT_CANCELLED ? EXIT_CANCELLED : EXIT_OK;
+        rc = run_all(&c, a, list, count, rows, &failures);
     }
-    if (rc == EXIT_OK && !a->common.json) {
+    if (rc == LBH_OK && !a->common.json) {
         print_head(&c, a);
         rc = print_table(rows, (double)c.d.query.n);
         cJSON_Delete(doc);
@@ -225,7 +204,7 @@ static int compare(const compare_args *a)
     rivals_free(list, count);
     free(c.x);
     bench_data_close(&c.d);
-    if (rc == EXIT_OK && failures)
+    if (rc == LBH_OK && failures)
         rc = fail("%d of %d rows failed", failures, count);
     return rc;
 }
@@ -261,11 +240,8 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK)
-        rc = a.data.split ? EXIT_OK : query_check(a.data.query, a.data.base, self->name);
-    if (rc)
-        return rc;
+    LBH_TRY(options_parse(self, defs, argc, argv, NULL));
+    LBH_TRY(a.data.split ? LBH_OK : query_check(a.data.query, a.data.base, self->name));
     common_begin(&a.common);
     return compare(&a);
 }

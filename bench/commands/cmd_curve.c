@@ -26,13 +26,11 @@ static int parse_bits(experiment *e, const char *text)
         if (e->nbits == CURVE_BITS)
             return fail_usage("curve: --bits has more than %d numbers", CURVE_BITS);
         snprintf(one, sizeof one, "%.*s", (int)len, p);
-        int rc = parse_int(one, 1, 4096, "curve: --bits", &value);
-        if (rc)
-            return rc;
+        LBH_TRY(parse_int(one, 1, 4096, "curve: --bits", &value));
         e->bits[e->nbits++] = (int)value;
         p += len;
         if (!*p)
-            return EXIT_OK;
+            return LBH_OK;
     }
 }
 
@@ -47,7 +45,7 @@ static int parse_method(contender *c, const char *text, size_t len)
     for (char *p = c->settings; p && *p; p++)
         if (*p == ':')
             *p = ',';
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int parse_methods(experiment *e, const char *text)
@@ -58,12 +56,10 @@ static int parse_methods(experiment *e, const char *text)
             return fail_usage("curve: --methods has an empty name in '%s'", text);
         if (e->nmethods == CURVE_METHODS)
             return fail_usage("curve: --methods has more than %d names", CURVE_METHODS);
-        int rc = parse_method(&e->list[e->nmethods++], p, len);
-        if (rc)
-            return rc;
+        LBH_TRY(parse_method(&e->list[e->nmethods++], p, len));
         p += len;
         if (!*p)
-            return EXIT_OK;
+            return LBH_OK;
     }
 }
 
@@ -90,39 +86,23 @@ static int write_figure(const experiment *e, const char *path)
     return drawing_save(chart, path);
 }
 
-enum { COLUMNS = 7, CELL = 160 };
-
 static int print_table(const experiment *e)
 {
-    static const char *const heads[COLUMNS] = {"method",       "bits",    "steps", "samples",
-                                               "error", "of variance", "train s"};
-    static const char *const names[COLUMNS] = {"method",        "nbits",         "steps",
-                                               "samples",       "rebuild_error", "variance_left",
-                                               "train_seconds"};
-    static const char *const formats[COLUMNS] = {NULL,   "%.0f", "%.0f", "%.0f",
-                                                 "%.6g", "%.4f", "%.2f"};
-    int rows = cJSON_GetArraySize(e->out) + 1;
-    char (*cells)[CELL] = cli_alloc((int64_t)rows * COLUMNS, CELL);
-    const char **pointers = cli_alloc((int64_t)rows * COLUMNS, sizeof *pointers);
-    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
-    for (int i = 0; rc == EXIT_OK && i < rows * COLUMNS; i++) {
-        const char *name = names[i % COLUMNS], *head = heads[i % COLUMNS];
-        const cJSON *row = i < COLUMNS ? NULL : cJSON_GetArrayItem(e->out, i / COLUMNS - 1);
-        const cJSON *v = cJSON_GetObjectItem(row, name);
-        pointers[i] = cells[i];
-        if (cJSON_IsNumber(v))
-            snprintf(cells[i], CELL, formats[i % COLUMNS], v->valuedouble);
-        else
-            snprintf(cells[i], CELL, "%s", !row ? head : cJSON_IsString(v) ? v->valuestring : "-");
+    static const char *const heads[] = {"method", "bits", "steps", "samples", "error", "of variance", "train s"};
+    static const struct {
+        const char *name, *format;
+    } numbers[] = {{"nbits", "%.0f"}, {"steps", "%.0f"}, {"samples", "%.0f"}, {"rebuild_error", "%.6g"},
+                   {"variance_left", "%.4f"}, {"train_seconds", "%.2f"}};
+    sheet *s = sheet_new(7, heads);
+    const cJSON *row;
+    cJSON_ArrayForEach(row, e->out) {
+        sheet_cell(s, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(row, "method")));
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            sheet_number(s, numbers[i].format, cJSON_GetNumberValue(cJSON_GetObjectItem(row, numbers[i].name)));
     }
-    if (rc == EXIT_OK) {
-        printf("%s: %lld x %d, mean of ||x - x^||^2 / 2 over %lld rows\n\n", e->base.name,
-               (long long)e->base.n, e->base.d, (long long)e->m);
-        table_print(COLUMNS, rows, pointers);
-    }
-    free(pointers);
-    free(cells);
-    return rc;
+    printf("%s: %lld x %d, mean of ||x - x^||^2 / 2 over %lld rows\n\n", e->base.name,
+           (long long)e->base.n, e->base.d, (long long)e->m);
+    return sheet_print(s);
 }
 
 static cJSON *describe(const experiment *e, const char *figure)
@@ -141,24 +121,24 @@ static int draw_curves(experiment *e, const curve_args *a)
 {
     cJSON *doc = NULL;
     int rc = parse_methods(e, a->methods);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = parse_bits(e, a->bits);
-    if (rc == EXIT_OK && a->output)
+    if (rc == LBH_OK && a->output)
         rc = outfile_check(a->output, false);
-    if (rc == EXIT_OK && a->output)
+    if (rc == LBH_OK && a->output)
         rc = drawing_check();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vectors_open(&e->base, a->base);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         doc = describe(e, a->output);
         e->out = cJSON_AddArrayToObject(doc, "rows");
         rc = e->out ? curve_run(e) : fail_memory();
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         report_number(doc, "measured_rows", (double)e->m);
-    if (rc == EXIT_OK && a->output)
+    if (rc == LBH_OK && a->output)
         rc = write_figure(e, a->output);
-    if (rc == EXIT_OK && !a->common.json) {
+    if (rc == LBH_OK && !a->common.json) {
         rc = print_table(e);
         cJSON_Delete(doc);
         return rc;
@@ -184,14 +164,12 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK && a.scale <= 0)
-        rc = fail_usage("curve: --scale must be above 0");
-    if (rc)
-        return rc;
+    LBH_TRY(options_parse(self, defs, argc, argv, NULL));
+    if (a.scale <= 0)
+        return fail_usage("curve: --scale must be above 0");
     common_begin(&a.common);
     experiment e = {.scale = a.scale, .samples = a.samples, .points = a.points, .seed = a.seed};
-    rc = draw_curves(&e, &a);
+    int rc = draw_curves(&e, &a);
     curve_free(&e);
     return rc;
 }

@@ -26,16 +26,15 @@ static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v, 
     block = block > v->n ? v->n : block;
     float *x = cli_alloc(block * d, sizeof *x);
     uint8_t *codes = cli_alloc(block, (size_t)v->d);
-    int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    int rc = x && codes ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = progress_tick("decode", i, v->n);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = codes_read(v, bit_order, i, count, codes);
-        int code = rc ? LBH_OK : lbh_encoder_decode(enc, count, codes, x);
-        if (code)
-            rc = fail_library(code);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
+            rc = lbh_encoder_decode(enc, count, codes, x);
+        if (rc == LBH_OK)
             rc = array_write(out, count, x);
     }
     progress_clear();
@@ -47,10 +46,8 @@ static int write_rows(array_out *out, const lbh_encoder *enc, const vectors *v, 
 static int write_file(const decode_args *a, const lbh_encoder *enc, const vectors *v)
 {
     array_out out;
-    int rc = array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc));
-    if (rc)
-        return rc;
-    TRY(array_close(&out, write_rows(&out, enc, v, a->bit_order)));
+    LBH_TRY(array_open(&out, a->output, ARRAY_FLOATS, v->n, lbh_encoder_d(enc)));
+    LBH_TRY(array_close(&out, write_rows(&out, enc, v, a->bit_order)));
     cJSON *doc = report_new("decode");
     report_text(doc, "vectors", a->output);
     report_number(doc, "n", (double)v->n);
@@ -62,17 +59,13 @@ static int decode(const decode_args *a)
 {
     vectors v;
     lbh_encoder *enc = NULL;
-    int rc = array_check(a->output, ARRAY_FLOATS);
-    if (rc == EXIT_OK)
-        rc = outfile_check(a->output, false);
-    if (rc == EXIT_OK)
-        rc = vectors_open(&v, a->codes);
-    if (rc)
-        return rc;
-    rc = model_load(&enc, a->model, NULL);
-    if (rc == EXIT_OK)
+    LBH_TRY(array_check(a->output, ARRAY_FLOATS));
+    LBH_TRY(outfile_check(a->output, false));
+    LBH_TRY(vectors_open(&v, a->codes));
+    int rc = model_load(&enc, a->model, NULL);
+    if (rc == LBH_OK)
         rc = check_codes(enc, &v);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = write_file(a, enc, &v);
     lbh_encoder_free(enc);
     vectors_close(&v);
@@ -91,7 +84,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    TRY(options_parse(self, defs, argc, argv, NULL));
+    LBH_TRY(options_parse(self, defs, argc, argv, NULL));
     common_begin(&a.common);
     return decode(&a);
 }

@@ -22,7 +22,7 @@ static int to_file_msb(void *ctx, int64_t count, const uint8_t *codes)
     const array_out *out = ctx;
     uint8_t *turned = cli_alloc(count, (size_t)out->d);
     if (!turned)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(turned, codes, (size_t)count * (size_t)out->d);
     lbh_codes_reverse_bits(count, (size_t)out->d, turned);
     int rc = array_write(ctx, count, turned);
@@ -34,11 +34,9 @@ static int write_codes(const encode_args *a, const lbh_encoder *enc, const vecto
 {
     array_out out;
     int64_t code_size = (int64_t)lbh_encoder_code_size(enc);
-    int rc = array_open(&out, a->output, ARRAY_CODES, v->n, code_size);
-    if (rc)
-        return rc;
+    LBH_TRY(array_open(&out, a->output, ARRAY_CODES, v->n, code_size));
     double began = cli_now();
-    TRY(array_close(&out, encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
+    LBH_TRY(array_close(&out, encode_each(enc, v, a->queries ? ENCODE_QUERIES : a->refine,
                                        a->bit_order == BITS_MSB ? to_file_msb : to_file, &out)));
     cJSON *doc = report_new("encode");
     report_text(doc, "codes", a->output);
@@ -53,17 +51,13 @@ static int encode(const encode_args *a)
 {
     vectors v;
     lbh_encoder *enc = NULL;
-    int rc = a->queries && a->refine
-                 ? fail_usage("encode: --refine is for rows that are searched, not for --queries")
-                 : array_check(a->output, ARRAY_CODES);
-    if (rc == EXIT_OK)
-        rc = outfile_check(a->output, false);
-    if (rc == EXIT_OK)
-        rc = vectors_open(&v, a->input);
-    if (rc)
-        return rc;
-    rc = model_load(&enc, a->model, &v);
-    if (rc == EXIT_OK)
+    LBH_TRY(a->queries && a->refine
+                ? fail_usage("encode: --refine is for rows that are searched, not for --queries")
+                : array_check(a->output, ARRAY_CODES));
+    LBH_TRY(outfile_check(a->output, false));
+    LBH_TRY(vectors_open(&v, a->input));
+    int rc = model_load(&enc, a->model, &v);
+    if (rc == LBH_OK)
         rc = write_codes(a, enc, &v);
     lbh_encoder_free(enc);
     vectors_close(&v);
@@ -86,7 +80,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    TRY(options_parse(self, defs, argc, argv, NULL));
+    LBH_TRY(options_parse(self, defs, argc, argv, NULL));
     common_begin(&a.common);
     return encode(&a);
 }

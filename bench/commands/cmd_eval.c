@@ -41,12 +41,11 @@ static void compare_splits(const eval_job *j)
 {
     const char *trained = lbh_encoder_note(j->enc, "split"), *given = j->a->data.split;
     if (given && (!trained || strcmp(trained, j->data.split.text) != 0))
-        fprintf(stderr, "lbh: note: the model was trained %s%s: queries may be among its training "
-                        "rows\n", trained ? "with another split, " : "without --split",
-                trained ? trained : "");
+        progress_say("note: the model was trained %s%s: queries may be among its training rows",
+                     trained ? "with another split, " : "without --split", trained ? trained : "");
     else if (!given && trained)
-        fprintf(stderr, "lbh: note: the model was trained with a split, %s: queries may be among "
-                        "its training rows\n", trained);
+        progress_say("note: the model was trained with a split, %s: queries may be among its training rows",
+                     trained);
 }
 
 /* Options that do not go together. */
@@ -54,9 +53,7 @@ static int check(const eval_job *j)
 {
     const eval_args *a = j->a;
     bool by_label = a->data.metric == BENCH_LABEL;
-    int rc = rescore_check(&a->rescore);
-    if (rc != EXIT_OK)
-        return rc;
+    LBH_TRY(rescore_check(&a->rescore));
     if (j->by_decoder && (strcmp(a->factory, "BFlat") != 0 || a->set))
         return fail_usage("eval: the decoder's scores are of all codes, without an index; "
                           "--score hamming measures --index and --set");
@@ -76,24 +73,23 @@ static int check(const eval_job *j)
 static int probe_index(const eval_job *j)
 {
     FaissIndexBinary *index = NULL;
-    int code = lbh_index_new(&index, lbh_encoder_code_size(j->enc), j->a->factory);
-    int rc = fail_library(code);
+    int rc = lbh_index_new(&index, lbh_encoder_code_size(j->enc), j->a->factory);
     lbh_index_free(index);
-    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+    return cli_usage(rc);
 }
 
 static int open_inputs(eval_job *j)
 {
     eval_args *a = j->a;
-    TRY(curve_check(&a->curve));
-    TRY(given_open_rows(&j->data, &a->data));
-    TRY(model_load(&j->enc, a->model, &j->data.base));
-    TRY(model_fits(j->enc, &j->data.query));
-    TRY(choose_score(j->enc, a->score, true, &j->by_decoder));
-    TRY(check(j));
+    LBH_TRY(curve_check(&a->curve));
+    LBH_TRY(given_open_rows(&j->data, &a->data));
+    LBH_TRY(model_load(&j->enc, a->model, &j->data.base));
+    LBH_TRY(model_fits(j->enc, &j->data.query));
+    LBH_TRY(choose_score(j->enc, a->score, true, &j->by_decoder));
+    LBH_TRY(check(j));
     compare_splits(j);
-    TRY(probe_index(j));
-    TRY(given_open_relevance(&j->data, &a->data));
+    LBH_TRY(probe_index(j));
+    LBH_TRY(given_open_relevance(&j->data, &a->data));
     return bench_query_floats(&j->data, &j->x);
 }
 
@@ -106,27 +102,27 @@ static int make_codes(eval_job *j, cJSON *doc)
     spec_method method = {.method = lbh_encoder_method(j->enc), .options = "",
                           .refine = a->refine};
     model_wish wish = {.method = &method, .trained = &j->enc};
-    TRY(model_open(&j->model, &wish, &j->data));
+    LBH_TRY(model_open(&j->model, &wish, &j->data));
     report_seconds(doc, "encode_seconds", j->model.encode_s);
     engine_open(&j->engine, &j->data, &j->model);
     if (j->by_decoder)
         return engine_rank(&j->engine, (spec_rescore){RANK_DECODER, -1}, (lbh_shortlist){0});
     progress_note("building %s ...", a->factory);
-    TRY(engine_index(&j->engine, a->factory, a->set, NULL));
+    LBH_TRY(engine_index(&j->engine, a->factory, a->set, NULL));
     report_seconds(doc, "build_seconds", j->engine.build_s);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Searches, for time and for recall. */
 static int measure_answers_of(eval_job *j, cJSON *doc)
 {
     recall_row row;
-    TRY(recall_row_measure(&row, &j->engine, j->x));
+    LBH_TRY(recall_row_measure(&row, &j->engine, j->x));
     report_seconds(doc, "search_seconds", row.seconds);
     report_number(doc, "queries_per_second", (double)j->data.query.n / row.seconds);
     if (j->data.near.ids)
         report_recall(doc, row.recall);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int measure_ranking(eval_job *j, cJSON *doc)
@@ -138,7 +134,7 @@ static int measure_ranking(eval_job *j, cJSON *doc)
     int64_t n = j->data.base.n, r = j->a->map_r < n ? j->a->map_r : n;
     ranker decoder = engine_ranker(&j->engine);
     code_pair codes = {n, m->nbits, m->code_size, m->codes, m->sample};
-    TRY(j->by_decoder ? ranker_scores(&decoder, rel, r, &s)
+    LBH_TRY(j->by_decoder ? ranker_scores(&decoder, rel, r, &s)
                       : curve_scores(doc, &j->a->curve, j->a->common.json, &s, rel,
                                      lbh_encoder_method(m->enc), &codes, r));
     if (!by_label)
@@ -159,16 +155,16 @@ static int measure_ranking(eval_job *j, cJSON *doc)
         report_number(doc, "queries_with_empty_h2", (double)s.empty_h2);
     }
     report_number(doc, "map_queries", (double)s.queries);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int measure_rescoring(eval_job *j, cJSON *doc)
 {
     rescore_args how = rescore_for(&j->a->rescore, j->model.enc);
-    TRY(rescore_measure(&j->rescored, &j->engine, j->x, &how));
+    LBH_TRY(rescore_measure(&j->rescored, &j->engine, j->x, &how));
     if (j->a->common.json)
         rescore_report(doc, &j->rescored, &how);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int measure_classes(eval_job *j, cJSON *doc)
@@ -184,16 +180,16 @@ static int measure(eval_job *j, cJSON *doc)
 {
     const bench_model *m = &j->model;
     const eval_args *a = j->a;
-    TRY(measure_answers_of(j, doc));
-    TRY(measure_ranking(j, doc));
+    LBH_TRY(measure_answers_of(j, doc));
+    LBH_TRY(measure_ranking(j, doc));
     if (has_decoder(m->enc))
-        TRY(report_rebuilding(doc, m->enc, &j->data.base, m->codes));
-    TRY(code_stats_report(doc, a->common.json, j->data.base.n, m->nbits, m->code_size, m->codes));
+        LBH_TRY(report_rebuilding(doc, m->enc, &j->data.base, m->codes));
+    LBH_TRY(code_stats_report(doc, a->common.json, j->data.base.n, m->nbits, m->code_size, m->codes));
     if (a->rescore.mode)
-        TRY(measure_rescoring(j, doc));
+        LBH_TRY(measure_rescoring(j, doc));
     if (a->classify)
-        TRY(measure_classes(j, doc));
-    return a->ann.dir ? eval_export(&a->ann, &j->engine, &a->rescore, a->factory, a->set) : EXIT_OK;
+        LBH_TRY(measure_classes(j, doc));
+    return a->ann.dir ? eval_export(&a->ann, &j->engine, &a->rescore, a->factory, a->set) : LBH_OK;
 }
 
 static void describe(const eval_job *j, cJSON *doc)
@@ -222,11 +218,11 @@ static int eval(eval_args *a)
     eval_job j = {.a = a};
     cJSON *doc = report_new("eval");
     int rc = open_inputs(&j);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         describe(&j, doc);
         rc = make_codes(&j, doc);
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = measure(&j, doc);
     engine_close(&j.engine);
     model_close(&j.model);
@@ -277,9 +273,9 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK)
-        rc = a.data.split ? EXIT_OK : query_check(a.data.query, a.data.base, self->name);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK)
+        rc = a.data.split ? LBH_OK : query_check(a.data.query, a.data.base, self->name);
+    if (rc == LBH_OK) {
         a.data.wants_labels = a.classify;
         common_begin(&a.common);
         rc = eval(&a);

@@ -22,7 +22,7 @@ static int write_index(const export_args *a, const lbh_encoder *enc, const vecto
     if (base)
         rows = vectors_rows(base);
     progress_note("writing %s ...", format);
-    TRY(fail_library(lbh_export_faiss(enc, format, a->set, base ? &rows : NULL, a->output)));
+    LBH_TRY(lbh_export_faiss(enc, format, a->set, base ? &rows : NULL, a->output));
     struct stat st;
     cJSON *doc = report_new("export");
     report_text(doc, "index", a->output);
@@ -30,20 +30,18 @@ static int write_index(const export_args *a, const lbh_encoder *enc, const vecto
     report_number(doc, "n", base ? (double)base->n : 0);
     report_number(doc, "bytes", stat(a->output, &st) == 0 ? (double)st.st_size : 0);
     report_seconds(doc, "export_seconds", cli_now() - began);
-    return common_end(doc, a->common.json, EXIT_OK);
+    return common_end(doc, a->common.json, LBH_OK);
 }
 
 static int export(const export_args *a)
 {
     vectors base;
     lbh_encoder *enc = NULL;
-    int rc = outfile_check(a->output, true);
-    if (rc == EXIT_OK && a->base)
-        rc = vectors_open(&base, a->base);
-    if (rc)
-        return rc;
-    rc = model_load(&enc, a->model, a->base ? &base : NULL);
-    if (rc == EXIT_OK)
+    LBH_TRY(outfile_check(a->output, true));
+    if (a->base)
+        LBH_TRY(vectors_open(&base, a->base));
+    int rc = model_load(&enc, a->model, a->base ? &base : NULL);
+    if (rc == LBH_OK)
         rc = write_index(a, enc, a->base ? &base : NULL);
     lbh_encoder_free(enc);
     if (a->base)
@@ -65,7 +63,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         common_begin(&a.common);
         rc = export(&a);
     }

@@ -33,7 +33,7 @@ static int add_abilities(cJSON *doc, const lbh_encoder *enc)
         cJSON_AddBoolToObject(doc, "linear", lbh_encoder_linear(enc, matrix, vector) == LBH_OK);
         cJSON_AddBoolToObject(doc, "decoder", lbh_encoder_decoder(enc, matrix, vector) == LBH_OK);
     }
-    int rc = matrix && vector ? EXIT_OK : EXIT_RUNTIME;
+    int rc = matrix && vector ? LBH_OK : LBH_ENOMEM;
     free(matrix);
     free(vector);
     return rc;
@@ -89,16 +89,14 @@ static int run(const command *self, int argc, char **argv)
         {OPT_FLAG, 0, "json", 0, &json, 0, 0, "print one JSON document", 0},
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, &path);
-    if (rc)
-        return rc;
+    LBH_TRY(options_parse(self, defs, argc, argv, &path));
     if (!path)
         return fail_usage("info: a model file is missing (try 'lbh info --help')");
     lbh_encoder *enc;
-    TRY(model_load(&enc, path, NULL));
+    LBH_TRY(model_load(&enc, path, NULL));
     cJSON *doc = report_new(self->name);
     report_text(doc, "model", path);
-    rc = describe(doc, enc);
+    int rc = describe(doc, enc);
     add_notes(doc, enc, json);
     lbh_encoder_free(enc);
     return common_end(doc, json, rc);

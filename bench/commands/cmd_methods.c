@@ -89,7 +89,7 @@ static int run(const command *self, int argc, char **argv)
         {OPT_FLAG, 0, "json", 0, &json, 0, 0, "print one JSON document", 0},
         OPTIONS_LAST,
     };
-    TRY(options_parse(self, defs, argc, argv, &wanted));
+    LBH_TRY(options_parse(self, defs, argc, argv, &wanted));
     if (wanted && !lbh_method_summary(wanted))
         return fail_usage("methods: there is no method '%s' (try 'lbh methods')", wanted);
     cJSON *doc = json ? report_new(self->name) : NULL;
@@ -105,7 +105,7 @@ static int run(const command *self, int argc, char **argv)
             print_method(name);
         }
     }
-    return json ? report_print(doc, json) : EXIT_OK;
+    return json ? report_print(doc, json) : LBH_OK;
 }
 
 const command command_methods = {

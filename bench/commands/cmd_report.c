@@ -25,14 +25,14 @@ static int read_text(const char *path, char **text, size_t *size)
     FILE *in = fopen(path, "re"), *out = open_memstream(text, size);
     char block[4096];
     size_t got;
-    int rc = !out ? fail_memory() : !in ? fail_errno("read", path) : EXIT_OK;
-    while (rc == EXIT_OK && (got = fread(block, 1, sizeof block, in)) > 0)
+    int rc = !out ? fail_memory() : !in ? fail_errno("read", path) : LBH_OK;
+    while (rc == LBH_OK && (got = fread(block, 1, sizeof block, in)) > 0)
         fwrite(block, 1, got, out);
-    if (rc == EXIT_OK && ferror(in))
+    if (rc == LBH_OK && ferror(in))
         rc = fail_errno("read", path);
     if (in)
         fclose(in);
-    if (out && fclose(out) != 0 && rc == EXIT_OK)
+    if (out && fclose(out) != 0 && rc == LBH_OK)
         rc = fail_memory();
     return rc;
 }
@@ -44,15 +44,15 @@ static int read_spec(bench_spec **spec, const char *dir)
     size_t room = strlen(dir) + sizeof "/spec.ini", size = 0;
     char *path = cli_alloc((int64_t)room, 1), *text = NULL;
     if (!path)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     snprintf(path, room, "%s/spec.ini", dir);
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     FILE *there = fopen(path, "re");
     if (there)
         fclose(there);
     if (there || errno != ENOENT)
         rc = read_text(path, &text, &size);
-    if (rc == EXIT_OK && text)
+    if (rc == LBH_OK && text)
         rc = bench_spec_parse(spec, path, text, size);
     free(text);
     free(path);
@@ -151,7 +151,7 @@ static int check_figure(const char *name)
     char word[64];
     snprintf(word, sizeof word, " %.60s ", name);
     return *name && !strchr(name, ' ') && strstr(figures, word)
-               ? EXIT_OK
+               ? LBH_OK
                : fail_usage("report: there is no figure '%s'; there are%s", name, figures);
 }
 
@@ -163,7 +163,7 @@ static int check_lines(const result_lines *r, const char *dir)
     if (r->files == 0)
         return fail("there are no results in '%s': no file *.jsonl (`lbh bench --out DIR` writes "
                     "them)", dir);
-    return cells ? EXIT_OK
+    return cells ? LBH_OK
                  : fail("there is no result in the files of '%s'%s%s", dir,
                         r->note ? ": " : "; `lbh bench` has not finished its first cell",
                         r->note ? r->note : "");
@@ -173,20 +173,18 @@ static int report(const report_args *a)
 {
     result_lines r;
     bench_spec *spec = NULL;
-    int rc = a->figure ? check_figure(a->figure) : EXIT_OK;
-    if (rc)
-        return rc;
-    rc = result_lines_read(&r, a->dir);
-    if (rc == EXIT_OK)
+    LBH_TRY(a->figure ? check_figure(a->figure) : LBH_OK);
+    int rc = result_lines_read(&r, a->dir);
+    if (rc == LBH_OK)
         rc = check_lines(&r, a->dir);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = outfile_check(a->output, false);
-    if (rc == EXIT_OK && !a->figure)
+    if (rc == LBH_OK && !a->figure)
         rc = read_spec(&spec, a->dir);
-    if (rc == EXIT_OK && r.damaged && !a->quiet)
-        fprintf(stderr, "lbh report: %d line%s left out that cannot be read: %s\n", r.damaged,
-                r.damaged == 1 ? "" : "s", r.note);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK && r.damaged && !a->quiet)
+        progress_say("note: %d line%s left out that cannot be read: %s", r.damaged,
+                     r.damaged == 1 ? "" : "s", r.note);
+    if (rc == LBH_OK)
         rc = drawing_save(make_job(a, &r, spec), a->output);
     if (spec)
         bench_spec_free(spec);
@@ -210,7 +208,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, &a.dir);
-    if (rc == EXIT_OK && !a.dir)
+    if (rc == LBH_OK && !a.dir)
         rc = fail_usage("report: name the directory of results that `lbh bench --out DIR` wrote");
     return rc ? rc : report(&a);
 }

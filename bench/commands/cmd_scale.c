@@ -22,17 +22,15 @@ static int take_kind(scale *s)
     const char *name = s->a->index;
     if (strcmp(name, "BFlat") == 0 || strcmp(name, "MIH") == 0) {
         s->kind = *name == 'M' ? SCALE_MIH : SCALE_FLAT;
-        return EXIT_OK;
+        return LBH_OK;
     }
     if (strncmp(name, "BIVF", 4) != 0)
         return fail_usage("scale: --index '%s': BFlat, MIH, and BIVF with so many lists (BIVF4096) are for data "
                           "of this size; 'lbh build' makes the others", name);
-    int code = lbh_index_new(&s->lists, s->code_size, name);
-    if (code)
-        return code == LBH_EINVAL ? (fail_library(code), EXIT_USAGE) : fail_library(code);
+    LBH_TRY(cli_usage(lbh_index_new(&s->lists, s->code_size, name)));
     s->kind = SCALE_IVF;
     s->nlist = strtoll(name + 4, NULL, 10);
-    return s->n >= s->nlist ? EXIT_OK
+    return s->n >= s->nlist ? LBH_OK
                             : fail_usage("scale: --index %s has more lists than there are rows (%lld)",
                                          name, (long long)s->n);
 }
@@ -51,14 +49,14 @@ static int settings(const scale *s, char *text, size_t room)
                         s->enc ? "-" : a->method, (long long)(s->enc ? lbh_encoder_nbits(s->enc) : a->nbits),
                         a->metric, (long long)a->seed,
                         a->set ? a->set : "", (long long)a->train_rows, a->index);
-    return size > 0 && (size_t)size < room ? EXIT_OK : fail_usage("scale: the options are too long");
+    return size > 0 && (size_t)size < room ? LBH_OK : fail_usage("scale: the options are too long");
 }
 
 static int stages(scale *s)
 {
-    TRY(scale_model(s));
-    TRY(scale_encode(s));
-    TRY(scale_build(s));
+    LBH_TRY(scale_model(s));
+    LBH_TRY(scale_encode(s));
+    LBH_TRY(scale_build(s));
     return scale_search(s);
 }
 
@@ -67,10 +65,10 @@ static int open_data(scale *s)
     const scale_args *a = s->a;
     if (vectors_come_once(a->base) || (a->query && vectors_come_once(a->query)))
         return fail_usage("scale: rows and queries are read more than once; name files");
-    TRY(query_check(a->query, a->base, "scale"));
-    TRY(vectors_open(&s->base, a->base));
+    LBH_TRY(query_check(a->query, a->base, "scale"));
+    LBH_TRY(vectors_open(&s->base, a->base));
     s->n = s->base.n;
-    TRY(query_open(&s->query, a->query, a->base));
+    LBH_TRY(query_open(&s->query, a->query, a->base));
     if (s->query.d != s->base.d)
         return fail("the queries have dimension %d, the rows %d", s->query.d, s->base.d);
     return vectors_fit_metric(&s->base, a->metric);
@@ -81,9 +79,9 @@ static int show_plan(const scale_command *c, scale *s, cJSON *plan)
 {
     if (c->common.json && !c->plan_only) {
         cJSON_AddItemToObject(s->doc, "plan", plan);
-        return EXIT_OK;
+        return LBH_OK;
     }
-    TRY(report_print(plan, c->common.json));
+    LBH_TRY(report_print(plan, c->common.json));
     if (!c->plan_only)
         printf("\n");
     return report_flush();
@@ -94,19 +92,19 @@ static int begin(const scale_command *c, scale *s)
     enum { ROOM = 1 << 14 };
     char *text = cli_alloc(ROOM, 1);
     cJSON *plan = cJSON_CreateObject();
-    int rc = !text ? EXIT_RUNTIME : !plan ? fail_memory() : open_data(s);
-    if (rc == EXIT_OK && c->args.model)
+    int rc = !text ? LBH_ENOMEM : !plan ? fail_memory() : open_data(s);
+    if (rc == LBH_OK && c->args.model)
         rc = model_load(&s->enc, c->args.model, &s->base);
     s->code_size = s->enc ? lbh_encoder_code_size(s->enc) : (size_t)(c->args.nbits + 7) / 8;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = take_kind(s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = settings(s, text, ROOM);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scale_plan(s, plan);
-    if (rc == EXIT_OK && !c->plan_only)
+    if (rc == LBH_OK && !c->plan_only)
         rc = scale_enter(s, text, &s->lock);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = show_plan(c, s, plan);
     else
         cJSON_Delete(plan);
@@ -117,10 +115,10 @@ static int begin(const scale_command *c, scale *s)
 static int scale_run(const scale_command *c)
 {
     scale s = {.a = &c->args, .lock = -1, .doc = report_new("scale")};
-    int rc = s.doc ? begin(c, &s) : EXIT_RUNTIME;
-    if (rc == EXIT_OK && !c->plan_only)
+    int rc = s.doc ? begin(c, &s) : LBH_ENOMEM;
+    if (rc == LBH_OK && !c->plan_only)
         rc = stages(&s);
-    if (c->plan_only && rc == EXIT_OK)
+    if (c->plan_only && rc == LBH_OK)
         cJSON_Delete(s.doc);
     else
         rc = common_end(s.doc, c->common.json, rc);
@@ -163,7 +161,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         common_begin(&c.common);
         rc = scale_run(&c);
     }

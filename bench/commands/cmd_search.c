@@ -29,7 +29,7 @@ typedef struct answers {
 static int write_one(const char *path, array_kind kind, const answers *r, const void *data)
 {
     array_out out;
-    TRY(array_open(&out, path, kind, r->nq, r->k));
+    LBH_TRY(array_open(&out, path, kind, r->nq, r->k));
     return array_close(&out, array_write(&out, r->nq, data));
 }
 
@@ -64,22 +64,22 @@ static int add_answers(cJSON *doc, const answers *r)
         cJSON_AddItemToArray(ids, row_ids);
         cJSON_AddItemToArray(distances, row_distances);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int output(const search_args *a, const answers *r, double seconds)
 {
     if (cli_interrupted())
         return fail_cancelled();
-    int rc = a->ids ? write_one(a->ids, ARRAY_IDS, r, r->ids) : EXIT_OK;
-    if (rc == EXIT_OK && a->distances)
+    int rc = a->ids ? write_one(a->ids, ARRAY_IDS, r, r->ids) : LBH_OK;
+    if (rc == LBH_OK && a->distances)
         rc = r->scores ? write_one(a->distances, ARRAY_FLOATS, r, r->scores)
                        : write_one(a->distances, ARRAY_INTS, r, r->distances);
     if (rc)
         return rc;
     if (!a->ids && !a->common.json) {
         print_answers(r);
-        return EXIT_OK;
+        return LBH_OK;
     }
     cJSON *doc = report_new("search");
     if (a->ids)
@@ -99,15 +99,15 @@ static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndex
     int64_t *own = NULL;
     uint8_t *codes = NULL;
     answers r = {.nq = query->n, .k = a->k};
-    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
+    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : LBH_OK;
     double began = cli_now();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = a->codes ? codes_read_all(query, a->bit_order, &codes)
                       : encode_all(enc, query, ENCODE_QUERIES, &codes);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = search_all(index, a->codes ? (size_t)query->d : lbh_encoder_code_size(enc), query->n,
                         codes, a->k, own, &r.distances, &r.ids);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = output(a, &r, cli_now() - began);
     free(r.ids);
     free(r.distances);
@@ -124,17 +124,17 @@ static int search_rescored(const search_args *a, const lbh_encoder *enc,
     answers r = {.nq = query->n, .k = a->k};
     double seconds;
     int metric = decoder_metric(enc, a->metric - METRIC_L2);
-    int rc = a->base ? vectors_open(&base, a->base) : EXIT_OK;
+    int rc = a->base ? vectors_open(&base, a->base) : LBH_OK;
     if (rc)
         return rc;
     if (a->base)
         rc = vectors_fit_metric(&base, metric);
-    if (rc == EXIT_OK && a->query_ids)
+    if (rc == LBH_OK && a->query_ids)
         rc = read_row_ids(a->query_ids, query->n, INT64_MAX, &own);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = rescored_search(index, enc, query, &a->rescore, rescore_for(&a->rescore, enc).mode, metric,
                              a->base ? &base : NULL, a->k, own, &r.scores, &r.ids, &seconds);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = output(a, &r, seconds);
     free(r.ids);
     free(r.scores);
@@ -151,20 +151,17 @@ static int search_pipeline(const search_args *a, const vectors *query)
     int64_t *own = NULL;
     answers r = {.nq = query->n, .k = a->k};
     double seconds;
-    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : EXIT_OK;
-    int code = rc ? LBH_OK : lbh_pipeline_load(&p, a->pipeline);
-    rc = code ? fail_library(code) : rc;
-    if (rc == EXIT_OK && lbh_pipeline_d(p) != query->d)
+    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : LBH_OK;
+    if (rc == LBH_OK)
+        rc = lbh_pipeline_load(&p, a->pipeline);
+    if (rc == LBH_OK && lbh_pipeline_d(p) != query->d)
         rc = fail("'%s' has dimension %d, the pipeline is for dimension %d", query->name, query->d,
                   lbh_pipeline_d(p));
-    if (rc == EXIT_OK && a->set) {
-        code = lbh_pipeline_set(p, a->set);
-        rc = fail_library(code);
-        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
-    }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK && a->set)
+        rc = cli_usage(lbh_pipeline_set(p, a->set));
+    if (rc == LBH_OK)
         rc = pipeline_search(p, query, a->k, own, &r.scores, &r.ids, &seconds);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = output(a, &r, seconds);
     lbh_pipeline_free(p);
     free(r.ids);
@@ -181,22 +178,20 @@ static int check_pipeline_args(const search_args *a)
                         a->rescore.mode))
         return fail_usage("search: a pipeline has its model, index, vectors and ranking (--set): no other "
                           "goes with it");
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check_args(const search_args *a)
 {
-    int rc = check_pipeline_args(a);
-    if (rc)
-        return rc;
+    LBH_TRY(check_pipeline_args(a));
     if (!a->query == !a->codes)
         return fail_usage("search: give vectors (--query) or codes (--codes)");
     if (a->query && !a->model && !a->pipeline)
         return fail_usage("search: option --model is missing (try 'lbh search --help')");
     if (a->query && a->bit_order != BITS_LSB)
         return fail_usage("search: --bit-order is for --codes");
-    rc = rescore_check(&a->rescore);
-    if (rc != EXIT_OK)
+    int rc = rescore_check(&a->rescore);
+    if (rc != LBH_OK)
         return rc;
     if (a->rescore.mode && !a->query)
         return fail_usage("search: --rescore needs vectors (--query), not codes");
@@ -204,12 +199,12 @@ static int check_args(const search_args *a)
         return fail_usage("search: --rescore float and --base, the vectors of the index, go together");
     if (a->ids)
         rc = array_check(a->ids, ARRAY_IDS);
-    if (rc == EXIT_OK && a->ids)
+    if (rc == LBH_OK && a->ids)
         rc = outfile_check(a->ids, false);
-    if (rc == EXIT_OK && a->distances)
+    if (rc == LBH_OK && a->distances)
         rc = array_check(a->distances,
                          a->rescore.mode || a->pipeline ? ARRAY_FLOATS : ARRAY_INTS);
-    if (rc == EXIT_OK && a->distances)
+    if (rc == LBH_OK && a->distances)
         rc = outfile_check(a->distances, false);
     return rc;
 }
@@ -220,7 +215,7 @@ static int search(const search_args *a)
     lbh_encoder *enc = NULL;
     FaissIndexBinary *index = NULL;
     int rc = check_args(a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vectors_open(&query, a->query ? a->query : a->codes);
     if (rc)
         return rc;
@@ -231,20 +226,15 @@ static int search(const search_args *a)
     }
     if (a->model)
         rc = model_load(&enc, a->model, a->query ? &query : NULL);
-    if (rc == EXIT_OK && a->codes)
+    if (rc == LBH_OK && a->codes)
         rc = codes_check(&query, enc ? lbh_encoder_code_size(enc) : 0);
-    if (rc == EXIT_OK) {
-        int code = lbh_index_load(&index, a->index);
-        if (code == LBH_OK && !a->stock)
-            code = lbh_index_accelerate(&index);
-        rc = fail_library(code);
-    }
-    if (rc == EXIT_OK && a->set) {
-        int code = lbh_index_set(index, a->set);
-        rc = fail_library(code);
-        rc = code == LBH_EINVAL ? EXIT_USAGE : rc;
-    }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
+        rc = lbh_index_load(&index, a->index);
+    if (rc == LBH_OK && !a->stock)
+        rc = lbh_index_accelerate(&index);
+    if (rc == LBH_OK && a->set)
+        rc = cli_usage(lbh_index_set(index, a->set));
+    if (rc == LBH_OK)
         rc = a->rescore.mode ? search_rescored(a, enc, index, &query)
                              : search_codes(a, enc, index, &query);
     lbh_index_free(index);
@@ -283,7 +273,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         common_begin(&a.common);
         rc = search(&a);
     }

@@ -34,21 +34,21 @@ static int choose_parts(const char *only, bool wanted[PARTS])
         wanted[p] = true;
         only += n + (only[n] == ',');
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int run_parts(const speed_options *o, const bool wanted[PARTS])
 {
-    int rc = wanted[LIMITS] ? speed_limits(o) : EXIT_OK;
-    if (rc == EXIT_OK && wanted[SCAN])
-        rc = speed_scan(o);
-    if (rc == EXIT_OK && (wanted[IVF] || wanted[MIH]))
-        rc = speed_tables(o, wanted[IVF], wanted[MIH]);
-    if (rc == EXIT_OK && wanted[ENCODE])
-        rc = speed_encode(o);
-    if (rc == EXIT_OK && wanted[TRAIN])
-        rc = speed_train(o);
-    return rc;
+    LBH_TRY(wanted[LIMITS] ? speed_limits(o) : LBH_OK);
+    if (wanted[SCAN])
+        LBH_TRY(speed_scan(o));
+    if (wanted[IVF] || wanted[MIH])
+        LBH_TRY(speed_tables(o, wanted[IVF], wanted[MIH]));
+    if (wanted[ENCODE])
+        LBH_TRY(speed_encode(o));
+    if (wanted[TRAIN])
+        LBH_TRY(speed_train(o));
+    return LBH_OK;
 }
 
 static double number(const cJSON *item, const char *name)
@@ -56,55 +56,36 @@ static double number(const cJSON *item, const char *name)
     return cJSON_GetNumberValue(cJSON_GetObjectItem(item, name));
 }
 
-static void cell(char *text, size_t size, const char *format, double value)
+static const char *text(const cJSON *item, const char *name)
 {
-    if (isnan(value))
-        snprintf(text, size, "-");
-    else
-        snprintf(text, size, format, value);
+    return cJSON_GetStringValue(cJSON_GetObjectItem(item, name));
 }
 
 /* One Markdown row a case; times in the unit of the case. */
 static int print_table(const cJSON *results)
 {
-    enum { COLUMNS = 9, WIDTH = 96 };
-    static const char *const head[COLUMNS] = {"case", "threads", "unit", "ours", "rival", "ratio",
-                                              "min..max", "of the limit", "rival / limit"};
-    int n = cJSON_GetArraySize(results);
-    char(*text)[WIDTH] = cli_alloc((int64_t)(n + 1) * COLUMNS, WIDTH);
-    const char **cells = cli_alloc((int64_t)(n + 1) * COLUMNS, sizeof *cells);
-    for (int i = 0; text && cells && i <= n; i++) {
-        char(*row)[WIDTH] = text + i * COLUMNS;
-        const cJSON *c = i ? cJSON_GetArrayItem(results, i - 1) : NULL;
-        for (int j = 0; j < COLUMNS; j++) {
-            snprintf(row[j], WIDTH, "%s", head[j]);
-            cells[i * COLUMNS + j] = row[j];
-        }
-        if (!c)
-            continue;
+    static const char *const heads[] = {"case", "threads", "unit", "ours", "rival", "ratio",
+                                        "min..max", "of the limit", "rival / limit"};
+    sheet *s = sheet_new(9, heads);
+    const cJSON *c;
+    cJSON_ArrayForEach(c, results) {
         const cJSON *ratio = cJSON_GetObjectItem(c, "ratio");
         double low = number(ratio, "min"), high = number(ratio, "max");
-        snprintf(row[0], WIDTH, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(c, "name")));
-        cell(row[1], WIDTH, "%.0f", number(c, "threads"));
-        snprintf(row[2], WIDTH, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(c, "unit")));
-        cell(row[3], WIDTH, "%.4g", number(c, "ours"));
-        cell(row[4], WIDTH, "%.4g", number(c, "rival"));
-        cell(row[5], WIDTH, "%.2f", number(ratio, "median"));
+        sheet_cell(s, "%s", text(c, "name"));
+        sheet_number(s, "%.0f", number(c, "threads"));
+        sheet_cell(s, "%s", text(c, "unit"));
+        sheet_number(s, "%.4g", number(c, "ours"));
+        sheet_number(s, "%.4g", number(c, "rival"));
+        sheet_number(s, "%.2f", number(ratio, "median"));
         if (isnan(low))
-            snprintf(row[6], WIDTH, "-");
+            sheet_cell(s, "-");
         else
-            snprintf(row[6], WIDTH, "%.2f..%.2f", low, high);
-        cell(row[7], WIDTH, "%.0f %%", 100 * number(c, "limit_fraction"));
-        snprintf(row[8], WIDTH, "%s / %s",
-                 cJSON_GetStringValue(cJSON_GetObjectItem(c, "rival_name")),
-                 cJSON_GetStringValue(cJSON_GetObjectItem(c, "limit_name")));
+            sheet_cell(s, "%.2f..%.2f", low, high);
+        sheet_number(s, "%.0f %%", 100 * number(c, "limit_fraction"));
+        sheet_cell(s, "%s / %s", text(c, "rival_name"), text(c, "limit_name"));
     }
-    if (text && cells)
-        table_print(COLUMNS, n + 1, cells);
-    int rc = text && cells ? report_flush() : EXIT_RUNTIME;
-    free(text);
-    free(cells);
-    return rc;
+    LBH_TRY(sheet_print(s));
+    return report_flush();
 }
 
 /* Takes over the results, as report_print does. */
@@ -132,18 +113,18 @@ static int run(const command *self, int argc, char **argv)
     };
     bool wanted[PARTS];
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = choose_parts(a.only, wanted);
     free(a.only);
-    if (rc != EXIT_OK)
-        return rc == OPTIONS_HELP ? EXIT_OK : rc;
+    if (rc)
+        return rc;
     common_begin(&a.common);
     a.o.repeats = (int)a.repeats;
     a.o.threads = omp_get_max_threads();
     a.o.results = cJSON_CreateArray();
     rc = a.o.results ? run_parts(&a.o, wanted) : fail_memory();
     progress_clear();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         return print_results(a.o.results, a.common.json);
     cJSON_Delete(a.o.results);
     return rc;

@@ -31,16 +31,6 @@ static bool checkpoint_exists(const train_args *a)
     return a->checkpoint && access(a->checkpoint, F_OK) == 0;
 }
 
-/* Raises the error of a training that ended with this library code. */
-static int stopped(const train_args *a, int code)
-{
-    int rc = fail_library(code);
-    if (rc == EXIT_CANCELLED && checkpoint_exists(a))
-        fail("interrupted; the state of training is kept in '%s': the same command goes on from it",
-             a->checkpoint);
-    return rc;
-}
-
 static int train_rows(const train_args *a, lbh_encoder *enc, const lesson *l)
 {
     lbh_rows rows = vectors_rows(&l->base);
@@ -54,7 +44,10 @@ static int train_rows(const train_args *a, lbh_encoder *enc, const lesson *l)
         rc = lbh_encoder_train_rows(enc, &rows, lists.start ? &lists : NULL,
                                     near.start ? &near : NULL);
     progress_clear();
-    return rc ? stopped(a, rc) : EXIT_OK;
+    return cli_stopped(rc) && checkpoint_exists(a)
+               ? cli_kept("the state of training is kept in '%s': the same command goes on from it",
+                          a->checkpoint)
+               : rc;
 }
 
 /* {"gemm": {"seconds": .., "share": ..}, ...}: what the time went into. */
@@ -79,7 +72,7 @@ static int take_notes(const lesson *l, lbh_encoder *enc)
     if (l->split.pool)
         rc = lbh_encoder_set_note(enc, "split", l->split.text);
     if (rc || lbh_encoder_nclasses(enc, NULL) == 0)
-        return rc ? fail_library(rc) : EXIT_OK;
+        return rc;
     cJSON *names = class_names(&l->labels);
     char *text = names ? cJSON_PrintUnformatted(names) : NULL;
     cJSON_Delete(names);
@@ -87,18 +80,14 @@ static int take_notes(const lesson *l, lbh_encoder *enc)
         return fail_memory();
     rc = lbh_encoder_set_note(enc, "classes", text);
     cJSON_free(text);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 /* A Ctrl-C that comes after the last step does not throw the model away. */
 static int save(const train_args *a, const lesson *l, lbh_encoder *enc, double seconds)
 {
-    int rc = take_notes(l, enc);
-    if (rc)
-        return rc;
-    rc = lbh_encoder_save(enc, a->output);
-    if (rc)
-        return fail_library(rc);
+    LBH_TRY(take_notes(l, enc));
+    LBH_TRY(lbh_encoder_save(enc, a->output));
     char digest[32];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)lbh_encoder_digest(enc));
     cJSON *doc = report_new("train");
@@ -124,11 +113,11 @@ static int open_labels(const train_args *a, lesson *l)
     if (a->split)
         return labels_dense(&l->labels, NULL);
     if (!a->labels && !lbh_method_needs_labels(a->method))
-        return EXIT_OK;
+        return LBH_OK;
     int rc = row_labels_open(&l->labels, a->labels, &l->base, &have);
-    if (rc == EXIT_OK && !have)
+    if (rc == LBH_OK && !have)
         rc = fail_usage("train: method %s needs --labels", a->method);
-    return rc == EXIT_OK ? labels_dense(&l->labels, NULL) : rc;
+    return rc == LBH_OK ? labels_dense(&l->labels, NULL) : rc;
 }
 
 /* The training rows and their labels: the base, or what --split makes of it. */
@@ -137,12 +126,12 @@ static int open_lesson(const train_args *a, lesson *l)
     if (!a->split)
         return vectors_open(&l->base, a->base);
     int rc = split_parse(&l->plan, a->split);
-    if (rc == EXIT_OK && a->neighbours)
+    if (rc == LBH_OK && a->neighbours)
         rc = fail_usage("train: --neighbours are of the whole base and do not go with --split");
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = split_open(&l->split, &l->plan, "train", a->base, a->labels,
                         l->plan.queries ? a->query : NULL, a->query_labels);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         split_move_train(&l->split, &l->base, &l->labels);
     return rc;
 }
@@ -155,19 +144,15 @@ static int make(const train_args *a, int d, lbh_encoder **enc)
     size_t room = sizeof pairs + 1 + (a->set ? strlen(a->set) : 0);
     char *set = cli_alloc((int64_t)room, 1);
     if (!set)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     snprintf(set, room, "%s%s%s", use ? pairs : "", use && a->set ? "," : "", a->set ? a->set : "");
     int rc = encoder_make(enc, a->method, d, (int)a->nbits, a->metric,
                           *set ? set : NULL, a->seed);
     free(set);
-    if (rc == EXIT_OK && !(a->set && strstr(a->set, "held_out="))) {
-        int code = lbh_encoder_set_value(*enc, "held_out", -1);
-        rc = code ? fail_library(code) : EXIT_OK;
-    }
-    if (rc == EXIT_OK && a->time_limit > 0) {
-        int code = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
-        rc = fail_library(code);
-    }
+    if (rc == LBH_OK && !(a->set && strstr(a->set, "held_out=")))
+        rc = lbh_encoder_set_value(*enc, "held_out", -1);
+    if (rc == LBH_OK && a->time_limit > 0)
+        rc = lbh_encoder_set_value(*enc, "time_limit", a->time_limit);
     return rc;
 }
 
@@ -175,22 +160,19 @@ static int train(const train_args *a)
 {
     lesson l = {0};
     lbh_encoder *enc = NULL;
-    int rc = outfile_check(a->output, true);
-    if (rc == EXIT_OK && a->checkpoint)
-        rc = outfile_check(a->checkpoint, true);
-    if (rc == EXIT_OK)
-        rc = open_lesson(a, &l);
-    if (rc)
-        return rc;
-    rc = make(a, l.base.d, &enc);
-    if (rc == EXIT_OK)
+    LBH_TRY(outfile_check(a->output, true));
+    if (a->checkpoint)
+        LBH_TRY(outfile_check(a->checkpoint, true));
+    LBH_TRY(open_lesson(a, &l));
+    int rc = make(a, l.base.d, &enc);
+    if (rc == LBH_OK)
         rc = open_labels(a, &l);
-    if (rc == EXIT_OK && a->neighbours)
+    if (rc == LBH_OK && a->neighbours)
         rc = neighbours_open(&l.neighbours, a->neighbours, &l.base);
     double began = cli_now();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = train_rows(a, enc, &l);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = save(a, &l, enc, cli_now() - began);
     lbh_encoder_free(enc);
     labels_close(&l.labels);
@@ -232,9 +214,9 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_LAST,
     };
     int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc == EXIT_OK && !a.split && (a.query || a.query_labels))
+    if (rc == LBH_OK && !a.split && (a.query || a.query_labels))
         rc = fail_usage("train: --query and --query-labels go with --split");
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         common_begin(&a.common);
         rc = train(&a);
     }

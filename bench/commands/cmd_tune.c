@@ -30,7 +30,7 @@ static int parse_at(const char *text, int64_t *k, int64_t *at)
         return fail_usage("tune: --at '%.40s' is no K@N with 1 <= K <= N <= 1000, as 10@100", text);
     *k = a;
     *at = b;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check_args(const tune_args *a)
@@ -45,18 +45,18 @@ static int check_args(const tune_args *a)
     if (vectors_come_once(a->base) || (a->query && vectors_come_once(a->query)))
         return fail_usage("tune: '%s' can be read once only, and is read by each trial; name a file",
                           vectors_come_once(a->base) ? a->base : a->query);
-    int rc = a->output ? outfile_check(a->output, true) : EXIT_OK;
-    if (rc == EXIT_OK && a->figure)
+    int rc = a->output ? outfile_check(a->output, true) : LBH_OK;
+    if (rc == LBH_OK && a->figure)
         rc = outfile_check(a->figure, false);
-    return rc == EXIT_OK && a->figure ? drawing_check() : rc;
+    return rc == LBH_OK && a->figure ? drawing_check() : rc;
 }
 
 /* Without --query some rows are held out, unless the set brings queries along. */
 static int open_rows(const tune_args *a, vectors *base, tune_run *t, char held[40])
 {
     vectors query;
-    TRY(vectors_open(base, a->base));
-    TRY(vectors_fit_metric(base, a->metric));
+    LBH_TRY(vectors_open(base, a->base));
+    LBH_TRY(vectors_fit_metric(base, a->metric));
     int64_t n = a->sample && a->sample < base->n ? a->sample : base->n;
     t->query = a->query;
     if (!a->query && !base->made) {
@@ -68,7 +68,7 @@ static int open_rows(const tune_args *a, vectors *base, tune_run *t, char held[4
         t->query = held;
         n -= count;
     } else if (a->query) {
-        TRY(vectors_open(&query, a->query));
+        LBH_TRY(vectors_open(&query, a->query));
         int d = query.d;
         vectors_close(&query);
         if (d != base->d)
@@ -78,7 +78,7 @@ static int open_rows(const tune_args *a, vectors *base, tune_run *t, char held[4
     t->ask.d = base->d;
     return n < t->ask.at ? fail("'%s': recall @%lld of %lld rows", base->name, (long long)t->ask.at,
                                 (long long)n)
-                         : EXIT_OK;
+                         : LBH_OK;
 }
 
 /* ---- The command --------------------------------------------------------------------------- */
@@ -106,18 +106,18 @@ static int finish(const tune_args *a, tune_run *t, const vectors *base)
     cJSON *doc = report_new("tune");
     int best = tune_best(&t->ask, t->point, t->npoints);
     bool whole = t->ask.n == base->n;
-    int rc = best >= 0 ? EXIT_OK
+    int rc = best >= 0 ? LBH_OK
                        : fail("none of %d ways that were measured keeps the bounds", t->npoints);
     describe(doc, a, t, base);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = tune_report(doc, t, best);
-    if (rc == EXIT_OK && !a->common.json)
+    if (rc == LBH_OK && !a->common.json)
         rc = tune_print(t, best);
-    if (rc == EXIT_OK && a->figure)
+    if (rc == LBH_OK && a->figure)
         rc = tune_draw(t, a->figure);
-    if (rc == EXIT_OK && a->output)
+    if (rc == LBH_OK && a->output)
         rc = tune_write(t, &t->point[best], base, whole, a->output, doc);
-    if (rc == EXIT_OK && a->output && !a->common.json) {
+    if (rc == LBH_OK && a->output && !a->common.json) {
         const char *parameters = cJSON_GetObjectItem(doc, "parameters")->valuestring;
         printf("'%s' is a %s, %s%s%s, of all %lld rows.\n", a->output,
                cJSON_GetObjectItem(doc, "kind")->valuestring,
@@ -141,19 +141,19 @@ static int tune(const tune_args *a)
                   .ask = {.metric = a->metric, .recall = a->recall, .seconds = a->query_us * 1e-6,
                           .bytes = a->bytes}};
     int rc = check_args(a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = parse_at(a->at, &t.ask.k, &t.ask.at);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = open_rows(a, &base, &t, held);
-    if (rc == EXIT_OK && a->memory > 0) {
+    if (rc == LBH_OK && a->memory > 0) {
         double each = a->memory * 1e6 / (double)base.n;
         t.ask.bytes = t.ask.bytes > 0 ? fmin(t.ask.bytes, each) : each;
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = tune_space_make(&t.space, &t.ask, a->methods, a->bits);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = tune_run_all(&t);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = finish(a, &t, &base);
     tune_run_free(&t);
     vectors_close(&base);
@@ -192,9 +192,7 @@ static int run(const command *self, int argc, char **argv)
         OPTIONS_COMMON(&a.common.json, &a.common.threads, &a.common.quiet),
         OPTIONS_LAST,
     };
-    int rc = options_parse(self, defs, argc, argv, NULL);
-    if (rc)
-        return rc;
+    LBH_TRY(options_parse(self, defs, argc, argv, NULL));
     common_begin(&a.common);
     return tune(&a);
 }

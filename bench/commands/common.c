@@ -25,7 +25,7 @@ void report_notes(cJSON *doc, const lbh_encoder *enc)
 
 int common_end(cJSON *doc, int json, int rc)
 {
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         return report_print(doc, json);
     cJSON_Delete(doc);
     return rc;

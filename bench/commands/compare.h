@@ -19,7 +19,7 @@ typedef struct rival {
 } rival;
 
 /* Makes the list from "lsh,itq,sgh:steps=500,sgh@decoder:refine=50,PQ,ITQ64,LSH" (NULL: all methods
- * that can train, and FAISS's ITQ, LSH and PQ at the same bytes). Checks each: EXIT_USAGE for an
+ * that can train, and FAISS's ITQ, LSH and PQ at the same bytes). Checks each: CLI_EUSAGE for an
  * unknown name. */
 int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int metric,
                bool labelled);

@@ -45,8 +45,8 @@ static int expand(rival *r, int d, int nbits)
         if (strcmp(r->name, names[i][0]) == 0)
             known = names[i][1];
     if (known && bench_rival_recipe(&r->recipe, known, d, nbits, NULL)) {
-        r->skip = strdup(cli_error());
-        return r->skip ? EXIT_OK : fail_memory();
+        r->skip = strdup(lbh_last_error());
+        return r->skip ? LBH_OK : fail_memory();
     }
     if (!known && strlen(r->name) >= sizeof r->recipe.factory)
         return fail_usage("compare: '%.60s...' is longer than a factory string may be", r->name);
@@ -58,7 +58,7 @@ static int expand(rival *r, int d, int nbits)
     }
     free(r->name);
     r->name = strdup(r->recipe.factory);
-    return r->name ? EXIT_OK : fail_memory();
+    return r->name ? LBH_OK : fail_memory();
 }
 
 /* Takes "refine=N" out of the settings. A method that has an option of that name keeps it too. */
@@ -68,13 +68,13 @@ static int take_refine(rival *r)
     char *kept = r->settings, *rest = NULL;
     bool own = method_has(r->method, "refine");
     if (!r->settings || (own && r->score != SCORE_DECODER))
-        return EXIT_OK;
+        return LBH_OK;
     char *copy = strdup(r->settings);
-    int rc = copy ? EXIT_OK : fail_memory();
+    int rc = copy ? LBH_OK : fail_memory();
     *kept = '\0';
     for (char *p = copy ? strtok_r(copy, ",", &rest) : NULL; p; p = strtok_r(NULL, ",", &rest)) {
         bool refine = strncmp(p, key, sizeof key - 1) == 0;
-        if (refine && rc == EXIT_OK)
+        if (refine && rc == LBH_OK)
             rc = parse_int(p + sizeof key - 1, 0, MAX_REFINE, "compare: refine", &r->refine);
         if (!refine || own)
             kept += sprintf(kept, "%s%s", kept > r->settings ? "," : "", p);
@@ -125,12 +125,12 @@ static int probe(const rival *r, int d, int nbits, int metric)
         return rc;
     }
     if (r->skip)
-        return EXIT_OK;
+        return LBH_OK;
     FaissIndex *index = NULL;
-    int code = faiss_index_new(&index, d, r->recipe.factory, r->recipe.hamming, metric);
+    int rc = faiss_index_new(&index, d, r->recipe.factory, r->recipe.hamming, metric);
     lbh_float_index_free(index);
-    return code ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
-                             "that fits: %s", r->name, lbh_last_error()) : EXIT_OK;
+    return rc ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
+                             "that fits: %s", r->name, lbh_last_error()) : LBH_OK;
 }
 
 static int add(rival **list, int *count, const char *name, size_t len)
@@ -140,13 +140,13 @@ static int add(rival **list, int *count, const char *name, size_t len)
         return fail_memory();
     *list = grown;
     grown[*count] = (rival){.name = strndup(name, len)};
-    return grown[(*count)++].name ? EXIT_OK : fail_memory();
+    return grown[(*count)++].name ? LBH_OK : fail_memory();
 }
 
 static int add_tokens(rival **list, int *count, const char *text)
 {
-    int rc = EXIT_OK;
-    for (const char *p = text; rc == EXIT_OK;) {
+    int rc = LBH_OK;
+    for (const char *p = text; rc == LBH_OK;) {
         const char *start = p;
         for (;;) {
             char token[64];
@@ -169,8 +169,8 @@ static int add_tokens(rival **list, int *count, const char *text)
 /* Every method that can train on what there is. */
 static int add_all(rival **list, int *count, bool labelled)
 {
-    int rc = EXIT_OK;
-    for (int i = 0; i < lbh_method_count() && rc == EXIT_OK; i++) {
+    int rc = LBH_OK;
+    for (int i = 0; i < lbh_method_count() && rc == LBH_OK; i++) {
         const char *name = lbh_method_name(i);
         if (labelled || !lbh_method_needs_labels(name))
             rc = add(list, count, name, strlen(name));
@@ -191,12 +191,12 @@ int rivals_new(rival **list, int *count, const char *text, int d, int nbits, int
         text = labelled ? usual_labelled : usual;
     int rc = strcmp(text, "all") == 0 ? add_all(list, count, labelled)
                                       : add_tokens(list, count, text);
-    for (int i = 0; i < *count && rc == EXIT_OK; i++) {
+    for (int i = 0; i < *count && rc == LBH_OK; i++) {
         rival *r = &(*list)[i];
         rc = is_method(r->name) ? split_settings(r) : expand(r, d, nbits);
-        if (rc == EXIT_OK && r->method && lbh_method_needs_labels(r->method) && !labelled)
+        if (rc == LBH_OK && r->method && lbh_method_needs_labels(r->method) && !labelled)
             rc = fail_usage("compare: method %s needs --labels", r->method);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = probe(r, d, nbits, metric == BENCH_LABEL ? BENCH_L2 : metric);
     }
     if (rc) {

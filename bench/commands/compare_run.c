@@ -26,17 +26,17 @@ static int search(const contest *c, bench_engine *e, bool by_decoder, result *ou
 {
     recall_row row;
     map_scores s;
-    TRY(by_decoder ? engine_rank(e, (spec_rescore){RANK_DECODER, -1}, (lbh_shortlist){0})
+    LBH_TRY(by_decoder ? engine_rank(e, (spec_rescore){RANK_DECODER, -1}, (lbh_shortlist){0})
                    : engine_index(e, "BFlat", NULL, NULL));
-    TRY(recall_row_measure(&row, e, c->x));
-    TRY(rank(e, &s));
+    LBH_TRY(recall_row_measure(&row, e, c->x));
+    LBH_TRY(rank(e, &s));
     out->search = row.seconds;
     for (int i = 0; i < RECALLS; i++)
         out->recall[i] = row.recall[i];
     out->map = s.map;
     out->precision = s.precision;
     out->map_queries = (double)s.queries;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int measure(const contest *c, const rival *r, const bench_model *m, result *out)
@@ -46,7 +46,7 @@ static int measure(const contest *c, const rival *r, const bench_model *m, resul
     if (cli_interrupted())
         return fail_cancelled();
     if (m->enc)
-        TRY(choose_score(m->enc, r->score ? r->score : c->score, r->score != 0, &by_decoder));
+        LBH_TRY(choose_score(m->enc, r->score ? r->score : c->score, r->score != 0, &by_decoder));
     out->decoder = by_decoder;
     out->train = m->train_s;
     out->encode = m->encode_s;
@@ -63,7 +63,7 @@ static void say_notes(const rival *r, const lbh_encoder *enc)
     static const char *const names[] = {"damped", "zero_rows", "few_rows", "few_codes", "dead_bits"};
     for (size_t i = 0; enc && i < sizeof names / sizeof *names; i++)
         if (lbh_encoder_note(enc, names[i]))
-            fprintf(stderr, "lbh: note: %s: %s\n", r->name, lbh_encoder_note(enc, names[i]));
+            progress_say("note: %s: %s", r->name, lbh_encoder_note(enc, names[i]));
 }
 
 int contest_run(contest *c, const rival *r, int64_t seed, result *out)
@@ -80,9 +80,9 @@ int contest_run(contest *c, const rival *r, int64_t seed, result *out)
     if (!r->method)
         progress_note("training %s ...", r->name);
     int rc = model_open(&m, &wish, &c->d);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = measure(c, r, &m, out);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         say_notes(r, m.enc);
     model_close(&m);
     return rc;

@@ -34,7 +34,7 @@ typedef struct experiment {
 } experiment;
 
 /* Opens the measured rows, then runs all trainings: fills `curves` and `out`. The fields up to
- * `seed` and `out` are given. EXIT_USAGE for methods that do not learn in steps. */
+ * `seed` and `out` are given. CLI_EUSAGE for methods that do not learn in steps. */
 int curve_run(experiment *e);
 void curve_free(experiment *e); /* all but `out` */
 

@@ -15,10 +15,10 @@ static int pull_scaled(const lbh_rows *self, int64_t count, const int64_t *ids, 
 {
     const experiment *e = self->ctx;
     lbh_rows rows = vectors_rows(&e->base);
-    int code = rows.read(&rows, count, ids, x);
-    for (int64_t i = 0; code == LBH_OK && i < count * rows.d; i++)
+    int rc = rows.read(&rows, count, ids, x);
+    for (int64_t i = 0; rc == LBH_OK && i < count * rows.d; i++)
         x[i] = (float)((double)x[i] * e->scale);
-    return code;
+    return rc;
 }
 
 /* Evenly spaced rows of the base, and what their mean leaves of them. */
@@ -30,12 +30,9 @@ static int take_measured_rows(experiment *e)
     e->m = e->m < e->base.n ? e->m : e->base.n;
     int64_t *ids = rows_evenly(e->base.n, e->m);
     e->x = cli_alloc(e->m * d, sizeof *e->x);
-    int rc = ids && e->x ? EXIT_OK : EXIT_RUNTIME;
-    int code = rc ? LBH_OK : e->rows.read(&e->rows, e->m, ids, e->x);
-    if (code)
-        rc = fail_library(code);
+    int rc = ids && e->x ? e->rows.read(&e->rows, e->m, ids, e->x) : LBH_ENOMEM;
     free(ids);
-    for (int j = 0; rc == EXIT_OK && j < d; j++) {
+    for (int j = 0; rc == LBH_OK && j < d; j++) {
         double mean = 0, square = 0;
         for (int64_t i = 0; i < e->m; i++)
             mean += (double)e->x[i * d + j] / (double)e->m;
@@ -52,17 +49,14 @@ static int measure(const experiment *e, const lbh_encoder *enc, double *error)
     int64_t size = e->m * e->base.d;
     uint8_t *codes = cli_alloc(e->m, lbh_encoder_code_size(enc));
     float *y = cli_alloc(size, sizeof *y);
-    int rc = codes && y ? EXIT_OK : EXIT_RUNTIME;
-    int code = rc ? LBH_OK : lbh_encoder_encode(enc, e->m, e->x, codes);
-    if (rc == EXIT_OK && code == LBH_OK)
-        code = lbh_encoder_decode(enc, e->m, codes, y);
-    if (code)
-        rc = fail_library(code);
+    int rc = codes && y ? lbh_encoder_encode(enc, e->m, e->x, codes) : LBH_ENOMEM;
+    if (rc == LBH_OK)
+        rc = lbh_encoder_decode(enc, e->m, codes, y);
     double sum = 0;
-    for (int64_t i = 0; rc == EXIT_OK && i < size; i++)
+    for (int64_t i = 0; rc == LBH_OK && i < size; i++)
         sum += ((double)e->x[i] - (double)y[i]) * ((double)e->x[i] - (double)y[i]);
     *error = sum / (double)e->m / 2;
-    if (rc == EXIT_OK && !isfinite(*error))
+    if (rc == LBH_OK && !isfinite(*error))
         rc = fail("%s: the rebuilt vectors are not finite", lbh_encoder_method(enc));
     free(codes);
     free(y);
@@ -106,7 +100,7 @@ static int find_pace(const experiment *e, const contender *c, const lbh_encoder 
                               c->name, besides[i]);
     out->last = fmin(fmax(floor((double)e->samples / out->rows), 1), p.max);
     out->first = p.min > 0 ? fmax(p.min, floor(out->last / 1000)) : 0;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Steps of the points, rising: 0 where that is possible, the rest at even ratios. */
@@ -147,21 +141,17 @@ static int run_point(experiment *e, curve *v, const pace *p, double steps)
     const contender *c = &e->list[v->contender];
     lbh_encoder *enc;
     double error = 0, began = cli_now();
-    int rc = encoder_make(&enc, c->method, e->base.d, v->nbits, LBH_METRIC_L2, c->settings, e->seed);
-    if (rc)
-        return rc;
-    int code = lbh_encoder_set_value(enc, p->option, steps);
-    if (code == LBH_OK)
-        code = lbh_encoder_train_rows(enc, &e->rows, NULL, NULL);
+    LBH_TRY(encoder_make(&enc, c->method, e->base.d, v->nbits, LBH_METRIC_L2, c->settings, e->seed));
+    int rc = lbh_encoder_set_value(enc, p->option, steps);
+    if (rc == LBH_OK)
+        rc = lbh_encoder_train_rows(enc, &e->rows, NULL, NULL);
     progress_clear();
     double seconds = cli_now() - began;
-    if (code)
-        rc = fail_library(code);
-    if (rc == EXIT_OK && !has_decoder(enc))
+    if (rc == LBH_OK && !has_decoder(enc))
         rc = fail("%s has no decoder: its codes do not say what the vectors were", c->method);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = measure(e, enc, &error);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         add_point(e, v, steps, steps * p->rows, error, seconds);
     lbh_encoder_free(enc);
     return rc;
@@ -175,15 +165,15 @@ static int find_paces(const experiment *e, pace *paces)
         lbh_encoder *enc;
         int rc = encoder_make(&enc, c->method, e->base.d, e->bits[i % e->nbits], LBH_METRIC_L2, c->settings,
                               e->seed);
-        if (rc == EXIT_OK && lbh_method_needs_labels(c->method))
+        if (rc == LBH_OK && lbh_method_needs_labels(c->method))
             rc = fail_usage("curve: %s needs labels", c->method);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = find_pace(e, c, enc, &paces[i]);
         lbh_encoder_free(enc);
         if (rc)
             return rc;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int run_all(experiment *e)
@@ -191,14 +181,14 @@ static int run_all(experiment *e)
     int count = e->nmethods * e->nbits;
     pace paces[CURVE_METHODS * CURVE_BITS];
     int rc = find_paces(e, paces);
-    for (int i = 0; i < count && rc == EXIT_OK; i++) {
+    for (int i = 0; i < count && rc == LBH_OK; i++) {
         curve *v = &e->curves[i];
         double steps[CURVE_POINTS];
         *v = (curve){.contender = i / e->nbits, .nbits = e->bits[i % e->nbits]};
         snprintf(v->label, sizeof v->label, "%d bits", v->nbits);
         progress_note("%d/%d %s, %s", i + 1, count, e->list[v->contender].name, v->label);
         int n = spread(&paces[i], e->points, steps);
-        for (int k = 0; k < n && rc == EXIT_OK; k++)
+        for (int k = 0; k < n && rc == LBH_OK; k++)
             rc = run_point(e, v, &paces[i], steps[k]);
     }
     return rc;
@@ -208,7 +198,7 @@ int curve_run(experiment *e)
 {
     e->rows = (lbh_rows){.n = e->base.n, .d = e->base.d, .read = pull_scaled, .ctx = e};
     e->curves = cli_alloc(e->nmethods * e->nbits, sizeof *e->curves);
-    int rc = e->curves ? take_measured_rows(e) : EXIT_RUNTIME;
+    int rc = e->curves ? take_measured_rows(e) : LBH_ENOMEM;
     return rc ? rc : run_all(e);
 }
 

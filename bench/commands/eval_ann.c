@@ -18,7 +18,7 @@ int eval_export(const ann_args *a, bench_engine *e, const rescore_args *how, con
                    .bytes = (double)m->code_size, .build_seconds = m->encode_s + e->build_s};
     if (mode == LBH_RESCORE_FLOAT)
         run.bytes += (double)e->data->base.d * sizeof(float);
-    TRY(engine_rank(e, (spec_rescore){mode, 0},
+    LBH_TRY(engine_rank(e, (spec_rescore){mode, 0},
                     (lbh_shortlist){how->k_factor, how->margin_factor}));
     return ann_export(a, &run);
 }

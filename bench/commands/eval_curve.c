@@ -11,23 +11,20 @@
 
 enum { MAX_AT = 64, MAX_CURVE = 512 };
 
-/* The ranks of --precision-at; their number, or -1 with the error raised. */
-static int parse_at(const char *text, int64_t at[MAX_AT])
+/* The ranks of --precision-at. */
+static int parse_at(const char *text, int64_t at[MAX_AT], int *count)
 {
-    int count = 0;
-    for (const char *p = text; p; count++) {
+    *count = 0;
+    for (const char *p = text; p; ++*count) {
         char one[24];
         size_t len = strcspn(p, ",");
         snprintf(one, sizeof one, "%.*s", (int)len, p);
-        if (count == MAX_AT) {
-            fail_usage("eval: --precision-at has more than %d numbers", MAX_AT);
-            return -1;
-        }
-        if (parse_int(one, 1, (int64_t)1 << 40, "eval: --precision-at", &at[count]))
-            return -1;
+        if (*count == MAX_AT)
+            return fail_usage("eval: --precision-at has more than %d numbers", MAX_AT);
+        LBH_TRY(parse_int(one, 1, (int64_t)1 << 40, "eval: --precision-at", &at[*count]));
         p = p[len] ? p + len + 1 : NULL;
     }
-    return count;
+    return LBH_OK;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -39,10 +36,11 @@ static bool ends_with(const char *text, const char *end)
 int curve_check(const curve_args *a)
 {
     int64_t at[MAX_AT];
-    if (a->precision_at && parse_at(a->precision_at, at) < 0)
-        return EXIT_USAGE;
+    int count;
+    if (a->precision_at)
+        LBH_TRY(parse_at(a->precision_at, at, &count));
     if (!a->pr)
-        return EXIT_OK;
+        return LBH_OK;
     if (!ends_with(a->pr, ".csv") && !ends_with(a->pr, ".svg"))
         return fail_usage("eval: --pr '%s' is neither .csv nor .svg", a->pr);
     int rc = outfile_check(a->pr, false);
@@ -103,12 +101,12 @@ static int put(outfile *f, const char *format, ...)
 static int write_csv(outfile *f, const rank_stats *s, const int64_t *rank, int nranks)
 {
     int rc = put(f, "by,at,precision,precision_zero,recall,queries_with_filled_ball\n");
-    for (int i = 0; i < nranks && rc == EXIT_OK; i++) {
+    for (int i = 0; i < nranks && rc == LBH_OK; i++) {
         int p = rank_stats_at(s, rank[i]);
         rc = put(f, "rank,%lld,%.9g,%.9g,%.9g,%lld\n", (long long)rank[i], s->precision[p],
                  s->precision[p], s->recall[p], (long long)s->queries);
     }
-    for (int h = 0; h <= s->nbits && rc == EXIT_OK; h++) {
+    for (int h = 0; h <= s->nbits && rc == LBH_OK; h++) {
         const ball_stats *b = &s->ball[h];
         char precision[32] = "";
         if (b->filled)
@@ -130,7 +128,7 @@ static int draw_svg(const char *path, const rank_stats *s, const int64_t *rank, 
         y[i] = s->precision[rank_stats_at(s, rank[i])];
     }
     if (!ball)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     double *ball_y = ball + s->nbits + 1;
     for (int h = 0; h <= s->nbits; h++)
         if (s->ball[h].filled) {
@@ -157,29 +155,22 @@ static int write_curve(const char *path, const rank_stats *s, const int64_t *ran
              method, s->nbits, (long long)s->n, (long long)s->queries);
     if (ends_with(path, ".svg"))
         return draw_svg(path, s, rank, nranks, subtitle);
-    int rc = outfile_open(&f, path);
-    if (rc)
-        return rc;
-    rc = write_csv(f, s, rank, nranks);
-    if (rc == EXIT_OK)
-        return outfile_commit(f);
-    outfile_abort(f);
-    return rc;
+    LBH_TRY(outfile_open(&f, path));
+    return outfile_close(f, write_csv(f, s, rank, nranks));
 }
 
 int curve_scores(cJSON *doc, const curve_args *a, bool curves, map_scores *scores,
                  const relevance *rel, const char *method, const code_pair *codes, int64_t r_cut)
 {
     int64_t point[MAX_AT + MAX_CURVE] = {PRECISION_N}, *rank = point + MAX_AT;
-    int nat = a->precision_at ? parse_at(a->precision_at, point) : 1;
-    int nranks = rank_stats_curve(codes->n - (rel->own ? 1 : 0), 20, MAX_CURVE, rank);
+    int nat = 1, nranks = rank_stats_curve(codes->n - (rel->own ? 1 : 0), 20, MAX_CURVE, rank);
     rank_stats s;
-    if (nat < 0)
-        return EXIT_USAGE;
+    if (a->precision_at)
+        LBH_TRY(parse_at(a->precision_at, point, &nat));
     for (int i = nat; i < MAX_AT; i++) /* repeats do no harm */
         point[i] = point[0];
     int rc = rank_stats_score(&s, scores, rel, codes, r_cut, MAX_AT + nranks, point);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         report_number(doc, "map_ties_expected", s.map_expected);
         add_at(doc, "precision_at", &s, s.precision, point, nat);
         add_at(doc, "precision_at_ties_expected", &s, s.expected, point, nat);

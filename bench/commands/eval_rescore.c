@@ -17,10 +17,10 @@ static int measure_row(rescore_row *row, bench_engine *e, const float *x, const 
     *row = (rescore_row){.name = names[mode]};
     int rc = ids ? engine_rank(e, (spec_rescore){mode, 0},
                                (lbh_shortlist){how->k_factor, how->margin_factor})
-                 : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+                 : LBH_ENOMEM;
+    if (rc == LBH_OK)
         rc = measure_search(e, d->query.n, x, d->own, RESCORE_K, ids, &row->seconds);
-    for (int i = 0; rc == EXIT_OK && i < 3; i++)
+    for (int i = 0; rc == LBH_OK && i < 3; i++)
         row->recall[i] = recall_at(&d->near, ids, RESCORE_K, recalls[i][0], recalls[i][1]);
     free(ids);
     return rc;
@@ -35,9 +35,9 @@ int rescore_measure(rescore_table *table, bench_engine *e, const float *x, const
             continue;
         if (mode == LBH_RESCORE_DECODER && all && !has_decoder(e->model->enc))
             continue;
-        TRY(measure_row(&table->row[table->rows++], e, x, how, mode));
+        LBH_TRY(measure_row(&table->row[table->rows++], e, x, how, mode));
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 void rescore_report(cJSON *doc, const rescore_table *table, const rescore_args *how)
@@ -61,22 +61,15 @@ void rescore_report(cJSON *doc, const rescore_table *table, const rescore_args *
 
 int rescore_print(const rescore_table *table)
 {
-    enum { COLUMNS = 5, WIDTH = 24 };
-    char text[RESCORE_ROWS + 1][COLUMNS][WIDTH];
-    const char *cells[(RESCORE_ROWS + 1) * COLUMNS];
-    static const char *const header[COLUMNS] = {"ranking", "1@1", "1@10", "10@10", "queries/s"};
-    for (int i = 0; i < COLUMNS; i++)
-        cells[i] = header[i];
-    for (int i = 0; i < table->rows; i++) {
-        const rescore_row *row = &table->row[i];
-        snprintf(text[i][0], WIDTH, "%s", row->name);
+    static const char *const heads[] = {"ranking", "1@1", "1@10", "10@10", "queries/s"};
+    sheet *s = sheet_new(5, heads);
+    for (const rescore_row *row = table->row; row < table->row + table->rows; row++) {
+        sheet_cell(s, "%s", row->name);
         for (int r = 0; r < 3; r++)
-            snprintf(text[i][1 + r], WIDTH, "%.3f", row->recall[r]);
-        snprintf(text[i][4], WIDTH, "%.0f", (double)table->queries / row->seconds);
-        for (int c = 0; c < COLUMNS; c++)
-            cells[(i + 1) * COLUMNS + c] = text[i][c];
+            sheet_cell(s, "%.3f", row->recall[r]);
+        sheet_cell(s, "%.0f", (double)table->queries / row->seconds);
     }
     printf("\n");
-    table_print(COLUMNS, table->rows + 1, cells);
+    LBH_TRY(sheet_print(s));
     return report_flush();
 }

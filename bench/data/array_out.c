@@ -38,7 +38,7 @@ int array_check(const char *path, array_kind kind)
                                         "floats are written as .fvecs, .fbin or .npy"};
     vec_format format;
     if (format_of(path, &format) && (formats_of(kind) >> format & 1))
-        return EXIT_OK;
+        return LBH_OK;
     return fail_usage("'%s': %s; choose one of these extensions", path, names[kind]);
 }
 
@@ -58,13 +58,11 @@ int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int
 {
     static const vec_type npy_type[] = {VEC_U8, VEC_I64, VEC_I32, VEC_F32};
     *out = (array_out){.kind = kind, .d = d, .path = path};
-    int rc = array_check(path, kind);
-    if (rc)
-        return rc;
+    LBH_TRY(array_check(path, kind));
     format_of(path, &out->format);
     if (out->format >= VEC_FBIN && out->format != VEC_NPY && n > UINT32_MAX)
         return fail("'%s': the format has no room for %lld rows; write .npy", path, (long long)n);
-    rc = outfile_open(&out->file, path);
+    int rc = outfile_open(&out->file, path);
     if (rc)
         return rc;
     if (out->format == VEC_NPY) {
@@ -76,7 +74,7 @@ int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int
         store_u32(header + 4, (uint32_t)d);
         rc = outfile_write(out->file, header, 8);
     }
-    return rc ? array_close(out, rc) : EXIT_OK;
+    return rc ? array_close(out, rc) : LBH_OK;
 }
 
 /* ids as int32: the width of .ivecs and .ibin. */
@@ -88,18 +86,16 @@ static int write_narrow_ids(array_out *out, const int64_t *row)
                         (long long)row[j]);
         unsigned char narrow[4];
         store_u32(narrow, (uint32_t)(int32_t)row[j]);
-        int rc = outfile_write(out->file, narrow, 4);
-        if (rc)
-            return rc;
+        LBH_TRY(outfile_write(out->file, narrow, 4));
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Integer distances as float; a missing answer is infinitely far. */
 static int write_float_ints(array_out *out, const int32_t *row)
 {
-    int rc = EXIT_OK;
-    for (int64_t j = 0; j < out->d && rc == EXIT_OK; j++) {
+    int rc = LBH_OK;
+    for (int64_t j = 0; j < out->d && rc == LBH_OK; j++) {
         float x = row[j] == INT32_MAX ? INFINITY : (float)row[j];
         rc = outfile_write(out->file, &x, 4);
     }
@@ -111,8 +107,8 @@ int array_write(array_out *out, int64_t count, const void *rows)
     size_t row_size = (size_t)out->d * item_size(out->kind);
     unsigned char dimension[4];
     store_u32(dimension, (uint32_t)out->d);
-    int rc = EXIT_OK;
-    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+    int rc = LBH_OK;
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++) {
         const char *row = (const char *)rows + (size_t)i * row_size;
         if (out->format <= VEC_IVECS)
             rc = outfile_write(out->file, dimension, 4);
@@ -130,12 +126,5 @@ int array_write(array_out *out, int64_t count, const void *rows)
 
 int array_close(array_out *out, int rc)
 {
-    outfile *file = out->file;
-    out->file = NULL;
-    if (rc == EXIT_OK && cli_interrupted())
-        rc = fail_cancelled();
-    if (rc == EXIT_OK)
-        return outfile_commit(file);
-    outfile_abort(file);
-    return rc;
+    return outfile_close(out->file, rc == LBH_OK && cli_interrupted() ? fail_cancelled() : rc);
 }

@@ -25,8 +25,8 @@ int labels_set_names(labels *l, const char **texts, int64_t count)
 {
     qsort(texts, (size_t)count, sizeof *texts, compare_texts);
     labels new = {.name = cli_alloc(count, sizeof *new.name)};
-    int rc = new.name ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+    int rc = new.name ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++) {
         if (i > 0 && strcmp(texts[i], texts[i - 1]) == 0)
             continue;
         char *copy = strdup(texts[i]);
@@ -69,7 +69,7 @@ static int renumber(labels *l, const int64_t *known, int64_t count)
 {
     l->number = cli_alloc(count, sizeof *l->number);
     if (!l->number)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(l->number, known, (size_t)count * sizeof *known);
     l->classes = count;
     for (int64_t i = 0; i < items(l); i++) {
@@ -77,20 +77,20 @@ static int renumber(labels *l, const int64_t *known, int64_t count)
             bsearch(&l->item[i], known, (size_t)count, sizeof *known, compare_ids);
         l->item[i] = at - known;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int dense_numbers(labels *a, labels *b)
 {
     int64_t *known = cli_alloc(items(a) + items(b), sizeof *known);
     if (!known)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(known, a->item, (size_t)items(a) * sizeof *known);
     if (b)
         memcpy(known + items(a), b->item, (size_t)items(b) * sizeof *known);
     int64_t count = sort_unique(known, items(a) + items(b));
     int rc = renumber(a, known, count);
-    if (rc == EXIT_OK && b)
+    if (rc == LBH_OK && b)
         rc = renumber(b, known, count);
     free(known);
     return rc;
@@ -104,9 +104,9 @@ static int name_numbers(labels *l)
     int64_t *known = cli_alloc(items(l), sizeof *known);
     char(*text)[CLASS_TEXT] = cli_alloc(items(l), sizeof *text);
     const char **texts = cli_alloc(items(l), sizeof *texts);
-    int rc = known && text && texts ? EXIT_OK : EXIT_RUNTIME;
+    int rc = known && text && texts ? LBH_OK : LBH_ENOMEM;
     int64_t count = 0;
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         memcpy(known, l->item, (size_t)items(l) * sizeof *known);
         count = sort_unique(known, items(l));
     }
@@ -114,9 +114,9 @@ static int name_numbers(labels *l)
         snprintf(text[i], sizeof text[i], "%lld", (long long)known[i]);
         texts[i] = text[i];
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_set_names(l, texts, count);
-    for (int64_t i = 0; rc == EXIT_OK && i < items(l); i++) {
+    for (int64_t i = 0; rc == LBH_OK && i < items(l); i++) {
         char digits[CLASS_TEXT];
         snprintf(digits, sizeof digits, "%lld", (long long)l->item[i]);
         l->item[i] = labels_find_name(l, digits);
@@ -151,7 +151,7 @@ static int copy_names(labels *a, const labels *b)
 {
     const char **texts = cli_alloc(b->nnames, sizeof *texts);
     if (!texts)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < b->nnames; i++)
         texts[i] = b->name[i];
     int rc = labels_set_names(a, texts, b->nnames);
@@ -165,17 +165,17 @@ static int dense_names(labels *a, labels *b)
     const char **texts = cli_alloc(room, sizeof *texts);
     bool *used = cli_alloc(room, sizeof *used);
     labels all = {0};
-    int rc = texts && used ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
+    int rc = texts && used ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK) {
         count = add_used(a, used, texts, 0);
         count = b ? add_used(b, used, texts, count) : count;
         rc = labels_set_names(&all, texts, count);
     }
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         move_to(a, &all);
         rc = copy_names(a, &all);
     }
-    if (rc == EXIT_OK && b) {
+    if (rc == LBH_OK && b) {
         move_to(b, &all);
         rc = copy_names(b, &all);
     }
@@ -191,8 +191,8 @@ int labels_dense(labels *a, labels *b)
     undo(b);
     if (!a->name && !(b && b->name))
         return dense_numbers(a, b);
-    int rc = a->name ? EXIT_OK : name_numbers(a);
-    if (rc == EXIT_OK && b && !b->name)
+    int rc = a->name ? LBH_OK : name_numbers(a);
+    if (rc == LBH_OK && b && !b->name)
         rc = name_numbers(b);
     return rc ? rc : dense_names(a, b);
 }
@@ -228,7 +228,7 @@ int labels_meet(const labels *base, const labels *query)
     bool *in_base = cli_alloc(base->classes, sizeof *in_base), common = false;
     char b[CLASS_TEXT], q[CLASS_TEXT];
     if (!in_base)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(in_base, 0, (size_t)base->classes * sizeof *in_base);
     for (int64_t i = 0; i < items(base); i++)
         in_base[base->item[i]] = true;
@@ -236,7 +236,7 @@ int labels_meet(const labels *base, const labels *query)
         common |= in_base[query->item[i]];
     free(in_base);
     if (common)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("no class of the queries (%.60s ...) is one of the base (%.60s ...)",
                 items(query) ? class_name(query, query->item[0], q) : "none",
                 items(base) ? class_name(base, base->item[0], b) : "none");
@@ -249,18 +249,18 @@ int labels_pick(labels *out, const labels *from, int64_t count, const int64_t *i
     for (int64_t i = 0; i < count; i++)
         room += from->start[ids[i] + 1] - from->start[ids[i]];
     int rc = labels_alloc(out, count, room);
-    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++) {
         int64_t size = from->start[ids[i] + 1] - from->start[ids[i]];
         memcpy(out->item + at, from->item + from->start[ids[i]], (size_t)size * sizeof *out->item);
         at += size;
         out->start[i + 1] = at;
     }
-    if (rc == EXIT_OK && from->name)
+    if (rc == LBH_OK && from->name)
         rc = copy_names(out, from);
-    if (rc == EXIT_OK && from->number) {
+    if (rc == LBH_OK && from->number) {
         out->number = cli_alloc(from->classes, sizeof *out->number);
-        rc = out->number ? EXIT_OK : EXIT_RUNTIME;
-        for (int64_t c = 0; rc == EXIT_OK && c < from->classes; c++)
+        rc = out->number ? LBH_OK : LBH_ENOMEM;
+        for (int64_t c = 0; rc == LBH_OK && c < from->classes; c++)
             out->number[c] = from->number[c];
     }
     out->classes = from->classes;

@@ -8,7 +8,7 @@
 int query_check(const char *query, const char *base, const char *command_name)
 {
     char *made = query ? NULL : synthetic_part(base, "query");
-    int rc = query || made ? EXIT_OK
+    int rc = query || made ? LBH_OK
                            : fail_usage("%s: option --query is missing (try 'lbh %s --help')",
                                         command_name, command_name);
     free(made);
@@ -28,9 +28,9 @@ int row_labels_open(labels *l, const char *spec, const vectors *rows, bool *have
     *l = (labels){0};
     *have = spec || rows->made;
     if (!*have)
-        return EXIT_OK;
+        return LBH_OK;
     int rc = labels_open(l, spec ? spec : rows->name);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_fit(l, spec ? spec : rows->name, rows);
     if (rc)
         labels_close(l);

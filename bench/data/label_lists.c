@@ -9,9 +9,9 @@ int labels_alloc(labels *l, int64_t n, int64_t room)
     l->start = cli_alloc(n + 1, sizeof *l->start);
     l->item = cli_alloc(room, sizeof *l->item);
     if (!l->start || !l->item)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     l->start[0] = 0;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 void labels_close(labels *l)
@@ -27,12 +27,11 @@ void labels_close(labels *l)
 
 int labels_by_rule(labels *l, const char *name, int64_t columns, bool can_pad, int *form)
 {
-    int code = lbh_labels_read(l->n, columns, l->item, can_pad, form, l->start, l->item);
-    if (code)
+    if (lbh_labels_read(l->n, columns, l->item, can_pad, form, l->start, l->item))
         return fail("'%s': %s", name, lbh_last_error());
     for (int64_t i = 0; *form == LBH_LABELS_SIGNS && i < l->start[l->n]; i++)
         l->item[i] = 2 * l->item[i] - 1; /* called as the file calls them */
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int compare_ids(const void *a, const void *b)

@@ -9,41 +9,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Number `column` of a row as a whole one; false with the error raised if it is none. */
-static bool whole_number(const vectors *v, int64_t row, int column, int64_t *out)
+/* Number `column` of a row, which must be a whole one. */
+static int whole_number(const vectors *v, int64_t row, int column, int64_t *out)
 {
     if (vectors_is_int(v)) {
         *out = vectors_int(v, row, column);
-        return true;
+        return LBH_OK;
     }
     double x = vectors_number(v, row, column);
     if (x == floor(x) && fabs(x) <= 0x1p53) {
         *out = (int64_t)x;
-        return true;
+        return LBH_OK;
     }
-    fail("'%s': row %lld holds %g; labels are whole numbers: classes, or 0 and 1", v->name,
-         (long long)(v->first + row), x);
-    return false;
+    return fail("'%s': row %lld holds %g; labels are whole numbers: classes, or 0 and 1", v->name,
+                (long long)(v->first + row), x);
 }
 
 /* All numbers of the file to l->item, which has room for them. */
 static int take_numbers(labels *l, const vectors *v)
 {
     for (int64_t i = 0; i < v->n; i++) {
-        int rc = vectors_check_row(v, i);
-        if (rc)
-            return rc;
+        LBH_TRY(vectors_check_row(v, i));
         for (int j = 0; j < v->d; j++)
-            if (!whole_number(v, i, j, &l->item[i * v->d + j]))
-                return EXIT_RUNTIME;
+            LBH_TRY(whole_number(v, i, j, &l->item[i * v->d + j]));
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int read_all(labels *l, const vectors *v)
 {
     int rc = labels_alloc(l, v->n, v->n * (v->made ? 1 : v->d));
-    for (int64_t i = 0; v->made && i < v->n && rc == EXIT_OK; i++) {
+    for (int64_t i = 0; v->made && i < v->n && rc == LBH_OK; i++) {
         l->item[i] = synthetic_label(v->made, v->first + i);
         l->start[i + 1] = i + 1;
     }
@@ -63,11 +59,11 @@ static int pick_range(labels *l, char *range, const char *name)
     int rc = parse_range(range, name, whole.n, &from, &to);
     *l = (labels){0};
     int64_t *rows = rc ? NULL : cli_alloc(to - from, sizeof *rows);
-    if (rc == EXIT_OK && !rows)
-        rc = EXIT_RUNTIME;
-    for (int64_t i = 0; rc == EXIT_OK && i < to - from; i++)
+    if (rc == LBH_OK && !rows)
+        rc = LBH_ENOMEM;
+    for (int64_t i = 0; rc == LBH_OK && i < to - from; i++)
         rows[i] = from + i;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_pick(l, &whole, to - from, rows);
     free(rows);
     labels_close(&whole);
@@ -79,11 +75,11 @@ static int open_numbers(labels *l, const char *spec)
     vectors v;
     char *path = strdup(spec), *range = path ? split_range(path) : NULL;
     int rc = path ? numbers_open(&v, path) : fail_memory();
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         rc = read_all(l, &v);
         vectors_close(&v);
     }
-    if (rc == EXIT_OK && range)
+    if (rc == LBH_OK && range)
         rc = pick_range(l, range, spec);
     free(path);
     return rc;
@@ -103,7 +99,7 @@ int labels_fit(labels *l, const char *spec, const vectors *rows)
     if (l->n > rows->n && l->n - l->loose <= rows->n)
         l->n = rows->n;
     if (l->n == rows->n)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("'%s' has labels for %lld rows, but '%s' has %lld rows", spec, (long long)l->n,
                 rows->name, (long long)rows->n);
 }
@@ -123,7 +119,7 @@ static int read_neighbours(labels *l, const vectors *v)
     for (int64_t i = 0; i < v->n; i++) {
         int rc = vectors_check_row(v, i);
         l->start[i] = kept;
-        for (int j = 0; rc == EXIT_OK && j < v->d; j++) {
+        for (int j = 0; rc == LBH_OK && j < v->d; j++) {
             int64_t id = vectors_int(v, i, j);
             if (id < -1 || id >= v->n)
                 rc = fail("'%s': row %lld names row %lld; there are rows 0 to %lld", v->name,
@@ -135,7 +131,7 @@ static int read_neighbours(labels *l, const vectors *v)
             return rc;
     }
     l->start[v->n] = kept;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int neighbours_open(labels *l, const char *spec, const vectors *rows)
@@ -150,7 +146,7 @@ int neighbours_open(labels *l, const char *spec, const vectors *rows)
     else if (v.n != rows->n)
         rc = fail("'%s' has neighbours of %lld rows, '%s' has %lld rows", spec, (long long)v.n,
                   rows->name, (long long)rows->n);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = read_neighbours(l, &v);
     vectors_close(&v);
     if (rc)
@@ -171,8 +167,8 @@ int read_row_ids(const char *spec, int64_t count, int64_t limit, int64_t **ids)
         rc = fail("'%s' has %lld row numbers for %lld queries", spec, (long long)v.n,
                   (long long)count);
     else if (!(*ids = cli_alloc(count, sizeof **ids)))
-        rc = EXIT_RUNTIME;
-    for (int64_t i = 0; i < count && rc == EXIT_OK; i++) {
+        rc = LBH_ENOMEM;
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++) {
         rc = vectors_check_row(&v, i);
         if (rc)
             break;

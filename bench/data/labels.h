@@ -27,7 +27,7 @@ typedef struct labels {
     int64_t *number;
 } labels;
 
-/* EXIT_USAGE for a bad specification, EXIT_RUNTIME for a bad file; *l is then closed. */
+/* CLI_EUSAGE for a bad specification, LBH_EFORMAT for a bad file; *l is then closed. */
 int labels_open(labels *l, const char *spec);
 void labels_close(labels *l);
 

@@ -15,20 +15,20 @@ static int grow(void *p, size_t *room, size_t need, size_t size)
 {
     void **at = p;
     if (need <= *room)
-        return EXIT_OK;
+        return LBH_OK;
     size_t more = 2 * need + 64, bytes;
     void *new = __builtin_mul_overflow(more, size, &bytes) ? NULL : realloc(*at, bytes);
     if (!new)
         return fail_memory();
     *at = new;
     *room = more;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int put_char(cells *c, char x)
 {
     int rc = grow(&c->pool, &c->pool_room, c->pool_size + 1, 1);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         c->pool[c->pool_size++] = x;
     return rc;
 }
@@ -37,7 +37,7 @@ static int put_char(cells *c, char x)
 static int put_word(cells *c)
 {
     int rc = grow(&c->word, &c->word_room, (size_t)c->words + 1, sizeof *c->word);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         c->word[c->words++] = c->pool_size;
     return rc;
 }
@@ -45,22 +45,19 @@ static int put_word(cells *c)
 static int put_text(cells *c, const char *text, size_t len)
 {
     int rc = put_word(c);
-    for (size_t i = 0; i < len && rc == EXIT_OK; i++)
+    for (size_t i = 0; i < len && rc == LBH_OK; i++)
         rc = put_char(c, text[i]);
-    return rc == EXIT_OK ? put_char(c, '\0') : rc;
+    return rc == LBH_OK ? put_char(c, '\0') : rc;
 }
 
 /* Begins a row; start[n] is its end once all its words are there. */
 static int put_row(cells *c, int64_t line)
 {
-    int rc = grow(&c->start, &c->start_room, (size_t)c->n + 2, sizeof *c->start);
-    if (rc == EXIT_OK)
-        rc = grow(&c->line, &c->line_room, (size_t)c->n + 1, sizeof *c->line);
-    if (rc)
-        return rc;
+    LBH_TRY(grow(&c->start, &c->start_room, (size_t)c->n + 2, sizeof *c->start));
+    LBH_TRY(grow(&c->line, &c->line_room, (size_t)c->n + 1, sizeof *c->line));
     c->start[c->n] = c->words;
     c->line[c->n++] = line;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static void drop_rows(cells *c)
@@ -167,7 +164,7 @@ static int libsvm_row(cells *c, const char *p, const char *end, int64_t line)
         rc = put_label_list(c, p, stop);
         p = stop;
     }
-    for (p = skip_blanks(p, end); rc == EXIT_OK && p < end; p = skip_blanks(stop, end)) {
+    for (p = skip_blanks(p, end); rc == LBH_OK && p < end; p = skip_blanks(stop, end)) {
         stop = word_end(p, end);
         if (!memchr(p, ':', (size_t)(stop - p)))
             rc = fail("'%s': line %lld: '%.*s' is no feature (index:value); several labels stand "
@@ -181,8 +178,8 @@ int cells_read_libsvm(cells *c, const char *data, size_t size)
 {
     const char *end = data + size;
     int64_t line = 0, promised = -1;
-    int rc = EXIT_OK;
-    for (const char *p = data; p < end && rc == EXIT_OK;) {
+    int rc = LBH_OK;
+    for (const char *p = data; p < end && rc == LBH_OK;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end;
         const char *comment = memchr(p, '#', (size_t)(stop - p));
         line++;
@@ -192,12 +189,12 @@ int cells_read_libsvm(cells *c, const char *data, size_t size)
             rc = libsvm_row(c, p, comment ? comment : stop, line);
         p = newline ? newline + 1 : end;
     }
-    if (rc == EXIT_OK && promised >= 0 && promised != c->n)
+    if (rc == LBH_OK && promised >= 0 && promised != c->n)
         rc = fail("'%s': its first line says %lld rows, but %lld follow", c->path,
                   (long long)promised, (long long)c->n);
-    if (rc == EXIT_OK && c->n > 0)
+    if (rc == LBH_OK && c->n > 0)
         c->start[c->n] = c->words;
-    while (rc == EXIT_OK && c->loose < c->n && c->start[c->n - c->loose] == c->start[c->n - 1 - c->loose])
+    while (rc == LBH_OK && c->loose < c->n && c->start[c->n - c->loose] == c->start[c->n - 1 - c->loose])
         c->loose++;
     return rc;
 }
@@ -216,7 +213,7 @@ static int csv_char(cells *c, const csv *s, char x)
 {
     size_t begin = c->word[c->words - 1];
     if (s->split && blank(x) && c->pool_size == begin)
-        return EXIT_OK;
+        return LBH_OK;
     if (x != '|' || !s->split)
         return put_char(c, x);
     while (c->pool_size > begin && blank(c->pool[c->pool_size - 1]))
@@ -235,15 +232,13 @@ static int quoted(cells *c, csv *s)
             while (s->p < s->end && blank(*s->p) && *s->p != s->separator)
                 s->p++;
             if (s->p == s->end || *s->p == s->separator || *s->p == '\n')
-                return EXIT_OK;
+                return LBH_OK;
             return fail("'%s': line %lld: text follows a closing quote; a quote in a cell is "
                         "written twice", c->path, (long long)s->line);
         }
         s->p += *s->p == '"';
         s->line += *s->p == '\n';
-        int rc = csv_char(c, s, *s->p);
-        if (rc)
-            return rc;
+        LBH_TRY(csv_char(c, s, *s->p));
     }
     return fail("'%s': the quote that opens in line %lld is never closed", c->path,
                 (long long)opened);
@@ -257,8 +252,8 @@ static int plain(cells *c, csv *s)
     const char *last = stop;
     while (last > s->p && blank(last[-1]))
         last--;
-    int rc = EXIT_OK;
-    for (; s->p < last && rc == EXIT_OK; s->p++)
+    int rc = LBH_OK;
+    for (; s->p < last && rc == LBH_OK; s->p++)
         rc = csv_char(c, s, *s->p);
     s->p = stop;
     return rc;
@@ -270,9 +265,9 @@ static int csv_cell(cells *c, csv *s, bool *more)
     while (s->p < s->end && blank(*s->p) && *s->p != s->separator)
         s->p++;
     int rc = put_word(c);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = s->p < s->end && *s->p == '"' ? quoted(c, s) : plain(c, s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = put_char(c, '\0');
     *more = s->p < s->end && *s->p == s->separator;
     s->p += s->p < s->end;
@@ -284,7 +279,7 @@ static int csv_row(cells *c, csv *s, const bool *keep, int64_t *columns)
 {
     int64_t count = 0;
     int rc = put_row(c, s->line);
-    for (bool more = true; more && rc == EXIT_OK; count++) {
+    for (bool more = true; more && rc == LBH_OK; count++) {
         int64_t words = c->words;
         size_t pool = c->pool_size;
         rc = csv_cell(c, s, &more);
@@ -293,7 +288,7 @@ static int csv_row(cells *c, csv *s, const bool *keep, int64_t *columns)
             c->pool_size = pool;
         }
     }
-    if (rc == EXIT_OK && keep && count != *columns)
+    if (rc == LBH_OK && keep && count != *columns)
         rc = fail("'%s': line %lld has %lld cells, the header has %lld", c->path,
                   (long long)s->line, (long long)count, (long long)*columns);
     *columns = count;
@@ -320,12 +315,10 @@ static int csv_header(cells *c, csv *s, bool **keep, int64_t *columns)
     csv start = *s;
     bool any = false;
     *keep = NULL;
-    int rc = csv_row(c, s, NULL, columns);
-    if (rc)
-        return rc;
+    LBH_TRY(csv_row(c, s, NULL, columns));
     *keep = cli_alloc(*columns, sizeof **keep);
     if (!*keep)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < *columns; i++)
         any |= (*keep)[i] = names_labels(c, cell(c, i));
     drop_rows(c);
@@ -336,7 +329,7 @@ static int csv_header(cells *c, csv *s, bool **keep, int64_t *columns)
         *keep = NULL;
         *s = start;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Whether nothing but empty lines is left. */
@@ -376,7 +369,7 @@ static int check_separator(const cells *c)
             return fail("'%s': its cells seem to be separated by %s; .csv has commas, .tsv tabs", c->path,
                         k == 0 ? "semicolons" : k == 1 ? "tabs" : "commas");
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int cells_read_csv(cells *c, const char *data, size_t size, char separator)
@@ -387,7 +380,7 @@ int cells_read_csv(cells *c, const char *data, size_t size, char separator)
     int rc = csv_header(c, &s, &keep, &columns);
     s.split = true;
     c->labels = keep != NULL;
-    while (rc == EXIT_OK && s.p < s.end && !(keep && columns > 1 && only_empty_lines(&s)))
+    while (rc == LBH_OK && s.p < s.end && !(keep && columns > 1 && only_empty_lines(&s)))
         rc = csv_row(c, &s, keep, &columns);
     free(keep);
     if (rc || c->n == 0)

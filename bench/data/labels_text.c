@@ -133,7 +133,7 @@ static int count_words(survey *s, const cells *c)
         return fail("'%s': the label '%s' among numbers: leave the cell empty, or write -1, where a row has "
                     "none", c->path, cell(c, last));
     s->binary &= !s->names && s->whole == s->plus + s->minus;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Tables: rows of equally many cells ------------------------------------------------------ */
@@ -145,7 +145,7 @@ static int apply_rule(survey *s, const cells *c)
     labels l = {0};
     int form = s->empty ? LBH_LABELS_LISTS : LBH_LABELS_ANY;
     int rc = labels_alloc(&l, c->n - s->first, (c->n - s->first) * s->width);
-    for (int64_t row = s->first; row < c->n && rc == EXIT_OK; row++) {
+    for (int64_t row = s->first; row < c->n && rc == LBH_OK; row++) {
         int64_t *at = l.item + (row - s->first) * s->width, count = 0, value = 0;
         for (int64_t i = c->start[row]; i < c->start[row + 1]; i++)
             if (word_of(cell(c, i), &value) == WORD_WHOLE)
@@ -153,7 +153,7 @@ static int apply_rule(survey *s, const cells *c)
         while (count < s->width)
             at[count++] = -1;
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_by_rule(&l, c->path, s->width, true, &form);
     s->matrix = form == LBH_LABELS_MATRIX;
     labels_close(&l);
@@ -173,10 +173,10 @@ static int refuse_ids(const survey *s, const cells *c)
     int64_t rows = c->n - s->first, id = -1;
     bool classes = false;
     if (rows < FEW)
-        return EXIT_OK;
+        return LBH_OK;
     const char **word = cli_alloc(rows, sizeof *word);
     if (!word)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t j = 0; j < s->width; j++) {
         int64_t filled = 0, different = 0;
         for (int64_t row = s->first; row < c->n; row++)
@@ -192,7 +192,7 @@ static int refuse_ids(const survey *s, const cells *c)
     }
     free(word);
     return id < 0 || !classes
-               ? EXIT_OK
+               ? LBH_OK
                : fail("'%s': column %lld has another word in every row, as ids do; give the columns names "
                       "in a first line, and that of the labels the name 'label'", c->path,
                       (long long)id + 1);
@@ -200,17 +200,17 @@ static int refuse_ids(const survey *s, const cells *c)
 
 static int look_at_table(survey *s, const cells *c, bool csv)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (s->width < 2)
-        return EXIT_OK;
+        return LBH_OK;
     if (!csv) { /* lists as such, unless they can be nothing but a matrix */
         int64_t zeros = 0, value = 0;
         for (int64_t i = c->start[s->first]; i < c->words; i++)
             zeros += word_of(cell(c, i), &value) == WORD_WHOLE && value == 0;
         s->matrix = s->plus + zeros == c->words || (s->plus && s->plus + s->minus == c->words);
-        return EXIT_OK;
+        return LBH_OK;
     }
-    rc = s->names ? EXIT_OK : apply_rule(s, c);
+    rc = s->names ? LBH_OK : apply_rule(s, c);
     if (rc || s->matrix)
         return rc;
     if (s->first)
@@ -248,13 +248,13 @@ static int collect_names(labels *l, const cells *c, const survey *s)
                     (long long)width);
     const char **texts = cli_alloc(to - from, sizeof *texts);
     if (!texts)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = from; i < to; i++)
         if (s->matrix || is_label(cell(c, i)))
             texts[count++] = cell(c, i);
     int rc = labels_set_names(l, texts, count);
     free(texts);
-    if (rc == EXIT_OK && s->matrix && l->nnames < to - from)
+    if (rc == LBH_OK && s->matrix && l->nnames < to - from)
         rc = fail("'%s': two columns of its header have the same name", c->path);
     return rc;
 }
@@ -280,15 +280,15 @@ static int read_word(const labels *l, const cells *c, const survey *s, int64_t r
         if (*any && value < -1)
             return refuse(c, row, text, "is below -1; classes are 0, 1, 2 ... or -1 for none");
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int read_rows(labels *l, const cells *c, const survey *s, int64_t from, int64_t to)
 {
     int rc = labels_alloc(l, to - from, c->start[to] - c->start[from]);
-    for (int64_t row = from, at = 0; row < to && rc == EXIT_OK; row++) {
+    for (int64_t row = from, at = 0; row < to && rc == LBH_OK; row++) {
         int64_t count = 0;
-        for (int64_t i = c->start[row]; i < c->start[row + 1] && rc == EXIT_OK; i++) {
+        for (int64_t i = c->start[row]; i < c->start[row + 1] && rc == LBH_OK; i++) {
             bool any = false;
             rc = read_word(l, c, s, row, i, &l->item[at + count], &any);
             count += any;
@@ -311,9 +311,9 @@ static int interpret(labels *l, const cells *c, bool csv, char *range)
         return fail("'%s' holds no rows", c->path);
     if (range)
         rc = parse_range(range, c->path, to, &from, &to);
-    if (rc == EXIT_OK && (s.matrix ? s.first > 0 : s.names > 0))
+    if (rc == LBH_OK && (s.matrix ? s.first > 0 : s.names > 0))
         rc = collect_names(l, c, &s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = read_rows(l, c, &s, from + s.first, to + s.first);
     l->loose = range ? 0 : c->loose;
     return rc;
@@ -329,15 +329,15 @@ int labels_open_text(labels *l, const char *spec)
     cells c = {.path = path, .column = column};
     const char *data = map;
     size_t bom = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    if (rc == EXIT_OK && memchr(data, '\0', size))
+    if (rc == LBH_OK && memchr(data, '\0', size))
         rc = fail("'%s' is no text: it holds a byte 0", path);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = format == TEXT_LIBSVM ? cells_read_libsvm(&c, data + bom, size - bom)
                                    : cells_read_csv(&c, data + bom, size - bom,
                                                     format == TEXT_TSV ? '\t' : ',');
-    if (rc == EXIT_OK && c.n == 0)
+    if (rc == LBH_OK && c.n == 0)
         rc = fail("'%s' holds no rows", path);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = interpret(l, &c, format != TEXT_LIBSVM, range);
     cells_free(&c);
     if (map)

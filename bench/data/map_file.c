@@ -47,20 +47,20 @@ static int make_room(buffer *b, size_t least)
         if (__builtin_mul_overflow(room, (size_t)2, &room))
             return fail_memory();
     if (room == b->room)
-        return EXIT_OK;
+        return LBH_OK;
     void *data = b->data ? mremap(b->data, b->room, room, MREMAP_MAYMOVE)
                          : mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED)
         return fail_memory();
     b->data = data;
     b->room = room;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Gives the memory to the caller, or back to the system after an error or where it is empty. */
 static int hand_over(buffer *b, int rc, void **map, size_t *size)
 {
-    if (rc == EXIT_OK && b->size) {
+    if (rc == LBH_OK && b->size) {
         if (b->room > b->size) /* munmap(map, size) is then all of it, but for a part of a page */
             mremap(b->data, b->room, b->size, 0);
         *map = b->data;
@@ -77,13 +77,13 @@ static int read_stream(int fd, const char *path, void **map, size_t *size)
 {
     enum { STEP = 1 << 18 };
     buffer b = {0};
-    int rc = EXIT_OK;
-    for (ssize_t got = 1; rc == EXIT_OK && got > 0;) {
+    int rc = LBH_OK;
+    for (ssize_t got = 1; rc == LBH_OK && got > 0;) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         bool woken = poll(&wait, 1, -1) < 0 && errno == EINTR;
         if (cli_interrupted())
             rc = fail_cancelled();
-        else if (!woken && (rc = make_room(&b, STEP)) == EXIT_OK) {
+        else if (!woken && (rc = make_room(&b, STEP)) == LBH_OK) {
             got = read(fd, b.data + b.size, b.room - b.size);
             if (got < 0 && errno != EINTR)
                 rc = fail_errno("read", path);
@@ -91,7 +91,7 @@ static int read_stream(int fd, const char *path, void **map, size_t *size)
             got = got < 0 ? 1 : got;
         }
     }
-    if (rc == EXIT_OK && !b.size)
+    if (rc == LBH_OK && !b.size)
         rc = fail("'%s' is empty", path);
     return hand_over(&b, rc, map, size);
 }
@@ -113,11 +113,11 @@ static int unpack_member(const char *path, const unsigned char *p, size_t size, 
 {
     enum { STEP = 1 << 22, INPUT = 1 << 30 };
     z_stream z = {0};
-    int rc = EXIT_OK, code = Z_OK;
+    int rc = LBH_OK, code = Z_OK;
     if (inflateInit2(&z, 15 + 16) != Z_OK) /* 16: a gzip header, whose checksum is looked at */
         return fail_memory();
     z.next_in = p;
-    while (rc == EXIT_OK && code == Z_OK) {
+    while (rc == LBH_OK && code == Z_OK) {
         size_t left = size - (size_t)(z.next_in - p);
         z.avail_in = left < INPUT ? (uInt)left : INPUT;
         rc = cli_interrupted() ? fail_cancelled() : make_room(b, STEP);
@@ -131,7 +131,7 @@ static int unpack_member(const char *path, const unsigned char *p, size_t size, 
         b->size += given - z.avail_out;
     }
     *used = (size_t)(z.next_in - p);
-    if (rc == EXIT_OK && code != Z_STREAM_END)
+    if (rc == LBH_OK && code != Z_STREAM_END)
         rc = damaged(path, z.msg ? z.msg : code == Z_BUF_ERROR ? "no end" : zError(code));
     inflateEnd(&z);
     return rc;
@@ -142,15 +142,15 @@ static int unpack(const char *path, void **map, size_t *size)
 {
     const unsigned char *p = *map;
     buffer b = {0};
-    int rc = EXIT_OK;
-    for (size_t at = 0, used; at < *size && rc == EXIT_OK; at += used) {
+    int rc = LBH_OK;
+    for (size_t at = 0, used; at < *size && rc == LBH_OK; at += used) {
         used = 1;
         if (is_packed(p + at, *size - at))
             rc = unpack_member(path, p + at, *size - at, &b, &used);
         else if (p[at])
             rc = damaged(path, "something follows its end");
     }
-    if (rc == EXIT_OK && !b.size)
+    if (rc == LBH_OK && !b.size)
         rc = fail("'%s' is empty", path);
     munmap(*map, *size);
     *map = NULL;
@@ -182,7 +182,7 @@ static int map_fd(int fd, const char *path, void **map, size_t *size, bool *lies
         return fail_errno("map", path);
     }
     *lies = true;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int map_file(const char *path, bool packed_shows, void **map, size_t *size, bool *lies)
@@ -194,7 +194,7 @@ int map_file(const char *path, bool packed_shows, void **map, size_t *size, bool
         return fail_errno("open", path);
     int rc = map_fd(fd, path, map, size, &as_it_is);
     close(fd);
-    if (rc == EXIT_OK && (packed_shows || ends_in(path, ".gz", false)) && is_packed(*map, *size)) {
+    if (rc == LBH_OK && (packed_shows || ends_in(path, ".gz", false)) && is_packed(*map, *size)) {
         as_it_is = false;
         rc = unpack(path, map, size);
     }

@@ -8,7 +8,7 @@
  * to the end into memory of the same kind: standard input ("-"), pipes, devices. What gzip has packed
  * is unpacked: files called .gz and, where `packed_shows`, whatever begins as gzip's files do (a file
  * of plain numbers may begin with any bytes). *lies (may be NULL): whether the bytes are those of the file as
- * it lies there, so that the system may forget them and read them again. EXIT_RUNTIME with the error
+ * it lies there, so that the system may forget them and read them again. LBH_EFORMAT with the error
  * raised. */
 int map_file(const char *path, bool packed_shows, void **map, size_t *size, bool *lies);
 

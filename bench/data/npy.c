@@ -69,7 +69,7 @@ static int parse_type(const char *text, const char *name, npy_array *a)
             a->type = known[i].type;
             a->kind = p[0];
             a->size = (size_t)(p[1] - '0');
-            return EXIT_OK;
+            return LBH_OK;
         }
     return fail("'%s': an .npy array of %.*s: %s", name, (int)strcspn(p, "'\", }"), p,
                 other_type(*p));
@@ -96,7 +96,7 @@ static int parse_shape(const char *text, const char *name, npy_array *a)
         return fail("'%s': an .npy scalar; a matrix is wanted", name);
     a->n = shape[0];
     a->d = shape[1];
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int parse_dictionary(const char *text, const char *name, npy_array *a)
@@ -106,10 +106,10 @@ static int parse_dictionary(const char *text, const char *name, npy_array *a)
     if (!descr || !order || !shape)
         return fail("'%s': the .npy header is damaged", name);
     int rc = parse_type(descr, name, a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = parse_shape(shape, name, a);
     bool columns = strncmp(order, "True", 4) == 0;
-    if (rc == EXIT_OK && !columns && strncmp(order, "False", 5) != 0)
+    if (rc == LBH_OK && !columns && strncmp(order, "False", 5) != 0)
         return fail("'%s': the .npy header has a damaged order", name);
     a->by_columns = columns && a->n > 1 && a->d > 1;
     a->ready = !a->by_columns && (!a->big_endian || a->size == 1) &&
@@ -134,7 +134,7 @@ int npy_parse(const unsigned char *data, size_t size, const char *name, npy_arra
         return fail("'%s': the .npy header is cut off", name);
     char *text = cli_alloc((int64_t)length + 1, 1);
     if (!text)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(text, data + start, length);
     text[length] = '\0';
     int rc = parse_dictionary(text, name, a);
@@ -194,7 +194,7 @@ int npy_convert(vectors *v, const npy_array *a)
     size_t to = vec_type_size(a->type);
     v->owned = cli_alloc(a->n, (size_t)a->d * to);
     if (!v->owned)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     const unsigned char *from = v->data;
     int64_t bad = INT64_MAX;
 #pragma omp parallel for schedule(static) reduction(min : bad) if (a->n > 256)
@@ -206,7 +206,7 @@ int npy_convert(vectors *v, const npy_array *a)
                 bad = i;
         }
     v->data = v->owned;
-    return bad == INT64_MAX ? EXIT_OK
+    return bad == INT64_MAX ? LBH_OK
                             : fail("'%s': row %lld holds a number above 2^63 - 1", v->name,
                                    (long long)bad);
 }

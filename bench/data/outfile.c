@@ -31,14 +31,14 @@ int outfile_check(const char *path, bool regular)
     if (is_stdout(path))
         return regular ? fail("cannot write '%s': this is written whole or not at all, to a file, not to "
                               "standard output", path)
-                       : EXIT_OK;
+                       : LBH_OK;
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return fail("cannot write '%s': it is a directory", path);
         if (!S_ISREG(st.st_mode))
-            return regular ? fail("cannot write '%s': it is not a regular file", path) : EXIT_OK;
+            return regular ? fail("cannot write '%s': it is not a regular file", path) : LBH_OK;
     }
-    return lbh_file_try(path) ? fail("%s", lbh_last_error()) : EXIT_OK;
+    return lbh_file_try(path);
 }
 
 /* The stream of standard output; what is printed from now on goes to standard error, not among the
@@ -57,7 +57,7 @@ static int take_stdout(lbh_file *file)
         lbh_file_discard(file);
         return rc;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int outfile_open(outfile **file, const char *path)
@@ -74,43 +74,41 @@ int outfile_open(outfile **file, const char *path)
             *file = f;
         return rc;
     }
-    if (lbh_file_create(&f->file, path)) {
+    int rc = lbh_file_create(&f->file, path);
+    if (rc) {
         free(f);
-        return fail("%s", lbh_last_error());
+        return rc;
     }
     setvbuf(f->file.stream, NULL, _IOFBF, BUFFER);
     if (f->file.temporary && (f->guarded = strdup(f->file.temporary)) != NULL)
         cli_guard(f->guarded);
     *file = f;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int outfile_write(outfile *f, const void *data, size_t size)
 {
     if (fwrite(data, 1, size, f->file.stream) != size)
         return fail_errno("write", f->file.target);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
-static void release(outfile *f)
+int outfile_close(outfile *f, int rc)
 {
+    if (rc == LBH_OK)
+        rc = lbh_file_commit(&f->file);
+    else
+        lbh_file_discard(&f->file);
     if (f->guarded)
         cli_unguard(f->guarded);
     free(f->guarded);
     free(f);
-}
-
-int outfile_commit(outfile *f)
-{
-    int rc = lbh_file_commit(&f->file) ? fail("%s", lbh_last_error()) : EXIT_OK;
-    release(f);
     return rc;
 }
 
-void outfile_abort(outfile *f)
+int outfile_put(const char *path, const void *data, size_t size)
 {
-    if (!f)
-        return;
-    lbh_file_discard(&f->file);
-    release(f);
+    outfile *f;
+    LBH_TRY(outfile_open(&f, path));
+    return outfile_close(f, outfile_write(f, data, size));
 }

@@ -17,10 +17,11 @@ bool is_stdout(const char *path);
  * after the latter reports go to standard error. */
 int outfile_open(outfile **file, const char *path);
 int outfile_write(outfile *file, const void *data, size_t size);
-/* Syncs, renames over `path` and frees. After an error the temporary file is gone. */
-int outfile_commit(outfile *file);
-/* Removes the temporary file and frees; NULL is fine. */
-void outfile_abort(outfile *file);
+/* Ends a file and frees: if rc is LBH_OK it is synced and renamed to `path`, else the temporary file is
+ * removed. Returns rc, or what became of it. */
+int outfile_close(outfile *file, int rc);
+/* A whole file. */
+int outfile_put(const char *path, const void *data, size_t size);
 
 /* What an array to be written holds; the format comes from the extension of the path, for standard
  * output from KIND in "KIND:-", .npy for "-":
@@ -38,14 +39,13 @@ typedef struct array_out {
     const char *path;
 } array_out;
 
-/* EXIT_USAGE if the extension does not fit the kind. */
+/* CLI_EUSAGE if the extension does not fit the kind. */
 int array_check(const char *path, array_kind kind);
 /* Writes the header of an n x d array. */
 int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int64_t d);
 /* Appends rows; `rows` has the type of the kind. */
 int array_write(array_out *out, int64_t count, const void *rows);
-/* Ends a file: whole if rc is EXIT_OK and there was no Ctrl-C, else not at all. Returns rc, or what
- * became of it. */
+/* As outfile_close; after Ctrl-C there is no file. */
 int array_close(array_out *out, int rc);
 
 #endif

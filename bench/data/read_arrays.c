@@ -14,9 +14,9 @@ static int open_vecs(vectors *v, const char *path, const char *part, vec_type ty
     int rc = map_whole(v, path, part);
     const unsigned char *p = v->map;
     v->type = type;
-    if (rc == EXIT_OK && v->map_size < 4)
+    if (rc == LBH_OK && v->map_size < 4)
         rc = fail("'%s' is cut off: %zu bytes are no row", v->name, v->map_size);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = reader_check_d(v->name, (int32_t)load_u32(p));
     if (rc)
         return rc;
@@ -28,7 +28,7 @@ static int open_vecs(vectors *v, const char *path, const char *part, vec_type ty
     v->n = (int64_t)(v->map_size / v->stride);
     v->data = p + 4;
     v->prefixed = true;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int read_fvecs(vectors *v, const char *path, const char *part)
@@ -51,25 +51,23 @@ static int open_bin(vectors *v, const char *path, const char *part, vec_type typ
     int rc = map_whole(v, path, part);
     const unsigned char *p = v->map;
     v->type = type;
-    if (rc == EXIT_OK && v->map_size < 8)
+    if (rc == LBH_OK && v->map_size < 8)
         rc = fail("'%s' is cut off: the header has 8 bytes, the file %zu", v->name, v->map_size);
     if (rc)
         return rc;
     v->n = load_u32(p);
-    rc = reader_check_d(v->name, load_u32(p + 4));
-    if (rc)
-        return rc;
+    LBH_TRY(reader_check_d(v->name, load_u32(p + 4)));
     v->d = (int)load_u32(p + 4);
     v->stride = (size_t)v->d * vec_type_size(v->type);
     v->data = p + 8;
     size_t bytes, have = v->map_size - 8;
     if (type == VEC_I32 && reader_bytes(v->n, v->d, 8, &bytes) && bytes == have) {
         v->answers = true; /* ground truth: as many float32 distances follow */
-        return EXIT_OK;
+        return LBH_OK;
     }
     if (v->ranged && have / v->stride > 0 && (int64_t)(have / v->stride) < v->n) {
         v->n = (int64_t)(have / v->stride); /* the first part of a large file: the rows that are there */
-        return EXIT_OK;
+        return LBH_OK;
     }
     return reader_check_size(v, 8, vec_type_size(type));
 }
@@ -99,13 +97,10 @@ int read_npy(vectors *v, const char *path, const char *part)
     npy_array a = {0};
     if (part)
         return fail_usage("'%s': such a file has no parts", v->name);
-    int rc = reader_map(v, path, true);
-    if (rc == EXIT_OK)
-        rc = npy_parse(v->map, v->map_size, v->name, &a);
-    if (rc == EXIT_OK && a.n > 0)
-        rc = reader_check_d(v->name, a.d);
-    if (rc)
-        return rc;
+    LBH_TRY(reader_map(v, path, true));
+    LBH_TRY(npy_parse(v->map, v->map_size, v->name, &a));
+    if (a.n > 0)
+        LBH_TRY(reader_check_d(v->name, a.d));
     v->n = a.n;
     v->d = (int)a.d;
     v->column = a.axes == 1;
@@ -113,8 +108,8 @@ int read_npy(vectors *v, const char *path, const char *part)
     v->type = a.type;
     v->stride = (size_t)v->d * vec_type_size(v->type);
     v->data = (const unsigned char *)v->map + a.offset;
-    rc = reader_check_size(v, a.offset, a.size);
-    return rc == EXIT_OK && !a.ready ? npy_convert(v, &a) : rc;
+    int rc = reader_check_size(v, a.offset, a.size);
+    return rc == LBH_OK && !a.ready ? npy_convert(v, &a) : rc;
 }
 
 int read_npz(vectors *v, const char *path, const char *part)

@@ -54,9 +54,7 @@ static int open_truth(vectors *v, int64_t n, int64_t k, const char *part)
 {
     if (part && !is_part(part, "ids") && !is_part(part, "distances"))
         return fail_usage("'%s': ground truth has the parts ids and distances", v->name);
-    int rc = reader_check_d(v->name, k);
-    if (rc)
-        return rc;
+    LBH_TRY(reader_check_d(v->name, k));
     bool distances = is_part(part, "distances");
     v->answers = !part;
     v->n = n;
@@ -64,7 +62,7 @@ static int open_truth(vectors *v, int64_t n, int64_t k, const char *part)
     v->type = distances ? VEC_F32 : VEC_I32;
     v->stride = 4 * (size_t)k;
     v->data = (const unsigned char *)v->map + 8 + (distances ? (size_t)n * v->stride : 0);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 typedef struct found {
@@ -103,7 +101,7 @@ static int open_range(vectors *v, int64_t longest, const char *part)
         return fail_usage("'%s': the answers of a range search have the part ids", v->name);
     if (longest == 0)
         return fail("'%s': a range search that found nothing at all", v->name);
-    TRY(reader_check_d(v->name, longest));
+    LBH_TRY(reader_check_d(v->name, longest));
     v->n = load_u32(v->map);
     v->d = (int)longest;
     v->type = VEC_I32;
@@ -114,13 +112,13 @@ static int open_range(vectors *v, int64_t longest, const char *part)
         take_range(v, list);
     v->data = v->owned;
     free(list);
-    return list && v->owned ? EXIT_OK : EXIT_RUNTIME;
+    return list && v->owned ? LBH_OK : LBH_ENOMEM;
 }
 
 int read_rangeres(vectors *v, const char *path, const char *part)
 {
     int64_t longest;
-    TRY(reader_map(v, path, false));
+    LBH_TRY(reader_map(v, path, false));
     if (!is_range_truth(v, &longest))
         return fail("'%s' (%zu bytes) is cut off, damaged or no file of the answers of a range search",
                     v->name, v->map_size);
@@ -154,7 +152,7 @@ static int open_cifar(vectors *v, size_t prefix, const char *part)
     v->n = (int64_t)(v->map_size / v->stride);
     v->d = images ? PIXELS : 1;
     v->data = (const unsigned char *)v->map + (images ? prefix : coarse ? 0 : prefix - 1);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- word2vec ------------------------------------------------------------------------------ */
@@ -187,9 +185,7 @@ int read_bin(vectors *v, const char *path, const char *part)
 {
     static const int cifar10[] = {10}, cifar100[] = {20, 100};
     int64_t n = 0, d = 0, longest;
-    int rc = reader_map(v, path, false);
-    if (rc)
-        return rc;
+    LBH_TRY(reader_map(v, path, false));
     if (is_truth(v, &n, &d))
         return open_truth(v, n, d, part);
     size_t at = parse_counts(v, &n, &d);

@@ -139,12 +139,12 @@ static int check_distance(vectors *v, const source *s)
 {
     char text[64];
     if (!may_hold_vectors(s) || s->as_rows)
-        return EXIT_OK;
+        return LBH_OK;
     if (text_of(s, "type", text, sizeof text) && strcasecmp(text, "dense") != 0)
         return fail("'%s' is a set of type %s: lists of items; dense vectors are wanted", v->name,
                     text);
     if (!text_of(s, "distance", text, sizeof text))
-        return EXIT_OK;
+        return LBH_OK;
     purpose is = purpose_of(text);
     if (is == LISTS)
         return fail("'%s' holds lists of items for the distance jaccard; dense vectors are wanted",
@@ -155,7 +155,7 @@ static int check_distance(vectors *v, const source *s)
     v->unit = is == UNIT_ROWS;
     v->products = is == PRODUCTS;
     v->bits = is == BITS && !s->as_codes;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* h5py's lzf, Blosc, Zstandard, ...: plugins that may not be there. */
@@ -173,7 +173,7 @@ static int check_filters(const vectors *v, const source *s)
                         "install its plugin, or write the set with compression='gzip'", v->name, name,
                         *name ? ", " : "", (int)filter);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check_shape(vectors *v, const source *s)
@@ -192,7 +192,7 @@ static int check_shape(vectors *v, const source *s)
     v->n = (int64_t)shape[0];
     v->d = (int)shape[1];
     v->column = axes == 1;
-    return v->n ? reader_check_d(v->name, v->d) : EXIT_OK;
+    return v->n ? reader_check_d(v->name, v->d) : LBH_OK;
 }
 
 static bool use_type(vectors *v, source *s, vec_type type, hid_t memory)
@@ -228,16 +228,16 @@ static bool choose_type(vectors *v, source *s)
 static int check_set(vectors *v, source *s)
 {
     int rc = check_distance(v, s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = check_shape(v, s);
-    if (rc == EXIT_OK && !choose_type(v, s))
+    if (rc == LBH_OK && !choose_type(v, s))
         rc = fail("'%s': numbers of a type that is not understood; float32, float64, integers and "
                   "booleans are", v->name);
-    if (rc == EXIT_OK && (H5Pget_layout(s->plan) == H5D_VIRTUAL || H5Pget_external_count(s->plan)))
+    if (rc == LBH_OK && (H5Pget_layout(s->plan) == H5D_VIRTUAL || H5Pget_external_count(s->plan)))
         rc = fail("'%s' lies in other files; a set in one file is wanted", v->name);
-    if (rc == EXIT_OK && s->as_codes && v->type != VEC_U8)
+    if (rc == LBH_OK && s->as_codes && v->type != VEC_U8)
         rc = fail("'%s': codes are made of booleans (point_type bit)", v->name);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = check_filters(v, s);
     v->bits = v->bits && v->type == VEC_U8;
     v->stride = (size_t)v->d * vec_type_size(v->type);
@@ -283,7 +283,7 @@ static int pack(vectors *v)
     }
     v->d = (int)packed;
     v->stride = packed;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int load(vectors *v, const source *s)
@@ -295,14 +295,14 @@ static int load(vectors *v, const source *s)
                     v->name, (long long)v->n, v->d, v->map_size);
     v->data = find_mapped(v, s, bytes);
     if (v->data || !bytes)
-        return EXIT_OK;
+        return LBH_OK;
     v->owned = cli_alloc((int64_t)bytes, 1);
     if (!v->owned)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     if (H5Dread(s->set, s->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, v->owned) < 0)
         return fail("'%s' cannot be read; the file is damaged or cut off", v->name);
     v->data = v->owned;
-    return s->as_codes ? pack(v) : EXIT_OK;
+    return s->as_codes ? pack(v) : LBH_OK;
 }
 
 /* The file, or the bytes that came by a pipe or were unpacked. */
@@ -325,7 +325,7 @@ static int check_range(const vectors *v, const source *s)
         for (int j = 0; j < v->d; j++)
             if (vectors_int(v, i, j) < 0)
                 return fail("'%s': row %lld holds a number above 2^63 - 1", v->name, (long long)i);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int open_set(vectors *v, source *s, const char *path)
@@ -342,7 +342,7 @@ static int open_set(vectors *v, source *s, const char *path)
     if (s->space < 0 || s->type < 0 || s->plan < 0)
         return fail("'%s': the file is damaged", v->name);
     int rc = check_set(v, s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = load(v, s);
     return rc ? rc : check_range(v, s);
 }
@@ -358,7 +358,7 @@ static int set_name(vectors *v, source *s, const char *part)
                           "FILE:neighbors, FILE:distances; or FILE:train:codes, bits packed as "
                           "codes, or FILE:train:rows, whatever the file's distance is", v->name);
     memcpy(s->name, part, length);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int read_set(vectors *v, source s, const char *path)
@@ -398,26 +398,26 @@ static int try_apart(vectors *v, source s, const char *path)
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         setrlimit(RLIMIT_CPU, &(struct rlimit){seconds, seconds + 1});
         read_set(v, s, path);
-        _exit(EXIT_OK); /* errors are raised by the parent, when it reads */
+        _exit(0); /* errors are raised by the parent, when it reads */
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     int killer = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    if (killer || WEXITSTATUS(status) != EXIT_OK)
+    if (killer || WEXITSTATUS(status) != 0)
         return fail("'%s' cannot be read: the file is damaged, and libhdf5 %s over it", v->name,
                     killer == SIGXCPU   ? "found no end"
                     : killer == SIGKILL ? "was killed"
                                         : "crashed");
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int read_hdf5(vectors *v, const char *path, const char *part)
 {
     source s = {-1, -1, -1, -1, -1, -1, false, false, ""};
     int rc = set_name(v, &s, part);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = reader_map(v, path, true);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = try_apart(v, s, path);
     return rc ? rc : read_set(v, s, path);
 }

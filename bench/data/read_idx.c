@@ -22,7 +22,7 @@ static int parse_type(vectors *v, int code)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].code == code) {
             v->type = known[i].type;
-            return EXIT_OK;
+            return LBH_OK;
         }
     return fail("'%s': idx data type 0x%02x; uint8, int8, int32, float32 and float64 are "
                 "understood", v->name, (unsigned)code);
@@ -34,9 +34,8 @@ static int parse_header(vectors *v, const unsigned char *p, size_t size, size_t 
 {
     if (size < 8 || p[0] || p[1])
         return fail("'%s' is not an idx file: it does not begin with two zero bytes", v->name);
-    int rc = parse_type(v, p[2]), axes = p[3];
-    if (rc)
-        return rc;
+    int axes = p[3];
+    LBH_TRY(parse_type(v, p[2]));
     *offset = 4 + 4 * (size_t)axes;
     if (axes < 1 || axes > MAX_AXES || *offset > size)
         return fail("'%s' is no idx file, or cut off: its header speaks of %d axes", v->name, axes);
@@ -44,11 +43,11 @@ static int parse_header(vectors *v, const unsigned char *p, size_t size, size_t 
     v->n = big_u32(p + 4);
     for (int i = 1; i < axes && d <= VEC_MAX_D; i++)
         d *= big_u32(p + 4 + 4 * i);
-    rc = reader_check_d(v->name, d);
+    int rc = reader_check_d(v->name, d);
     v->d = (int)d;
     v->column = axes == 1;
     v->stride = (size_t)d * vec_type_size(v->type);
-    if (rc == EXIT_OK && !reader_bytes(v->n, d, vec_type_size(v->type), bytes))
+    if (rc == LBH_OK && !reader_bytes(v->n, d, vec_type_size(v->type), bytes))
         rc = fail("'%s': its header says %lld rows of %d numbers, which no memory can hold",
                   v->name, (long long)v->n, v->d);
     return rc;
@@ -68,9 +67,7 @@ static int use_mapped(vectors *v)
 {
     const unsigned char *p = v->map;
     size_t offset = 0, bytes = 0;
-    int rc = parse_header(v, p, v->map_size, &offset, &bytes);
-    if (rc)
-        return rc;
+    LBH_TRY(parse_header(v, p, v->map_size, &offset, &bytes));
     if (bytes != v->map_size - offset)
         return fail("'%s' is cut off or damaged: its header says %lld rows of %d numbers, and %zu "
                     "bytes follow", v->name, (long long)v->n, v->d, v->map_size - offset);
@@ -79,12 +76,12 @@ static int use_mapped(vectors *v)
     if (size > 1 && bytes) {
         v->owned = cli_alloc((int64_t)bytes, 1);
         if (!v->owned)
-            return EXIT_RUNTIME;
+            return LBH_ENOMEM;
         memcpy(v->owned, v->data, bytes);
         turn_round(v->owned, bytes, size);
         v->data = v->owned;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int read_idx(vectors *v, const char *path, const char *part)

@@ -146,7 +146,7 @@ static int find_lines(text *t, const char *p)
     t->row = cli_alloc(count, sizeof *t->row);
     t->cells = cli_alloc(count, sizeof *t->cells);
     if (!t->row || !t->cells)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (at = p; at < t->limit; at = next)
         t->row[t->n++] = line_at(at, t->limit, &next);
     while (t->n > 0 && t->row[t->n - 1].begin == t->row[t->n - 1].end)
@@ -159,7 +159,7 @@ static int find_lines(text *t, const char *p)
         if (torn && i < bad)
             bad = i;
     }
-    return bad == INT64_MAX ? EXIT_OK
+    return bad == INT64_MAX ? LBH_OK
                             : fail("'%s': line %lld has a carriage return in it; lines end with a "
                                    "newline", t->v->name, (long long)bad + 1);
 }
@@ -224,7 +224,7 @@ static int settle(text *t, int64_t *d)
         return fail("'%s' is cut off or damaged: its first line says %lld words, and %lld lines "
                     "follow", t->v->name, (long long)t->said, (long long)t->n);
     if (t->header)
-        return EXIT_OK;
+        return LBH_OK;
     columns c = look_at_columns(t);
     if (c.numbers && t->cells[0] > 1 && c.first_digits && (!c.all_digits || (c.rising && t->n > 1)))
         return fail("'%s': lines begin with whole numbers, which may be words or the first column; say "
@@ -233,7 +233,7 @@ static int settle(text *t, int64_t *d)
     t->words = !c.numbers;
     int64_t usual = t->words ? usual_cells(t) : t->cells[0];
     *d = usual - t->words;
-    return usual ? EXIT_OK : EXIT_RUNTIME;
+    return usual ? LBH_OK : LBH_ENOMEM;
 }
 
 /* Refuses a row that is too short, or that is longer by numbers: then not the word has blanks. */
@@ -249,7 +249,7 @@ static int check_row(const text *t, int64_t i, int64_t d)
         first_cell(&l);
     for (int64_t j = 0; j < extra && !named; j++)
         named = !is_number(first_cell(&l));
-    return named ? EXIT_OK
+    return named ? LBH_OK
                  : fail("'%s': row %lld has %lld numbers, %s", t->v->name, (long long)i,
                         (long long)(d + extra), t->header ? "not as many as the first line says"
                                                           : "others have fewer");
@@ -273,14 +273,14 @@ static int read_lines(const text *t)
     v->owned = cli_alloc(v->n, v->stride);
     v->data = v->owned;
     if (!v->owned)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     float *x = v->owned;
     int64_t bad = INT64_MAX, d = v->d;
 #pragma omp parallel for schedule(static) reduction(min : bad) if (t->n > 256)
     for (int64_t i = 0; i < v->n; i++)
         if (!read_line(t->row[i], v->d, x + i * d) && i < bad)
             bad = i;
-    return bad == INT64_MAX ? EXIT_OK
+    return bad == INT64_MAX ? LBH_OK
                             : fail("'%s': row %lld is not a word and %d numbers, with blanks between "
                                    "them", v->name, (long long)bad, v->d);
 }
@@ -297,12 +297,12 @@ static int read_text(text *t)
     line head = p < t->limit ? line_at(p, t->limit, &next) : (line){p, p};
     t->header = p < t->limit && is_header(head, &t->said, &d);
     int rc = find_lines(t, t->header ? next : p);
-    if (rc == EXIT_OK && (t->n || t->header))
+    if (rc == LBH_OK && (t->n || t->header))
         rc = settle(t, &d);
     if (rc || t->n == 0)
         return rc;
     rc = reader_check_d(t->v->name, d);
-    for (int64_t i = 0; i < t->n && rc == EXIT_OK; i++)
+    for (int64_t i = 0; i < t->n && rc == LBH_OK; i++)
         rc = check_row(t, i, d);
     t->v->n = t->n;
     t->v->d = (int)d;
@@ -317,7 +317,7 @@ int read_text_vectors(vectors *v, const char *path, const char *part)
         return fail_usage("'%s': word vectors have no parts", v->name);
     int rc = reader_map(v, path, true);
     text t = {.v = v};
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = read_text(&t);
     free(t.row);
     free(t.cells);

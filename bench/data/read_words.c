@@ -113,7 +113,7 @@ int read_words(vectors *v, size_t at, int64_t n, int64_t d)
     v->type = VEC_F32;
     v->offset = cli_alloc(n, sizeof *v->offset);
     if (!v->offset)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < n; i++) {
         bool unclear;
         size_t blank = end_of_word(&f, i, at, &unclear);
@@ -130,5 +130,5 @@ int read_words(vectors *v, size_t at, int64_t n, int64_t d)
     if (at < f.size)
         return fail("'%s' is longer than its first line says (%lld words of %d numbers)", v->name,
                     (long long)n, v->d);
-    return EXIT_OK;
+    return LBH_OK;
 }

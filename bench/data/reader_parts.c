@@ -24,7 +24,7 @@ bool vec_format_of(const char *path, vec_format *format)
 
 int reader_map(vectors *v, const char *path, bool packed_shows)
 {
-    return v->map ? EXIT_OK : map_file(path, packed_shows, &v->map, &v->map_size, &v->lies);
+    return v->map ? LBH_OK : map_file(path, packed_shows, &v->map, &v->map_size, &v->lies);
 }
 
 int reader_check_d(const char *name, int64_t d)
@@ -32,7 +32,7 @@ int reader_check_d(const char *name, int64_t d)
     if (d < 1 || d > VEC_MAX_D)
         return fail("'%s': dimension %lld is not between 1 and %d; is it really a file of this "
                     "kind?", name, (long long)d, VEC_MAX_D);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 bool reader_bytes(int64_t n, int64_t d, size_t size, size_t *bytes)
@@ -50,7 +50,7 @@ int reader_check_size(const vectors *v, size_t offset, size_t item)
     if (bytes < have)
         return fail("'%s' is longer than its header says (%lld rows of %d numbers)", v->name,
                     (long long)v->n, v->d);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 char *split_range(char *spec)
@@ -74,12 +74,12 @@ int parse_range(char *range, const char *name, int64_t n, int64_t *from, int64_t
     *colon = '\0';
     *from = 0;
     *to = n;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (*range)
         rc = parse_int(range, 0, INT64_MAX, name, from);
-    if (rc == EXIT_OK && colon[1])
+    if (rc == LBH_OK && colon[1])
         rc = parse_int(colon + 1, 0, INT64_MAX, name, to);
-    if (rc == EXIT_OK && (*from >= *to || *to > n))
+    if (rc == LBH_OK && (*from >= *to || *to > n))
         rc = fail_usage("'%s': rows %lld to %lld are wanted, the file has rows 0 to %lld", name,
                         (long long)*from, (long long)*to, (long long)n);
     return rc;

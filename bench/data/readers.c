@@ -110,7 +110,7 @@ static int open_stream(vectors *v, const char *path, const char *part)
                  {"\x89HDF\r\n\x1a\n", 8, read_hdf5},
                  {"\0\0\x08", 3, read_idx}};
     int rc = reader_map(v, path, true);
-    for (size_t i = 0; i < sizeof known / sizeof *known && rc == EXIT_OK; i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known && rc == LBH_OK; i++)
         if (v->map_size >= known[i].size && memcmp(v->map, known[i].bytes, known[i].size) == 0)
             return known[i].open(v, path, part);
     return rc ? rc

@@ -10,7 +10,7 @@
 #include "map_file.h"
 #include "npy.h"
 
-/* Opens `path` ("FILE" or "FILE:PART"; it may be cut up); EXIT_USAGE if the kind is unknown. On
+/* Opens `path` ("FILE" or "FILE:PART"; it may be cut up); CLI_EUSAGE if the kind is unknown. On
  * error the caller closes *v. */
 int reader_open(vectors *v, char *path);
 

@@ -32,16 +32,14 @@ int split_parse(split_plan *plan, const char *text)
     *plan = (split_plan){0};
     for (const char *p = text;; p++) {
         size_t len = strcspn(p, ",");
-        int rc = parse_one(plan, p, len);
-        if (rc)
-            return rc;
+        LBH_TRY(parse_one(plan, p, len));
         p += len;
         if (!*p)
             break;
     }
     if (!plan->queries && !plan->train)
         return fail_usage("--split: queries-per-class or train-per-class is missing in '%s'", text);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
@@ -87,7 +85,7 @@ static int splitter_new(splitter *s, labels *pool)
     s->order = cli_alloc(pool->n, sizeof *s->order);
     s->class = cli_alloc(pool->classes, sizeof *s->class);
     s->part = cli_alloc(pool->n, sizeof *s->part);
-    return s->order && s->class && s->part ? EXIT_OK : EXIT_RUNTIME;
+    return s->order && s->class && s->part ? LBH_OK : LBH_ENOMEM;
 }
 
 static void splitter_free(splitter *s)
@@ -126,7 +124,7 @@ static int choose_classes(splitter *s, int64_t wanted)
     for (int64_t c = 0; c < s->classes; c++)
         s->class[c].key = ~s->class[c].key;
     drop_classes(s);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int prepare(splitter *s, const split_plan *plan)
@@ -140,7 +138,7 @@ static int prepare(splitter *s, const split_plan *plan)
     for (int64_t i = 0; i < pool->start[pool->n]; i++)
         s->class[pool->item[i]].key++;
     memset(s->part, FREE, (size_t)pool->n);
-    int rc = plan->classes ? choose_classes(s, plan->classes) : EXIT_OK;
+    int rc = plan->classes ? choose_classes(s, plan->classes) : LBH_OK;
     qsort(s->class, (size_t)s->classes, sizeof *s->class, by_key);
     return rc;
 }
@@ -152,7 +150,7 @@ static int rows_of_classes(const splitter *s, int64_t **start, int64_t **row)
     *start = cli_alloc(l->classes + 2, sizeof **start);
     *row = cli_alloc(l->start[l->n], sizeof **row);
     if (!*start || !*row)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(*start, 0, (size_t)(l->classes + 2) * sizeof **start);
     for (int64_t i = 0; i < l->start[l->n]; i++)
         (*start)[l->item[i] + 2]++;
@@ -163,7 +161,7 @@ static int rows_of_classes(const splitter *s, int64_t **start, int64_t **row)
         for (int64_t j = l->start[id]; j < l->start[id + 1]; j++)
             (*row)[(*start)[l->item[j] + 1]++] = id;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Takes `want` free rows of each class for a part. */
@@ -185,7 +183,7 @@ static int take(splitter *s, int64_t want, int part, const int64_t *start, const
                     (long long)taken,
                     part == QUERY ? "queries-per-class" : "train-per-class", (long long)want);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int collect(split_rows *rows, const splitter *s, bool train)
@@ -195,7 +193,7 @@ static int collect(split_rows *rows, const splitter *s, bool train)
     rows->base = cli_alloc(n, sizeof *rows->base);
     rows->train = cli_alloc(n, sizeof *rows->train);
     if (!rows->query || !rows->base || !rows->train)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < n; i++) {
         if (s->part[i] == QUERY)
             rows->query[rows->nquery++] = i;
@@ -206,7 +204,7 @@ static int collect(split_rows *rows, const splitter *s, bool train)
     }
     if (rows->nbase == 0)
         return fail("--split: all %lld rows are queries, none is left for the base", (long long)n);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int split_make(split_rows *rows, const split_plan *plan, labels *pool)
@@ -215,17 +213,17 @@ int split_make(split_rows *rows, const split_plan *plan, labels *pool)
     int64_t *start = NULL, *row = NULL;
     *rows = (split_rows){0};
     int rc = splitter_new(&s, pool);
-    if (rc == EXIT_OK && pool->classes == 0)
+    if (rc == LBH_OK && pool->classes == 0)
         rc = fail("--split: none of the %lld rows has a label", (long long)pool->n);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = prepare(&s, plan);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = rows_of_classes(&s, &start, &row);
-    if (rc == EXIT_OK && plan->queries)
+    if (rc == LBH_OK && plan->queries)
         rc = take(&s, plan->queries, QUERY, start, row);
-    if (rc == EXIT_OK && plan->train)
+    if (rc == LBH_OK && plan->train)
         rc = take(&s, plan->train, TRAIN, start, row);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = collect(rows, &s, plan->train > 0);
     free(start);
     free(row);

@@ -24,7 +24,7 @@ typedef struct split_plan {
     int64_t queries, train, classes, seed; /* 0: the key is not given */
 } split_plan;
 
-/* EXIT_USAGE for a text that is not understood. */
+/* CLI_EUSAGE for a text that is not understood. */
 int split_parse(split_plan *plan, const char *text);
 
 /* Row numbers, rising. */

@@ -11,35 +11,34 @@ static int open_part(split_data *d, int i, labels *l, const char *command_name, 
                      const char *file_labels)
 {
     bool have = false;
-    int rc = vectors_open(&d->file[i], file);
-    if (rc == EXIT_OK)
-        rc = row_labels_open(l, file_labels, &d->file[i], &have);
-    if (rc == EXIT_OK && !have)
-        rc = fail_usage("%s: --split needs labels of '%s' (%s)", command_name, file,
-                        i ? "--query-labels" : "--labels or --base-labels");
-    if (rc == EXIT_OK && i && d->file[1].d != d->file[0].d)
-        rc = fail("'%s' has dimension %d, '%s' has %d", d->file[1].name, d->file[1].d,
-                  d->file[0].name, d->file[0].d);
-    return rc;
+    LBH_TRY(vectors_open(&d->file[i], file));
+    LBH_TRY(row_labels_open(l, file_labels, &d->file[i], &have));
+    if (!have)
+        return fail_usage("%s: --split needs labels of '%s' (%s)", command_name, file,
+                          i ? "--query-labels" : "--labels or --base-labels");
+    if (i && d->file[1].d != d->file[0].d)
+        return fail("'%s' has dimension %d, '%s' has %d", d->file[1].name, d->file[1].d,
+                    d->file[0].name, d->file[0].d);
+    return LBH_OK;
 }
 
 /* The labels of b behind those of a, both dense. */
 static int join(labels *out, const labels *a, const labels *b)
 {
     int64_t *ids = cli_alloc(a->n + b->n, sizeof *ids);
-    int rc = ids ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; rc == EXIT_OK && i < a->n; i++)
+    int rc = ids ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; rc == LBH_OK && i < a->n; i++)
         ids[i] = i;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_pick(out, a, a->n, ids);
     int64_t na = a->start[a->n], nb = b->start[b->n];
     int64_t *start = rc ? NULL : realloc(out->start, (size_t)(a->n + b->n + 1) * sizeof *start);
     out->start = start ? start : out->start;
     int64_t *item = rc ? NULL : realloc(out->item, (size_t)(na + nb) * sizeof *item + 1);
     out->item = item ? item : out->item;
-    if (rc == EXIT_OK && !(start && item))
+    if (rc == LBH_OK && !(start && item))
         rc = fail_memory();
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         memcpy(item + na, b->item, (size_t)nb * sizeof *item);
         for (int64_t i = 1; i <= b->n; i++)
             start[a->n + i] = na + b->start[i];
@@ -57,7 +56,7 @@ static int part(split_data *d, const char *name, vectors *v, labels *l, const la
     *ids = NULL;
     if (count == 0) {
         free(rows);
-        return EXIT_OK;
+        return LBH_OK;
     }
     int rc = labels_pick(l, pool, count, rows);
     if (rc) {
@@ -75,18 +74,16 @@ static int make_parts(split_data *d, const split_plan *plan, labels *pool)
              "queries-per-class=%lld,train-per-class=%lld,classes=%lld,seed=%lld of %lld rows",
              (long long)plan->queries, (long long)plan->train, (long long)plan->classes,
              (long long)plan->seed, (long long)pool->n);
-    int rc = split_make(&r, plan, pool);
-    if (rc)
-        return rc;
+    LBH_TRY(split_make(&r, plan, pool));
     d->nbase = r.nbase;
     d->nquery = plan->queries ? r.nquery : d->query.n;
     d->ntrain = r.ntrain;
     for (int64_t i = 0; i < r.nbase; i++)
         d->unlabelled += pool->start[r.base[i] + 1] == pool->start[r.base[i]];
-    rc = part(d, "base", &d->base, &d->base_labels, pool, r.nbase, &r.base);
-    if (rc == EXIT_OK && plan->queries)
+    int rc = part(d, "base", &d->base, &d->base_labels, pool, r.nbase, &r.base);
+    if (rc == LBH_OK && plan->queries)
         rc = part(d, "queries", &d->query, &d->query_labels, pool, r.nquery, &r.query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = part(d, "training rows", &d->train, &d->train_labels, pool, r.ntrain, &r.train);
     split_free(&r);
     return rc;
@@ -97,9 +94,9 @@ static int open_queries(split_data *d, const char *query, const char *query_labe
 {
     bool have;
     int rc = vectors_open(&d->query, query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = row_labels_open(&d->query_labels, query_labels, &d->query, &have);
-    return rc == EXIT_OK && have ? labels_dense(base, &d->query_labels) : rc;
+    return rc == LBH_OK && have ? labels_dense(base, &d->query_labels) : rc;
 }
 
 int split_open(split_data *d, const split_plan *plan, const char *command_name, const char *base,
@@ -109,15 +106,15 @@ int split_open(split_data *d, const split_plan *plan, const char *command_name, 
     bool joined = plan->queries && query;
     *d = (split_data){0};
     int rc = open_part(d, 0, &a, command_name, base, base_labels);
-    if (rc == EXIT_OK && joined)
+    if (rc == LBH_OK && joined)
         rc = open_part(d, 1, &b, command_name, query, query_labels);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = labels_dense(&a, joined ? &b : NULL);
-    if (rc == EXIT_OK && joined)
+    if (rc == LBH_OK && joined)
         rc = join(&both, &a, &b);
-    if (rc == EXIT_OK && query && !joined)
+    if (rc == LBH_OK && query && !joined)
         rc = open_queries(d, query, query_labels, &a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = make_parts(d, plan, joined ? &both : &a);
     labels_close(&a);
     labels_close(&b);

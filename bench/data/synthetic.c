@@ -144,7 +144,7 @@ static int prepare(synthetic *s)
     s->weight = cli_alloc(s->clusters, sizeof(double));
     s->guide = cli_alloc(GUIDES + 1, sizeof(int64_t));
     if (!s->centre || !s->spread || !s->turn || !s->offset || !s->weight || !s->guide)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     normals(seed, STREAM_CENTRE, total, s->centre);
     normals(seed, STREAM_SPREAD, total, s->spread);
     normals(seed, STREAM_OFFSET, s->d, s->offset);
@@ -168,7 +168,7 @@ static int prepare(synthetic *s)
             c++;
         s->guide[i] = c;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int set_one(synthetic *s, const char *name, const char *value)
@@ -193,7 +193,7 @@ static int set_one(synthetic *s, const char *name, const char *value)
     for (int i = 0; i < 3; i++)
         if (strcmp(name, "part") == 0 && strcmp(value, parts[i]) == 0) {
             s->part = i;
-            return EXIT_OK;
+            return LBH_OK;
         }
     return fail_usage("synthetic: '%s=%s' is not understood; n, d, queries, learn, clusters, "
                       "decay, seed and part=base|query|learn are", name, value);
@@ -207,23 +207,21 @@ static int set_all(synthetic *s, char *text)
         if (!value)
             return fail_usage("synthetic: '%s' is not of the form name=value", p);
         *value++ = '\0';
-        int rc = set_one(s, p, value);
-        if (rc)
-            return rc;
+        LBH_TRY(set_one(s, p, value));
     }
     if (s->clusters * s->d > MAX_CENTRES)
         return fail_usage("synthetic: clusters x d = %lld is more than %d",
                           (long long)(s->clusters * s->d), MAX_CENTRES);
     if (synthetic_rows(s) == 0)
         return fail_usage("synthetic: part=learn has no rows; say learn=N");
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int synthetic_open(synthetic **out, const char *text)
 {
     synthetic *s = calloc(1, sizeof *s);
     char *copy = strdup(text);
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (s && copy) {
         s->n = 100000;
         s->d = 128;
@@ -232,7 +230,7 @@ int synthetic_open(synthetic **out, const char *text)
         s->seed = 1;
         s->decay = 0.5;
         rc = set_all(s, copy);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = prepare(s);
     } else
         rc = fail_memory();

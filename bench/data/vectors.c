@@ -13,23 +13,19 @@
 
 static int open_file(vectors *v, char *path)
 {
-    int rc = reader_open(v, path);
-    if (rc == EXIT_OK && v->n == 0)
-        rc = fail("'%s' holds no rows", v->name);
-    return rc;
+    LBH_TRY(reader_open(v, path));
+    return v->n ? LBH_OK : fail("'%s' holds no rows", v->name);
 }
 
 static int select_rows(vectors *v, char *range)
 {
     int64_t from, to;
-    int rc = parse_range(range, v->name, v->n, &from, &to);
-    if (rc)
-        return rc;
+    LBH_TRY(parse_range(range, v->name, v->n, &from, &to));
     v->first = from;
     v->n = to - from;
     if (v->data)
         v->data += (size_t)from * v->stride;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int open_spec(vectors *v, char *path)
@@ -39,14 +35,14 @@ static int open_spec(vectors *v, char *path)
     v->ranged = range != NULL;
     if (strncmp(path, "synthetic:", 10) == 0 || strcmp(path, "synthetic") == 0) {
         rc = synthetic_open(&v->made, path[9] ? path + 10 : "");
-        if (rc == EXIT_OK) {
+        if (rc == LBH_OK) {
             v->n = synthetic_rows(v->made);
             v->d = synthetic_d(v->made);
             v->type = VEC_F32;
         }
     } else
         rc = open_file(v, path);
-    return rc == EXIT_OK && range ? select_rows(v, range) : rc;
+    return rc == LBH_OK && range ? select_rows(v, range) : rc;
 }
 
 int numbers_open(vectors *v, const char *spec)
@@ -89,7 +85,7 @@ void vectors_close(vectors *v)
 int vectors_fit_metric(const vectors *v, int metric)
 {
     if (!v->products || metric != LBH_METRIC_L2)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("'%s' is a set for inner products: say so (--metric ip, in a specification metric = ip), or "
                 "take its rows as they are (FILE:SET:rows)", v->name);
 }
@@ -107,5 +103,5 @@ int vectors_view(vectors *v, const vectors *first, const vectors *second, const 
     }
     snprintf(v->name, room, "%s%s%s, %s", first->name, second ? " + " : "",
              second ? second->name : "", part);
-    return EXIT_OK;
+    return LBH_OK;
 }

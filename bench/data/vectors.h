@@ -64,7 +64,7 @@ typedef struct vectors {
     int64_t *pick;
 } vectors;
 
-/* Opens a specification. EXIT_USAGE for a bad one, EXIT_RUNTIME for a bad file; *v is then closed.
+/* Opens a specification. CLI_EUSAGE for a bad one, LBH_EFORMAT for a bad file; *v is then closed.
  * vectors_open refuses a file of one axis, which may be a row or a column, and ground truth; numbers_open,
  * for labels and ids, takes both. */
 int vectors_open(vectors *v, const char *spec);

@@ -19,10 +19,10 @@ static const unsigned char *row_at(const vectors *v, int64_t row)
 int vectors_check_row(const vectors *v, int64_t row)
 {
     if (!v->prefixed)
-        return EXIT_OK;
+        return LBH_OK;
     int32_t d = (int32_t)load_u32(v->data + (size_t)row * v->stride - 4);
     if (d == v->d)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("'%s': row %lld has dimension %d, the first row %d; the file is damaged", v->name,
                 (long long)(v->first + row), d, v->d);
 }
@@ -145,7 +145,7 @@ static int read_many(const vectors *v, int64_t count, int64_t first, const int64
     for (int64_t i = 0; i < count; i++)
         if (!read_any(v, ids ? ids[i] : first + i, x + (size_t)i * (size_t)v->d) && i < bad)
             bad = i;
-    return bad == INT64_MAX ? EXIT_OK : refuse(v, ids ? ids[bad] : first + bad);
+    return bad == INT64_MAX ? LBH_OK : refuse(v, ids ? ids[bad] : first + bad);
 }
 
 int vectors_floats(const vectors *v, int64_t first, int64_t count, float *x)
@@ -182,12 +182,12 @@ int vectors_check_rows(const vectors *v, int64_t first, int64_t count)
 {
     int64_t bad = INT64_MAX;
     if (!v->prefixed)
-        return EXIT_OK;
+        return LBH_OK;
 #pragma omp parallel for schedule(static) reduction(min : bad)
     for (int64_t i = first; i < first + count; i++)
         if (!prefix_fits(v, i) && i < bad)
             bad = i;
-    return bad == INT64_MAX ? EXIT_OK : vectors_check_row(v, bad);
+    return bad == INT64_MAX ? LBH_OK : vectors_check_row(v, bad);
 }
 
 void vectors_ahead(const vectors *v, int64_t first, int64_t count)
@@ -215,9 +215,7 @@ void vectors_behind(const vectors *v, int64_t first, int64_t count)
 
 static int pull(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
 {
-    if (cli_interrupted())
-        return LBH_ECANCELLED;
-    return vectors_gather(self->ctx, count, ids, x) ? LBH_EFORMAT : LBH_OK;
+    return cli_interrupted() ? fail_cancelled() : vectors_gather(self->ctx, count, ids, x);
 }
 
 lbh_rows vectors_rows(const vectors *v)

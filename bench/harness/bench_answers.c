@@ -51,12 +51,12 @@ static int answer(const bench_data *d, const bench_model *model, int64_t q, floa
 {
     int64_t row[ANSWERS_SHOWN];
     int rc = vectors_floats(&d->query, q, 1, x);
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_encoder_encode_queries(model->enc, 1, x, code));
+    if (rc == LBH_OK)
+        rc = lbh_encoder_encode_queries(model->enc, 1, x, code);
     if (rc)
         return rc;
     first_rows(model, d->base.n, code, d->own ? d->own[q] : -1, row);
-    for (int i = 0; i < ANSWERS_SHOWN && rc == EXIT_OK; i++) {
+    for (int i = 0; i < ANSWERS_SHOWN && rc == LBH_OK; i++) {
         float *to = x + (int64_t)(i + 1) * d->base.d;
         bool good = row[i] >= 0 && share_a_label(&d->base_labels, row[i], &d->query_labels, q);
         cJSON_AddItemToArray(right, cJSON_CreateNumber(good));
@@ -78,11 +78,11 @@ cJSON *answers_line(const bench_data *d, const spec_method *m, const bench_model
     cJSON *o = images_line(d, "answers", m->method, m->label, nbits, seed);
     cJSON *right = o ? cJSON_AddArrayToObject(o, "right") : NULL;
     char *pixels = NULL;
-    int rc = x && code && right ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < nq && rc == EXIT_OK; i++)
+    int rc = x && code && right ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < nq && rc == LBH_OK; i++)
         rc = answer(d, model, i * (d->query.n / nq), x + i * (1 + ANSWERS_SHOWN) * d->base.d, code,
                     right);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         pixels = images_grey(d, count, x, x);
     if (pixels) {
         cJSON_AddNumberToObject(o, "height", d->spec->height);
@@ -92,7 +92,7 @@ cJSON *answers_line(const bench_data *d, const spec_method *m, const bench_model
     } else {
         cJSON_Delete(o);
         o = NULL;
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             fail_memory();
     }
     free(x);

@@ -77,15 +77,15 @@ static void become_worker(pid_t parent, int job, int lines, int words)
 
 static int start(child *c, const char *text)
 {
-    int lines[2] = {-1, -1}, words[2] = {-1, -1}, job = job_file(text), rc = EXIT_OK;
+    int lines[2] = {-1, -1}, words[2] = {-1, -1}, job = job_file(text), rc = LBH_OK;
     pid_t parent = getpid();
     if (job < 0 || pipe2(lines, O_CLOEXEC) != 0 || pipe2(words, O_CLOEXEC) != 0)
         rc = fail_errno("start", "a worker");
     lines[1] = high(lines[1]);
     words[1] = high(words[1]);
-    if (rc == EXIT_OK && (c->pid = fork()) < 0)
+    if (rc == LBH_OK && (c->pid = fork()) < 0)
         rc = fail_errno("start", "a worker");
-    if (rc == EXIT_OK && c->pid == 0)
+    if (rc == LBH_OK && c->pid == 0)
         become_worker(parent, job, lines[1], words[1]);
     if (job >= 0)
         close(job);
@@ -127,8 +127,8 @@ static bool hear_words(child *c)
 static int give_lines(child *c, child_fn take, void *ctx, bool *heard)
 {
     char *from = c->text, *stop;
-    int rc = EXIT_OK;
-    while (rc == EXIT_OK && (stop = memchr(from, '\n', c->size - (size_t)(from - c->text)))) {
+    int rc = LBH_OK;
+    while (rc == LBH_OK && (stop = memchr(from, '\n', c->size - (size_t)(from - c->text)))) {
         *stop = '\0';
         rc = take(ctx, from);
         from = stop + 1;
@@ -151,10 +151,10 @@ static int hear_lines(child *c, child_fn take, void *ctx, bool *heard, bool *ope
     }
     ssize_t got = read(c->lines, c->text + c->size, c->room - c->size);
     if (got < 0 && errno == EINTR)
-        return EXIT_OK;
+        return LBH_OK;
     if (got <= 0) {
         *open = false;
-        return EXIT_OK;
+        return LBH_OK;
     }
     c->size += (size_t)got;
     return give_lines(c, take, ctx, heard);
@@ -167,7 +167,7 @@ static int listen_to(child *c, double seconds, child_fn take, void *ctx, bool *l
     while (open) {
         struct pollfd fds[2] = {{c->lines, POLLIN, 0}, {talks ? c->words : -1, POLLIN, 0}};
         bool heard = false;
-        int rc = EXIT_OK;
+        int rc = LBH_OK;
         int ready = poll(fds, 2, TICK_MS);
         if (cli_interrupted())
             return fail_cancelled();
@@ -175,19 +175,19 @@ static int listen_to(child *c, double seconds, child_fn take, void *ctx, bool *l
             talks = hear_words(c);
         if (ready > 0 && fds[0].revents)
             rc = hear_lines(c, take, ctx, &heard, &open);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = take(ctx, NULL);
         if (rc)
             return rc;
         since = heard ? cli_now() : since;
         if (cli_now() - since > seconds) {
             *late = true;
-            return EXIT_OK;
+            return LBH_OK;
         }
     }
     while (talks && hear_words(c)) /* what is left of its words */
         ;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */
@@ -218,10 +218,8 @@ int child_run(const char *job, double seconds, child_fn take, void *ctx, child_e
 {
     child c = {.pid = -1};
     *end = (child_end){0};
-    int rc = start(&c, job);
-    if (rc)
-        return rc;
-    rc = listen_to(&c, seconds, take, ctx, &end->late);
+    LBH_TRY(start(&c, job));
+    int rc = listen_to(&c, seconds, take, ctx, &end->late);
     if (rc || end->late)
         kill(c.pid, SIGKILL);
     while (wait4(c.pid, &c.status, 0, &c.usage) < 0 && errno == EINTR)

@@ -19,7 +19,7 @@ typedef struct child_end {
 } child_end;
 
 /* Runs a worker with the job as its standard input. `seconds`: as long as it may take from line to
- * line. Returns EXIT_OK however it ended, EXIT_CANCELLED after Ctrl-C, what `take` returned, or an
+ * line. Returns LBH_OK however it ended, LBH_ECANCELLED after Ctrl-C, what `take` returned, or an
  * error of starting it. The worker is gone in any case. */
 int child_run(const char *job, double seconds, child_fn take, void *ctx, child_end *end);
 

@@ -31,11 +31,9 @@ typedef struct group_work {
 static int open_data(bench_data *d, const bench_job *job)
 {
     bool missing;
-    int rc = bench_data_open(d, &job->spec->data[0], job->data_dir, &missing);
-    if (rc)
-        return rc;
+    LBH_TRY(bench_data_open(d, &job->spec->data[0], job->data_dir, &missing));
     d->digest = job->digest;
-    rc = bench_sample(d, job->spec->what.map_queries);
+    int rc = bench_sample(d, job->spec->what.map_queries);
     if (rc)
         bench_data_close(d);
     return rc;
@@ -48,14 +46,12 @@ static int open_data(bench_data *d, const bench_job *job)
 int worker_truth(const bench_job *job, FILE *out)
 {
     bench_data d;
-    int rc = open_data(&d, job);
-    if (rc)
-        return rc;
-    rc = bench_truth_make(&d, &job->spec->what, job->dir);
+    LBH_TRY(open_data(&d, job));
+    int rc = bench_truth_make(&d, &job->spec->what, job->dir);
     worker_phase(out);
-    if (rc == EXIT_OK && d.spec->height)
+    if (rc == LBH_OK && d.spec->height)
         rc = worker_line(out, images_original(&d));
-    for (int i = 0; i < job->images.count && d.spec->height && rc == EXIT_OK; i++)
+    for (int i = 0; i < job->images.count && d.spec->height && rc == LBH_OK; i++)
         rc = worker_line(out, images_principal(&d, job->images.value[i]));
     bench_data_close(&d);
     return rc;
@@ -76,11 +72,11 @@ static int add_ranking(group_work *w, const bench_cell *c, cJSON *o)
 {
     const bench_engine *e = &w->engine;
     const bench_model *m = &w->model;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (e->how.mode == RANK_NONE || engine_decodes_all(e))
         return measure_floats(o, &w->job->spec->what, e);
     if (e->how.mode != RANK_HAMMING || strcmp(c->index, "BFlat") != 0)
-        return EXIT_OK;
+        return LBH_OK;
     if (!w->ranking) {
         w->ranking = cJSON_CreateObject();
         rc = w->ranking ? measure_codes(w->ranking, &w->data, &w->job->spec->what, m->nbits,
@@ -145,10 +141,10 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
     const bench_model *m = &w->model;
     bench_engine *e = &w->engine;
     merge(o, m->facts);
-    TRY(engine_index(e, c->index, c->search, w->size_file));
-    TRY(engine_rank(e, settle_depth(w->job->spec, c), list));
-    TRY(measure_answers(o, &w->job->spec->what, e, w->x));
-    TRY(add_ranking(w, c, o));
+    LBH_TRY(engine_index(e, c->index, c->search, w->size_file));
+    LBH_TRY(engine_rank(e, settle_depth(w->job->spec, c), list));
+    LBH_TRY(measure_answers(o, &w->job->spec->what, e, w->x));
+    LBH_TRY(add_ranking(w, c, o));
     double bytes = m->codes ? e->index_bytes : (double)m->code_size * (double)d->base.n;
     if (c->how.mode == RANK_FLOAT)
         bytes += (double)d->base.n * d->base.d * sizeof(float);
@@ -157,7 +153,7 @@ static int measure(group_work *w, const bench_cell *c, cJSON *o)
     add_number(o, "index_bytes", bytes);
     if (m->codes)
         add_number(o, "build_s", e->build_s);
-    return w->job->ann && d->spec->metric != BENCH_LABEL ? export_cell(w, o) : EXIT_OK;
+    return w->job->ann && d->spec->metric != BENCH_LABEL ? export_cell(w, o) : LBH_OK;
 }
 
 /* ---- The group ----------------------------------------------------------------------------- */
@@ -169,9 +165,8 @@ static int run_cell(group_work *w, const job_cell *c)
         return fail_memory();
     bench_set_date(o);
     worker_begin(w->out, c->cell.key);
-    cli_clear_error();
     int rc = measure(w, &c->cell, o);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         return worker_line(w->out, o);
     cJSON_Delete(o);
     return worker_failed(w->out, c->cell.key, rc);
@@ -188,21 +183,19 @@ static int open_work(group_work *w)
     model_wish wish = {.method = &job->spec->method[0], .nbits = job->nbits, .seed = job->seed,
                        .key = job->model, .again = job->force, .phase = phase, .ctx = w->out};
     char *folder = NULL;
-    int rc = open_data(&w->data, job);
-    if (rc)
-        return rc;
-    rc = bench_truth_open(&w->data, &job->spec->what, job->dir);
-    if (rc == EXIT_OK)
+    LBH_TRY(open_data(&w->data, job));
+    int rc = bench_truth_open(&w->data, &job->spec->what, job->dir);
+    if (rc == LBH_OK)
         rc = bench_query_floats(&w->data, &w->x);
     worker_phase(w->out);
-    if (rc == EXIT_OK && asprintf(&folder, "%s/models", job->dir) < 0)
+    if (rc == LBH_OK && asprintf(&folder, "%s/models", job->dir) < 0)
         rc = fail_memory();
     wish.folder = folder;
-    if (rc == EXIT_OK && asprintf(&w->size_file, "%s/index.%ld.tmp", folder, (long)getpid()) < 0)
+    if (rc == LBH_OK && asprintf(&w->size_file, "%s/index.%ld.tmp", folder, (long)getpid()) < 0)
         rc = fail_memory();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = model_open(&w->model, &wish, &w->data);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = model_describe(&w->model, &w->data);
     engine_open(&w->engine, &w->data, &w->model);
     free(folder);
@@ -214,12 +207,12 @@ static int show(group_work *w)
 {
     const bench_data *d = &w->data;
     const spec_method *m = &w->job->spec->method[0];
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (!w->model.enc || !w->model.codes || d->spec->metric != BENCH_LABEL)
-        return EXIT_OK;
+        return LBH_OK;
     if (d->spec->height)
         rc = worker_line(w->out, answers_line(d, m, &w->model, w->job->nbits, w->job->seed));
-    if (rc == EXIT_OK && d->spec->codes)
+    if (rc == LBH_OK && d->spec->codes)
         rc = worker_line(w->out, codes_line(d, m, &w->model, w->job->nbits, w->job->seed));
     return rc;
 }
@@ -228,12 +221,12 @@ int worker_group(const bench_job *job, FILE *out)
 {
     group_work w = {.job = job, .out = out};
     int rc = open_work(&w);
-    for (int i = 0; i < job->ncells && rc == EXIT_OK; i++)
+    for (int i = 0; i < job->ncells && rc == LBH_OK; i++)
         rc = run_cell(&w, &job->cell[i]);
-    if (rc == EXIT_OK && w.data.spec->height && w.model.enc && has_decoder(w.model.enc))
+    if (rc == LBH_OK && w.data.spec->height && w.model.enc && has_decoder(w.model.enc))
         rc = worker_line(out, images_rebuilt(&w.data, &job->spec->method[0], w.model.enc,
                                              job->seed));
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = show(&w);
     cJSON_Delete(w.ranking);
     engine_close(&w.engine);

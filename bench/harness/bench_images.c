@@ -116,12 +116,10 @@ cJSON *images_rebuilt(const bench_data *d, const spec_method *m, const lbh_encod
     uint8_t *codes = cli_alloc(shown(d), lbh_encoder_code_size(enc));
     cJSON *o = NULL;
     if (x && rebuilt && codes) {
-        int code = lbh_encoder_encode(enc, shown(d), x, codes);
-        if (code == LBH_OK)
-            code = lbh_encoder_decode(enc, shown(d), codes, rebuilt);
-        if (code)
-            fail_library(code);
-        else
+        int rc = lbh_encoder_encode(enc, shown(d), x, codes);
+        if (rc == LBH_OK)
+            rc = lbh_encoder_decode(enc, shown(d), codes, rebuilt);
+        if (rc == LBH_OK)
             o = line(d, m->method, m->label, lbh_encoder_nbits(enc), seed, rebuilt, x);
     }
     free(x);
@@ -136,8 +134,8 @@ static int project(const lbh_encoder *enc, int64_t n, const float *x, const floa
 {
     int d = lbh_encoder_d(enc), k = lbh_encoder_nbits(enc);
     float *A = cli_alloc((int64_t)k * d, sizeof *A), *b = cli_alloc(k, sizeof *b);
-    int code = A && b ? lbh_encoder_linear(enc, A, b) : LBH_ENOMEM;
-    for (int64_t i = 0; i < n && code == LBH_OK; i++) {
+    int rc = A && b ? lbh_encoder_linear(enc, A, b) : LBH_ENOMEM;
+    for (int64_t i = 0; i < n && rc == LBH_OK; i++) {
         float *y = out + i * d;
         memcpy(y, mean, (size_t)d * sizeof *y);
         for (int j = 0; j < k; j++) {
@@ -152,20 +150,20 @@ static int project(const lbh_encoder *enc, int64_t n, const float *x, const floa
     }
     free(A);
     free(b);
-    return fail_library(code);
+    return rc;
 }
 
 /* The mean of the training rows; `mean` has room for a row more. */
 static int mean_of(const vectors *v, float *mean)
 {
     double *sum = calloc((size_t)v->d, sizeof *sum);
-    int rc = sum ? EXIT_OK : fail_memory();
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i++) {
+    int rc = sum ? LBH_OK : fail_memory();
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i++) {
         rc = vectors_floats(v, i, 1, mean + v->d);
-        for (int j = 0; j < v->d && rc == EXIT_OK; j++)
+        for (int j = 0; j < v->d && rc == LBH_OK; j++)
             sum[j] += (double)mean[v->d + j] / (double)v->n;
     }
-    for (int j = 0; j < v->d && rc == EXIT_OK; j++)
+    for (int j = 0; j < v->d && rc == LBH_OK; j++)
         mean[j] = (float)sum[j];
     free(sum);
     return rc;
@@ -182,15 +180,15 @@ cJSON *images_principal(const bench_data *d, int64_t nbits)
     lbh_encoder *enc = NULL;
     cJSON *o = NULL;
     int rc = x && out && mean ? encoder_make(&enc, "itq", v->d, k, LBH_METRIC_L2, "iterations=0", 1)
-                              : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
-        int code = lbh_encoder_train_rows(enc, &rows, NULL, NULL);
-        rc = code ? fail_library(code) : mean_of(v, mean);
-    }
-    if (rc == EXIT_OK)
+                              : LBH_ENOMEM;
+    if (rc == LBH_OK)
+        rc = lbh_encoder_train_rows(enc, &rows, NULL, NULL);
+    if (rc == LBH_OK)
+        rc = mean_of(v, mean);
+    if (rc == LBH_OK)
         rc = project(enc, shown(d), x, mean, out);
     snprintf(label, sizeof label, "PCA (%d float%s)", k, k == 1 ? "" : "s");
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         o = line(d, "pca", label, nbits, 0, out, x);
     lbh_encoder_free(enc);
     free(x);

@@ -174,7 +174,7 @@ static int take_cells(bench_job *job, const cJSON *list)
     const cJSON *one;
     job->cell = cli_alloc(cJSON_GetArraySize(list) + 1, sizeof *job->cell);
     if (!job->cell)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     cJSON_ArrayForEach(one, list) {
         job_cell *c = &job->cell[job->ncells++];
         *c = (job_cell){.line = cJSON_GetObjectItemCaseSensitive(one, "line")};
@@ -184,7 +184,7 @@ static int take_cells(bench_job *job, const cJSON *list)
                                        (int64_t)number_of(one, "depth")}};
         snprintf(c->cell.key, sizeof c->cell.key, "%s", result_text(c->line, "key"));
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int bench_job_parse(bench_job *job, const char *text)

@@ -10,6 +10,7 @@
 #include "bench_rival.h"
 #include "lbh_faiss.h"
 #include "lbh_scan.h"
+#include "progress.h"
 #include "result_lines.h"
 
 #include <stdarg.h>
@@ -46,7 +47,7 @@ static int hash_text(char key[17], char *text, size_t size)
 {
     snprintf(key, 17, "%016llx", (unsigned long long)XXH64(text, size, 0));
     free(text);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int model_key(const bench_plan *p, bench_group *g)
@@ -109,10 +110,10 @@ static int add_cell(bench_plan *p, const bench_group *g, const char *index, cons
     *c = (bench_cell){.index = index, .search = search, .how = *how};
     snprintf(c->rescore, sizeof c->rescore, "%s", rescore);
     int rc = cell_key(p, g, c);
-    for (int i = g->first; i < p->ncells && rc == EXIT_OK; i++)
+    for (int i = g->first; i < p->ncells && rc == LBH_OK; i++)
         if (strcmp(p->cell[i].key, c->key) == 0) /* the same under another name */
-            return EXIT_OK;
-    p->ncells += rc == EXIT_OK;
+            return LBH_OK;
+    p->ncells += rc == LBH_OK;
     return rc;
 }
 
@@ -120,8 +121,8 @@ static int add_cell(bench_plan *p, const bench_group *g, const char *index, cons
 static int add_searches(bench_plan *p, const bench_group *g, const spec_sweep *w, const char *index,
                         const char *kind, const char *rescore, const spec_rescore *how)
 {
-    int rc = EXIT_OK, added = 0;
-    for (int i = 0; i < w->search.count && rc == EXIT_OK; i++)
+    int rc = LBH_OK, added = 0;
+    for (int i = 0; i < w->search.count && rc == LBH_OK; i++)
         if (fits(kind, w->search.text[i])) {
             rc = add_cell(p, g, index, w->search.text[i], rescore, how);
             added++;
@@ -143,7 +144,7 @@ static bool rescore_fits(const char *method, const char **text, spec_rescore *ho
         return false;
     if (how->mode == RANK_HAMMING || how->mode == RANK_NONE) {
         bool codes =
-            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) == EXIT_OK && r.hamming);
+            !rival || (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) == LBH_OK && r.hamming);
         how->mode = codes ? RANK_HAMMING : RANK_NONE;
         *text = codes ? "hamming" : "none";
     }
@@ -155,9 +156,9 @@ static int add_cells(bench_plan *p, const bench_group *g, const spec_sweep *w)
     const char *method = p->spec->method[g->method].method;
     rival_recipe r = {0};
     bool floats = bench_is_rival(method) &&
-                  (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) != EXIT_OK || !r.hamming);
-    int rc = EXIT_OK;
-    for (int i = 0; i < w->rescore.count && rc == EXIT_OK; i++) {
+                  (bench_rival_recipe(&r, method, 1 << 15, 64, NULL) != LBH_OK || !r.hamming);
+    int rc = LBH_OK;
+    for (int i = 0; i < w->rescore.count && rc == LBH_OK; i++) {
         const char *text = w->rescore.text[i];
         spec_rescore how;
         if (!rescore_fits(method, &text, &how))
@@ -166,7 +167,7 @@ static int add_cells(bench_plan *p, const bench_group *g, const spec_sweep *w)
             rc = add_searches(p, g, w, "", bench_rival_kind(method), text, &how);
         else if (floats)
             rc = add_cell(p, g, "", "", text, &how);
-        for (int j = 0; j < w->index.count && !floats && rc == EXIT_OK; j++)
+        for (int j = 0; j < w->index.count && !floats && rc == LBH_OK; j++)
             rc = add_searches(p, g, w, w->index.text[j], w->index.text[j], text, &how);
     }
     return rc;
@@ -190,12 +191,12 @@ static int add_group(bench_plan *p, const bench_group *g, const spec_sweep *w)
     *mine = *g;
     mine->first = p->ncells;
     int rc = model_key(p, mine);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = add_cells(p, mine, w);
     mine->count = p->ncells - mine->first;
     if (mine->count)
         qsort(p->cell + mine->first, (size_t)mine->count, sizeof *p->cell, compare_cells);
-    p->ngroups += rc == EXIT_OK && mine->count > 0;
+    p->ngroups += rc == LBH_OK && mine->count > 0;
     return rc;
 }
 
@@ -216,7 +217,7 @@ static bool can_be_made(const bench_plan *p, int data, const spec_method *m, int
     if (!bench_is_rival(m->method) || bench_rival_options(&own, m->method, m->options) ||
         !bench_rival_recipe(&r, m->method, p->data[data].d, nbits, &own))
         return true;
-    fprintf(stderr, "lbh: note: left out: [data %s]: %s\n", p->spec->data[data].name, cli_error());
+    progress_say("note: left out: [data %s]: %s", p->spec->data[data].name, lbh_last_error());
     return false;
 }
 
@@ -229,9 +230,9 @@ static int add_groups(bench_plan *p, int data, int method)
         w.seeds.count = 1;
     if (strcmp(m->method, "flat") == 0 || strcmp(m->method, "hnsw") == 0)
         w.nbits = (spec_numbers){1, {32 * (int64_t)p->data[data].d}};
-    int rc = EXIT_OK;
-    for (int b = 0; b < w.nbits.count && rc == EXIT_OK; b++)
-        for (int s = 0; s < w.seeds.count && rc == EXIT_OK &&
+    int rc = LBH_OK;
+    for (int b = 0; b < w.nbits.count && rc == LBH_OK; b++)
+        for (int s = 0; s < w.seeds.count && rc == LBH_OK &&
                         can_be_made(p, data, m, w.nbits.value[b]); s++) {
             bench_group g = {.data = data, .method = method, .nbits = w.nbits.value[b],
                              .seed = w.seeds.value[s]};
@@ -243,15 +244,13 @@ static int add_groups(bench_plan *p, int data, int method)
 int bench_plan_make(bench_plan *p, const bench_spec *spec, const plan_data *data, int threads)
 {
     *p = (bench_plan){.spec = spec, .data = data, .threads = threads};
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     for (int d = 0; d < spec->ndata; d++)
-        for (int m = 0; m < spec->nmethods && rc == EXIT_OK; m++)
+        for (int m = 0; m < spec->nmethods && rc == LBH_OK; m++)
             if (data[d].there && wanted(&spec->method[m], spec->data[d].name))
                 rc = add_groups(p, d, m);
     if (rc)
         bench_plan_free(p);
-    else
-        cli_clear_error(); /* of the recipes that were asked about */
     return rc;
 }
 

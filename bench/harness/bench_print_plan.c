@@ -21,15 +21,15 @@ static int write_floats(const char *path, const vectors *v)
     array_out out;
     int64_t block = block_rows(v->d) < v->n ? block_rows(v->d) : v->n;
     float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? array_open(&out, path, ARRAY_FLOATS, v->n, v->d) : EXIT_RUNTIME;
+    int rc = x ? array_open(&out, path, ARRAY_FLOATS, v->n, v->d) : LBH_ENOMEM;
     if (rc) {
         free(x);
         return rc;
     }
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = vectors_floats(v, i, count, x);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = array_write(&out, count, x);
     }
     free(x);
@@ -55,7 +55,7 @@ static int put_part(cJSON *o, const char *folder, uint64_t digest, const part *p
     char *path = NULL;
     if (asprintf(&path, "%s/%016llx-%s.npy", folder, (unsigned long long)digest, p->name) < 0)
         return fail_memory();
-    int rc = access(path, R_OK) == 0 ? EXIT_OK
+    int rc = access(path, R_OK) == 0 ? LBH_OK
              : p->rows               ? write_floats(path, p->rows)
                                      : write_ids(path, p->n, p->ids);
     cJSON_AddStringToObject(o, p->name, path);
@@ -76,10 +76,10 @@ static int put_parts(cJSON *o, const char *folder, const bench_data *d)
         {"base_class", NULL, by_label ? base->item : NULL, by_label ? base->start[base->n] : 0},
         {"query_start", NULL, by_label ? query->start : NULL, query->n + 1},
         {"query_class", NULL, by_label ? query->item : NULL, by_label ? query->start[query->n] : 0}};
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         rc = fail_errno("make the directory", folder);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && rc == EXIT_OK; i++)
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && rc == LBH_OK; i++)
         if (parts[i].rows || parts[i].ids)
             rc = put_part(o, folder, d->digest, &parts[i]);
     return rc;
@@ -89,9 +89,9 @@ static int put_truth(cJSON *o, const bench_data *d, const bench_run *r)
 {
     char *near, *sample;
     if (d->spec->metric == BENCH_LABEL)
-        return EXIT_OK;
+        return LBH_OK;
     int rc = bench_truth_paths(d, &r->spec->what, r->dir, &near, &sample);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         cJSON_AddStringToObject(o, "near", near);
         if (r->spec->what.map_k)
             cJSON_AddStringToObject(o, "sample_near", sample);
@@ -111,18 +111,16 @@ static int put_set(cJSON *list, const bench_run *r, int data, const char *folder
     if (r->missing[data])
         cJSON_AddStringToObject(o, "missing", r->missing[data]);
     if (r->missing[data])
-        return EXIT_OK;
-    int rc = bench_data_open(&d, &r->spec->data[data], r->data_dir, &missing);
-    if (rc)
-        return rc;
+        return LBH_OK;
+    LBH_TRY(bench_data_open(&d, &r->spec->data[data], r->data_dir, &missing));
     d.digest = r->data[data].digest;
     cJSON_AddStringToObject(o, "metric", bench_metrics[d.spec->metric]);
-    rc = bench_sample(&d, r->spec->what.map_queries);
-    if (rc == EXIT_OK)
+    int rc = bench_sample(&d, r->spec->what.map_queries);
+    if (rc == LBH_OK)
         rc = bench_truth_make(&d, &r->spec->what, r->dir);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = put_truth(o, &d, r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = put_parts(o, folder, &d);
     bench_data_close(&d);
     return rc;
@@ -136,8 +134,8 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     const spec_method *m = &r->spec->method[g->method];
     rival_recipe recipe;
     rival_options own;
-    TRY(bench_rival_options(&own, m->method, m->options));
-    TRY(bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, &own));
+    LBH_TRY(bench_rival_options(&own, m->method, m->options));
+    LBH_TRY(bench_rival_recipe(&recipe, m->method, r->data[g->data].d, g->nbits, &own));
     cJSON *o = cJSON_CreateObject(), *cells;
     cJSON_AddItemToArray(list, o);
     cJSON_AddNumberToObject(o, "data", g->data);
@@ -149,7 +147,7 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     cells = cJSON_AddArrayToObject(o, "cells");
     for (int i = g->first; i < g->first + g->count; i++)
         cJSON_AddItemToArray(cells, bench_cell_line(&r->plan, group, i, &r->env));
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static cJSON *numbers(const spec_numbers *list)
@@ -181,13 +179,13 @@ static int put_plan(cJSON *doc, bench_run *r)
     int rc = bench_plan_make(&r->plan, r->spec, r->data, r->env.threads);
     cJSON *sets = cJSON_AddArrayToObject(doc, "data"), *groups;
     put_measured(doc, r);
-    if (rc == EXIT_OK && asprintf(&folder, "%s/rows", r->dir) < 0)
+    if (rc == LBH_OK && asprintf(&folder, "%s/rows", r->dir) < 0)
         rc = fail_memory();
-    for (int i = 0; i < r->spec->ndata && rc == EXIT_OK; i++)
+    for (int i = 0; i < r->spec->ndata && rc == LBH_OK; i++)
         rc = put_set(sets, r, i, folder);
     free(folder);
     groups = cJSON_AddArrayToObject(doc, "groups");
-    for (int g = 0; g < r->plan.ngroups && rc == EXIT_OK; g++)
+    for (int g = 0; g < r->plan.ngroups && rc == LBH_OK; g++)
         if (bench_is_rival(r->spec->method[r->plan.group[g].method].method))
             rc = put_group(groups, r, g);
     return rc;
@@ -196,18 +194,18 @@ static int put_plan(cJSON *doc, bench_run *r)
 int bench_print_plan(bench_run *r)
 {
     cJSON *doc = report_new("bench");
-    int fd = -1, rc = doc ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK && mkdir(r->dir, 0777) != 0 && errno != EEXIST)
+    int fd = -1, rc = doc ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK && mkdir(r->dir, 0777) != 0 && errno != EEXIST)
         rc = fail_errno("make the directory", r->dir);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = bench_lock(r, &fd);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = bench_open_sets(r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = put_plan(doc, r);
     if (fd >= 0)
         close(fd);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         return report_print(doc, 1);
     cJSON_Delete(doc);
     return rc;

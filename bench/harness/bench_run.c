@@ -47,7 +47,7 @@ static int write_failure(work *w, int cell, const char *status, const char *text
     bench_run *r = w->run;
     cJSON *o = bench_cell_line(&r->plan, w->group, cell, &r->env);
     if (!o)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     cJSON_ReplaceItemInObject(o, "status", cJSON_CreateString(status));
     cJSON_AddStringToObject(o, "error", text);
     int rc = write_line(w, o);
@@ -80,16 +80,16 @@ static int take_failure(work *w, char *line)
     char *rest = NULL, *key = strtok_r(line, "\t", &rest), *status = strtok_r(NULL, "\t", &rest);
     char *text = strtok_r(NULL, "\n", &rest);
     if (!key || !status)
-        return EXIT_OK;
+        return LBH_OK;
     text = text ? text : (char[]){""};
     if (w->group < 0) {
         give_reason(w, status, text);
-        return EXIT_OK;
+        return LBH_OK;
     }
     const bench_group *g = &w->run->plan.group[w->group];
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     w->current = -1;
-    for (int i = g->first; i < g->first + g->count && rc == EXIT_OK; i++)
+    for (int i = g->first; i < g->first + g->count && rc == LBH_OK; i++)
         if (w->state[i] == CELL_WAITS && (*key == '*' || i == cell_of(w, key)))
             rc = write_failure(w, i, status, text);
     return rc;
@@ -100,7 +100,7 @@ static int take_result(work *w, const char *text)
     cJSON *line = cJSON_Parse(text);
     int cell = w->group < 0 ? -1 : cell_of(w, line ? result_text(line, "key") : "");
     if (!line)
-        return EXIT_OK;
+        return LBH_OK;
     if (w->nlines == w->room) {
         cJSON **more = realloc(w->line, (size_t)(w->room + 16) * sizeof *more);
         if (!more) {
@@ -116,7 +116,7 @@ static int take_result(work *w, const char *text)
         w->current = -1;
         w->run->ok++;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int take(void *ctx, char *line)
@@ -130,17 +130,17 @@ static int take(void *ctx, char *line)
         return take_result(w, line + 2);
     else if (line[0] == 'F')
         return take_failure(w, line + 2);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Writes what the worker sent. */
 static int write_lines(work *w, double peak_mb)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     for (int i = 0; i < w->nlines; i++) {
         if (result_is(w->line[i], "type", "cell"))
             cJSON_AddNumberToObject(w->line[i], "peak_mb", (double)(int64_t)(peak_mb * 10) / 10);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = write_line(w, w->line[i]);
         cJSON_Delete(w->line[i]);
     }
@@ -177,8 +177,8 @@ static const char *status_of(const child_end *end)
 static int blame(work *w, const child_end *end)
 {
     const bench_group *g = &w->run->plan.group[w->group];
-    int rc = EXIT_OK;
-    for (int i = g->first; i < g->first + g->count && rc == EXIT_OK; i++)
+    int rc = LBH_OK;
+    for (int i = g->first; i < g->first + g->count && rc == LBH_OK; i++)
         if (w->state[i] == CELL_WAITS && (w->current < 0 || w->current == i))
             rc = write_failure(w, i, status_of(end), end->why);
     return rc;
@@ -186,16 +186,16 @@ static int blame(work *w, const child_end *end)
 
 static int run_group(work *w)
 {
-    int rc = EXIT_OK;
-    while (rc == EXIT_OK && waiting(w)) {
+    int rc = LBH_OK;
+    while (rc == LBH_OK && waiting(w)) {
         child_end end = {0};
         char *job = job_text(w, w->run->plan.group[w->group].data);
         w->current = -1;
-        rc = job ? child_run(job, w->run->spec->time_limit, take, w, &end) : EXIT_RUNTIME;
+        rc = job ? child_run(job, w->run->spec->time_limit, take, w, &end) : LBH_ENOMEM;
         cJSON_free(job);
         int written = write_lines(w, end.peak_mb);
         rc = rc ? rc : written;
-        if (rc == EXIT_OK && waiting(w)) {
+        if (rc == LBH_OK && waiting(w)) {
             if (end.whole)
                 snprintf(end.why, sizeof end.why, "the worker ended without a result");
             rc = blame(w, &end);
@@ -212,11 +212,11 @@ static int run_truth(work *w, int data)
     free(w->reason);
     w->reason = NULL;
     char *job = job_text(w, data);
-    int rc = job ? child_run(job, 4 * w->run->spec->time_limit, take, w, &end) : EXIT_RUNTIME;
+    int rc = job ? child_run(job, 4 * w->run->spec->time_limit, take, w, &end) : LBH_ENOMEM;
     cJSON_free(job);
     int written = write_lines(w, end.peak_mb);
     rc = rc ? rc : written;
-    if (rc == EXIT_OK && !end.whole && !w->reason)
+    if (rc == LBH_OK && !end.whole && !w->reason)
         give_reason(w, status_of(&end), end.why);
     return rc;
 }
@@ -227,12 +227,12 @@ static int run_truth(work *w, int data)
 static int fail_data(work *w, int data)
 {
     char text[1200];
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     snprintf(text, sizeof text, "exact neighbours: %s", w->reason);
-    for (int g = 0; g < w->run->plan.ngroups && rc == EXIT_OK; g++) {
+    for (int g = 0; g < w->run->plan.ngroups && rc == LBH_OK; g++) {
         const bench_group *group = &w->run->plan.group[g];
         w->group = g;
-        for (int i = group->first; i < group->first + group->count && rc == EXIT_OK; i++)
+        for (int i = group->first; i < group->first + group->count && rc == LBH_OK; i++)
             if (group->data == data && w->state[i] == CELL_WAITS)
                 rc = write_failure(w, i, w->status, text);
     }
@@ -242,8 +242,8 @@ static int fail_data(work *w, int data)
 static int run_groups(work *w)
 {
     bench_run *r = w->run;
-    int rc = EXIT_OK, ready = -1;
-    for (int g = 0; g < r->plan.ngroups && rc == EXIT_OK; g++) {
+    int rc = LBH_OK, ready = -1;
+    for (int g = 0; g < r->plan.ngroups && rc == LBH_OK; g++) {
         int data = r->plan.group[g].data;
         w->group = g;
         if (!waiting(w))
@@ -252,7 +252,7 @@ static int run_groups(work *w)
             show_work(w->show, r->spec->data[data].name, "exact neighbours", 0, 0);
             rc = run_truth(w, data);
             ready = data;
-            if (rc == EXIT_OK && w->reason)
+            if (rc == LBH_OK && w->reason)
                 rc = fail_data(w, data);
             w->group = g;
         }
@@ -281,8 +281,8 @@ static int find_finished(work *w)
     result_lines lines;
     int rc = result_lines_read(&lines, r->dir), count = 0;
     const char **keys = rc ? NULL : cli_alloc(2 * (int64_t)lines.n + 1, sizeof *keys);
-    rc = rc ? rc : keys ? EXIT_OK : EXIT_RUNTIME;
-    for (int failed = 0; failed < 2 && rc == EXIT_OK && !r->force && !r->ann; failed++) {
+    rc = rc ? rc : keys ? LBH_OK : LBH_ENOMEM;
+    for (int failed = 0; failed < 2 && rc == LBH_OK && !r->force && !r->ann; failed++) {
         count = 0;
         for (int i = 0; i < lines.n; i++)
             if (result_is(lines.line[i], "type", "cell") &&
@@ -308,14 +308,12 @@ static int run_plan(bench_run *r)
 {
     bench_show show = {0};
     work w = {.run = r, .show = &show};
-    int rc = bench_plan_make(&r->plan, r->spec, r->data, r->env.threads);
-    if (rc)
-        return rc;
+    LBH_TRY(bench_plan_make(&r->plan, r->spec, r->data, r->env.threads));
     w.state = calloc((size_t)r->plan.ncells + 1, 1);
-    rc = w.state && asprintf(&w.path, "%s/bench.jsonl", r->dir) > 0 ? find_finished(&w)
+    int rc = w.state && asprintf(&w.path, "%s/bench.jsonl", r->dir) > 0 ? find_finished(&w)
                                                                     : fail_memory();
     show_begin(&show, &r->plan, w.state, r->quiet);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = run_groups(&w);
     show_end(&show, r->ok + r->failed, r->failed);
     free(w.state);
@@ -329,22 +327,21 @@ int bench_run_all(bench_run *r)
 {
     int fd = -1;
     double began = cli_now();
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (mkdir(r->dir, 0777) != 0 && errno != EEXIST)
         return fail_errno("make the directory", r->dir);
     rc = bench_lock(r, &fd);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = bench_keep_spec(r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = bench_open_sets(r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = run_plan(r);
     r->seconds = cli_now() - began;
     if (fd >= 0)
         close(fd);
-    if (rc == EXIT_CANCELLED)
-        fail("interrupted; what was measured is in '%s', and the same command goes on from there",
-             r->dir);
+    if (cli_stopped(rc))
+        return cli_kept("what was measured is in '%s', and the same command goes on from there", r->dir);
     return rc;
 }
 

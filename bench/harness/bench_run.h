@@ -26,7 +26,7 @@ int bench_open_sets(bench_run *r);
 int bench_lock(const bench_run *r, int *fd);
 int bench_keep_spec(const bench_run *r);
 
-/* EXIT_OK however many cells failed; EXIT_CANCELLED after Ctrl-C. */
+/* LBH_OK however many cells failed; LBH_ECANCELLED after Ctrl-C. */
 int bench_run_all(bench_run *r);
 void bench_run_free(bench_run *r);
 

@@ -3,6 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bench_show.h"
 
+#include "progress.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,13 +22,6 @@ void show_begin(bench_show *s, const bench_plan *plan, const char *state, bool q
                 s->left[plan->group[g].data]++;
                 s->total++;
             }
-}
-
-static void wipe(bench_show *s)
-{
-    if (s->drawn)
-        fputs("\r\033[K", stderr);
-    s->drawn = false;
 }
 
 /* Seconds, or below 0 if there is no telling yet. */
@@ -48,18 +43,12 @@ static double time_left(const bench_show *s)
 
 static void say(bench_show *s, int done, int failed)
 {
-    char left[48] = "", bad[48] = "";
-    double seconds = time_left(s);
-    if (seconds >= 0)
-        snprintf(left, sizeof left, seconds < 100 ? ", %.0f s left" : ", %.0f min left",
-                 seconds < 100 ? seconds : seconds / 60);
+    char left[32], bad[48] = "";
+    progress_left(left, time_left(s));
     if (failed)
         snprintf(bad, sizeof bad, ", %d failed", failed);
-    wipe(s);
-    fprintf(stderr, "bench: %d of %d cells%s%s: %s%s", done, s->total, bad, left, s->work,
-            s->terminal ? "" : "\n");
-    fflush(stderr);
-    s->drawn = s->terminal;
+    (s->terminal ? progress_line : progress_say)("bench: %d of %d cells%s%s%s: %s", done, s->total, bad,
+                                                 *left ? ", " : "", left, s->work);
     s->last = cli_now();
 }
 
@@ -94,16 +83,15 @@ void show_failure(bench_show *s, const bench_plan *p, int group, int cell, const
     const bench_cell *c = &p->cell[cell];
     if (s->quiet)
         return;
-    wipe(s);
-    fprintf(stderr, "lbh: %s, %s, %lld bits, seed %lld%s%s%s%s, %s: %s: %s\n",
-            p->spec->data[g->data].name, p->spec->method[g->method].label, (long long)g->nbits,
-            (long long)g->seed, *c->index ? ", " : "", c->index, *c->search ? " " : "", c->search,
-            c->rescore, status, text);
+    progress_say("%s, %s, %lld bits, seed %lld%s%s%s%s, %s: %s: %s", p->spec->data[g->data].name,
+                 p->spec->method[g->method].label, (long long)g->nbits, (long long)g->seed,
+                 *c->index ? ", " : "", c->index, *c->search ? " " : "", c->search, c->rescore, status,
+                 text);
 }
 
 void show_end(bench_show *s, int done, int failed)
 {
-    wipe(s);
+    progress_clear();
     if (!s->quiet && s->total && !s->terminal) {
         snprintf(s->work, sizeof s->work, "done");
         say(s, done, failed);

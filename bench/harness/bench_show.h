@@ -6,7 +6,7 @@
 #include "bench_plan.h"
 
 typedef struct bench_show {
-    bool quiet, terminal, drawn;
+    bool quiet, terminal;
     int total;                      /* cells to do */
     int left[SPEC_DATA];            /* of each data set */
     int done[SPEC_DATA];

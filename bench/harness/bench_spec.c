@@ -43,7 +43,7 @@ static int new_data(spec_reader *r, const char *name)
     r->section = SECTION_DATA;
     r->target = d;
     s->ndata += d->name != NULL;
-    return d->name ? EXIT_OK : fail_memory();
+    return d->name ? LBH_OK : fail_memory();
 }
 
 static int new_method(spec_reader *r, const char *id)
@@ -70,7 +70,7 @@ static int new_method(spec_reader *r, const char *id)
     r->section = SECTION_METHOD;
     r->target = m;
     s->nmethods += m->id && m->method;
-    return m->id && m->method ? EXIT_OK : fail_memory();
+    return m->id && m->method ? LBH_OK : fail_memory();
 }
 
 static int new_published(spec_reader *r, const char *title)
@@ -83,7 +83,7 @@ static int new_published(spec_reader *r, const char *title)
     r->section = SECTION_PUBLISHED;
     r->target = p;
     s->npublished += p->title != NULL;
-    return p->title ? EXIT_OK : fail_memory();
+    return p->title ? LBH_OK : fail_memory();
 }
 
 /* "[KIND NAME]"; the brackets are there. */
@@ -109,7 +109,7 @@ static int new_section(spec_reader *r, char *text)
         r->had_bench = true;
         r->section = SECTION_BENCH;
         r->target = r->spec;
-        return EXIT_OK;
+        return LBH_OK;
     }
     if (strcmp(kind, "data") == 0 && *name)
         return new_data(r, name);
@@ -179,7 +179,7 @@ static int on_pair(void *ctx, const char *section, const char *name, const char 
         r->rc = r->section == SECTION_NONE
                     ? spec_fail(r, "'%.40s' stands in front of the first [section]", name)
                     : spec_pair(r, name, value);
-    return r->rc == EXIT_OK;
+    return r->rc == LBH_OK;
 }
 
 /* ---- The whole ----------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ static int check_methods(spec_reader *r)
                 return fail_usage("%s: [method %s] data: there is no [data %s]", r->name,
                                   s->method[i].id, name);
         }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check_data(spec_reader *r)
@@ -211,7 +211,7 @@ static int check_data(spec_reader *r)
             return fail_usage("%s: [data %s]: split chooses queries and training rows; train, "
                               "train_labels and query_ids do not go with it", r->name, d->name);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check_published(spec_reader *r)
@@ -227,7 +227,7 @@ static int check_published(spec_reader *r)
                 return fail_usage("%s: [published] '%s %s' has %d numbers, 'nbits' has %d", r->name,
                                   p->row[j].data, p->row[j].label, p->row[j].count, p->nbits.count);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int check(spec_reader *r)
@@ -236,7 +236,7 @@ static int check(spec_reader *r)
         return fail_usage("%s: a specification has at least one [data NAME] and one [method NAME]",
                           r->name);
     int rc = check_data(r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = check_methods(r);
     return rc ? rc : check_published(r);
 }
@@ -260,7 +260,7 @@ static int defaults(spec_reader *r)
     s->sweep.search = (spec_texts){1, {spec_keep(r, "")}};
     s->sweep.rescore = (spec_texts){1, {spec_keep(r, "hamming")}};
     return s->sweep.index.text[0] && s->sweep.search.text[0] && s->sweep.rescore.text[0]
-               ? EXIT_OK
+               ? LBH_OK
                : fail_memory();
 }
 
@@ -348,10 +348,10 @@ static int cap_option(spec_reader *r, spec_method *m, const char *name, long mos
     for (const char *p = options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
         if (strncmp(p, name, len) == 0 && p[len] == '=' && atol(p + len + 1) > 0 &&
             atol(p + len + 1) <= most)
-            return EXIT_OK;
+            return LBH_OK;
     snprintf(text, sizeof text, "%s%s%s=%ld", options, *options ? "," : "", name, most);
     m->options = spec_keep(r, text);
-    return m->options ? EXIT_OK : fail_memory();
+    return m->options ? LBH_OK : fail_memory();
 }
 
 int bench_spec_quick(bench_spec *s)
@@ -361,7 +361,7 @@ int bench_spec_quick(bench_spec *s)
         long most;
     } caps[] = {{"steps", 1000}, {"alternations", 5}};
     spec_reader r = {.spec = s};
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     s->what.repeats = 1;
     cap_bits(&s->sweep.nbits);
     s->sweep.seeds.count = 1;
@@ -370,11 +370,11 @@ int bench_spec_quick(bench_spec *s)
         d->limit = d->limit && d->limit < 10000 ? d->limit : 10000;
         d->max_queries = 1000;
     }
-    for (int i = 0; i < s->nmethods && rc == EXIT_OK; i++) {
+    for (int i = 0; i < s->nmethods && rc == LBH_OK; i++) {
         spec_method *m = &s->method[i];
         cap_bits(&m->sweep.nbits);
         m->sweep.seeds.count = m->sweep.seeds.count > 0;
-        for (size_t c = 0; c < sizeof caps / sizeof *caps && rc == EXIT_OK; c++)
+        for (size_t c = 0; c < sizeof caps / sizeof *caps && rc == LBH_OK; c++)
             if (!bench_is_rival(m->method) && method_has(m->method, caps[c].name))
                 rc = cap_option(&r, m, caps[c].name, caps[c].most);
     }

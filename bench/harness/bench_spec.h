@@ -50,7 +50,7 @@ typedef struct bench_spec {
     int nowned;
 } bench_spec;
 
-/* Parses size bytes of text, which may be anything; `name` is for messages. EXIT_USAGE with the
+/* Parses size bytes of text, which may be anything; `name` is for messages. CLI_EUSAGE with the
  * error raised for a bad text. The caller frees *spec. */
 int bench_spec_parse(bench_spec **spec, const char *name, const char *text, size_t size);
 void bench_spec_free(bench_spec *spec);

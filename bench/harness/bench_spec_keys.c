@@ -126,8 +126,8 @@ static int each_word(spec_reader *r, void *target, const char *what, const key *
                      const char *value, word_fn take)
 {
     static const char blanks[] = " \t\r\v\f";
-    int rc = EXIT_OK;
-    for (const char *p = value + strspn(value, blanks); *p && rc == EXIT_OK;) {
+    int rc = LBH_OK;
+    for (const char *p = value + strspn(value, blanks); *p && rc == LBH_OK;) {
         char word[512];
         size_t len = strcspn(p, blanks);
         snprintf(word, sizeof word, "%.*s", (int)len, p);
@@ -145,10 +145,10 @@ static int take_int(spec_reader *r, void *target, const char *what, const key *k
         return spec_fail(r, "%s has more than %d numbers", r->key, SPEC_LIST);
     int64_t *v = &list->value[list->count];
     int rc = parse_int(word, k->min, k->max, what, v);
-    for (int i = 0; i < list->count && rc == EXIT_OK; i++)
+    for (int i = 0; i < list->count && rc == LBH_OK; i++)
         if (list->value[i] == *v)
             rc = spec_fail(r, "%s: %s is there twice", r->key, word);
-    list->count += rc == EXIT_OK;
+    list->count += rc == LBH_OK;
     return rc;
 }
 
@@ -188,7 +188,7 @@ static int take_word(spec_reader *r, void *target, const char *what, const key *
         if (strcmp(list->text[i], word) == 0)
             return spec_fail(r, "%s: '%.60s' is there twice", r->key, word);
     list->text[list->count] = spec_keep(r, word);
-    return list->text[list->count++] ? EXIT_OK : fail_memory();
+    return list->text[list->count++] ? LBH_OK : fail_memory();
 }
 
 static int take_metric(spec_reader *r, void *target, const char *what, const key *k,
@@ -199,7 +199,7 @@ static int take_metric(spec_reader *r, void *target, const char *what, const key
     for (int i = 0; bench_metrics[i]; i++)
         if (strcmp(word, bench_metrics[i]) == 0) {
             *(int *)target = i;
-            return EXIT_OK;
+            return LBH_OK;
         }
     return fail_usage("%s: '%.60s' is none of l2, ip, cosine, label", what, word);
 }
@@ -216,7 +216,7 @@ static int take_option(spec_reader *r, void *target, const char *what, const key
     if (len >= (int)sizeof joined)
         return spec_fail(r, "%s is too long", r->key);
     *text = spec_keep(r, joined);
-    return *text ? EXIT_OK : fail_memory();
+    return *text ? LBH_OK : fail_memory();
 }
 
 static int take_image(void *target, const char *what, const char *value)
@@ -225,7 +225,7 @@ static int take_image(void *target, const char *what, const char *value)
     if (sscanf(value, "%4dx%4d%n", &size[0], &size[1], &end) != 2 || value[end] || size[0] < 1 ||
         size[1] < 1)
         return fail_usage("%s: '%.60s' is no HEIGHTxWIDTH, as 28x28", what, value);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int take_split(spec_reader *r, const char **target, const char *what, const char *value)
@@ -233,11 +233,11 @@ static int take_split(spec_reader *r, const char **target, const char *what, con
     split_plan plan;
     if (split_parse(&plan, value)) {
         char text[512];
-        snprintf(text, sizeof text, "%.500s", cli_error());
+        snprintf(text, sizeof text, "%.500s", lbh_last_error());
         return fail_usage("%s: %s", what, text);
     }
     *target = spec_keep(r, value);
-    return *target ? EXIT_OK : fail_memory();
+    return *target ? LBH_OK : fail_memory();
 }
 
 static int take_text(spec_reader *r, const char **target, const char *value)
@@ -246,14 +246,14 @@ static int take_text(spec_reader *r, const char **target, const char *value)
         if (iscntrl((unsigned char)*p))
             return spec_fail(r, "%s: a control character in the text", r->key);
     *target = spec_keep(r, value);
-    return *target ? EXIT_OK : fail_memory();
+    return *target ? LBH_OK : fail_memory();
 }
 
 static int take_value(spec_reader *r, const key *k, const char *value)
 {
     char what[256];
     void *target = (char *)r->target + k->offset;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     snprintf(what, sizeof what, "%.150s:%d: %s", r->name, r->line, k->name);
     switch (k->kind) {
     case KEY_TEXT:
@@ -277,7 +277,7 @@ static int take_value(spec_reader *r, const key *k, const char *value)
     case KEY_SPLIT:
         return take_split(r, target, what, value);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Published numbers --------------------------------------------------------------------- */
@@ -292,7 +292,7 @@ static int take_published_number(spec_reader *r, void *target, const char *what,
     double *v = &row->value[row->count++];
     if (strcmp(word, "-") == 0) {
         *v = NAN;
-        return EXIT_OK;
+        return LBH_OK;
     }
     return parse_double(word, -1e300, 1e300, what, v);
 }
@@ -314,7 +314,7 @@ static int new_row(spec_reader *r, const char *name)
     spec_row *row = &p->row[p->rows];
     *row = (spec_row){.data = spec_keep(r, data), .label = spec_keep(r, label)};
     p->rows += row->data && row->label;
-    return row->data && row->label ? EXIT_OK : fail_memory();
+    return row->data && row->label ? LBH_OK : fail_memory();
 }
 
 /* Labels may have a colon in them, and libinih cuts there: what stands in front of '=' is still
@@ -329,8 +329,8 @@ static int take_published(spec_reader *r, const char *name, const char *value, b
     for (size_t n = strlen(whole); n && isspace((unsigned char)whole[n - 1]); n--)
         whole[n - 1] = '\0';
     snprintf(what, sizeof what, "%.100s:%d: %.100s", r->name, r->line, whole);
-    int rc = goes_on ? EXIT_OK : new_row(r, whole);
-    if (rc == EXIT_OK && !p->rows)
+    int rc = goes_on ? LBH_OK : new_row(r, whole);
+    if (rc == LBH_OK && !p->rows)
         rc = spec_fail(r, "numbers without a name");
     return rc ? rc : each_word(r, &p->row[p->rows - 1], what, NULL, equals ? equals + 1 : value,
                                take_published_number);

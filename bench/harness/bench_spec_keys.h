@@ -20,7 +20,7 @@ typedef struct spec_reader {
     bool seen[32];  /* keys of the section */
 } spec_reader;
 
-/* "NAME:LINE: ..."; returns EXIT_USAGE. */
+/* "NAME:LINE: ..."; returns CLI_EUSAGE. */
 int spec_fail(const spec_reader *r, const char *format, ...) CLI_PRINTF(2, 3);
 
 /* A copy that the specification owns; NULL: no memory. */

@@ -23,7 +23,7 @@ int worker_line(FILE *out, cJSON *line)
         return fail_memory();
     fprintf(out, "L\t%s\n", text);
     cJSON_free(text);
-    return fflush(out) ? fail("the results could not be handed over") : EXIT_OK;
+    return fflush(out) ? fail("the results could not be handed over") : LBH_OK;
 }
 
 /* Whether an error is one of too little memory, by any of those who say so. */
@@ -40,14 +40,13 @@ static bool is_memory(const char *text)
 int worker_failed(FILE *out, const char *key, int rc)
 {
     char text[1024];
-    if (rc == EXIT_CANCELLED)
+    if (rc == LBH_ECANCELLED)
         return rc;
-    snprintf(text, sizeof text, "%s", cli_error());
+    snprintf(text, sizeof text, "%s", lbh_last_error());
     for (char *p = text; *p; p++)
         if (*p == '\n' || *p == '\t')
             *p = ' ';
     fprintf(out, "F\t%s\t%s\t%s\n", key, is_memory(text) ? "memory" : "failed", text);
     fflush(out);
-    cli_clear_error();
-    return EXIT_OK;
+    return LBH_OK;
 }

@@ -33,7 +33,7 @@ static int limit_memory(double megabytes)
     struct rlimit limit;
     limit.rlim_cur = limit.rlim_max = (rlim_t)(megabytes * 1e6);
     return setrlimit(RLIMIT_DATA, &limit) ? fail_errno("limit the memory of", "the worker")
-                                          : EXIT_OK;
+                                          : LBH_OK;
 }
 
 int bench_worker_main(void)
@@ -47,13 +47,13 @@ int bench_worker_main(void)
     progress_init(1);
     char *text = read_input();
     int rc = text ? bench_job_parse(&job, text) : fail("the job could not be read");
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         omp_set_num_threads(job.threads);
         rc = limit_memory(job.spec->memory_limit);
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = job.truth ? worker_truth(&job, out) : worker_group(&job, out);
-    if (rc && rc != EXIT_CANCELLED)
+    if (rc && rc != LBH_ECANCELLED)
         rc = worker_failed(out, "*", rc);
     bench_job_free(&job);
     free(text);

@@ -29,7 +29,7 @@ int worker_group(const bench_job *job, FILE *out);
 void worker_phase(FILE *out);
 void worker_begin(FILE *out, const char *key);
 int worker_line(FILE *out, cJSON *line); /* frees it */
-/* Takes what cli_error() says; key "*": all. Returns EXIT_OK, but passes on EXIT_CANCELLED. */
+/* Takes what lbh_last_error() says; key "*": all. Returns LBH_OK, but passes on LBH_ECANCELLED. */
 int worker_failed(FILE *out, const char *key, int rc);
 
 #endif

@@ -23,11 +23,9 @@ int ann_measure_norms(export_job *j)
     double most = 0;
     j->added = cli_alloc(base->n, sizeof *j->added);
     if (!j->added)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < base->n; i++) {
-        int rc = vectors_floats(base, i, 1, j->row);
-        if (rc)
-            return rc;
+        LBH_TRY(vectors_floats(base, i, 1, j->row));
         j->added[i] = 0;
         for (int c = 0; c < base->d; c++)
             j->added[i] += (double)j->row[c] * (double)j->row[c];
@@ -35,14 +33,14 @@ int ann_measure_norms(export_job *j)
     }
     for (int64_t i = 0; i < base->n; i++)
         j->added[i] = most - j->added[i];
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int ann_distance(const export_job *j, int64_t id, double *distance)
 {
     int rc = vectors_floats(j->r->base, id, 1, j->row);
     double squares = j->augmented ? j->added[id] : 0;
-    for (int c = 0; c < j->r->base->d && rc == EXIT_OK; c++) {
+    for (int c = 0; c < j->r->base->d && rc == LBH_OK; c++) {
         double t = (double)j->query[c] - (double)j->row[c];
         squares += t * t;
     }
@@ -72,14 +70,14 @@ static void append_vector(ann_file *f, const export_job *j, const float *x, floa
 
 static int write_vectors(ann_file *f, const export_job *j, const char *name, const vectors *v)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     ann_set(f, name, j->distance == HAMMING ? ANN_BOOL : ANN_F32, v->n, v->d + j->augmented);
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i++) {
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i++) {
         if (i % 4096 == 0)
             rc = progress_tick("writing the data set", i, v->n);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = vectors_floats(v, i, 1, j->query);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             append_vector(f, j, j->query,
                           j->augmented && v == j->r->base ? (float)sqrt(j->added[i]) : 0);
     }
@@ -91,20 +89,20 @@ static int write_truth(ann_file *f, const export_job *j, int64_t k)
 {
     const truth *near = &j->r->engine->data->near;
     double *distances = cli_alloc(near->nq * k, sizeof *distances);
-    int rc = distances ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++) {
+    int rc = distances ? LBH_OK : LBH_ENOMEM;
+    for (int64_t q = 0; q < near->nq && rc == LBH_OK; q++) {
         rc = vectors_floats(j->r->query, q, 1, j->query);
-        for (int64_t i = 0; i < k && rc == EXIT_OK; i++) {
+        for (int64_t i = 0; i < k && rc == LBH_OK; i++) {
             distances[q * k + i] = HUGE_VAL; /* of those that are not known */
             if (near->ids[q * near->k + i] >= 0)
                 rc = ann_distance(j, near->ids[q * near->k + i], &distances[q * k + i]);
         }
     }
     ann_set(f, "neighbors", ANN_I64, near->nq, k);
-    for (int64_t q = 0; q < near->nq && rc == EXIT_OK; q++)
+    for (int64_t q = 0; q < near->nq && rc == LBH_OK; q++)
         ann_append(f, 1, near->ids + q * near->k);
     ann_set(f, "distances", ANN_F64, near->nq, k);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         ann_append(f, near->nq, distances);
     free(distances);
     return rc;
@@ -128,17 +126,15 @@ int ann_write_data(const export_job *j)
         return rc ? rc : ann_check_shape(path, "test", r->query->n, d);
     }
     ann_file *f;
-    int rc = ann_create(&f, path);
-    if (rc)
-        return rc;
+    LBH_TRY(ann_create(&f, path));
     ann_text(f, "type", "dense");
     ann_text(f, "distance", ann_distance_names[j->distance]);
     ann_int(f, "dimension", d);
     ann_text(f, "point_type", j->distance == HAMMING ? "bit" : "float");
-    rc = write_vectors(f, j, "train", r->base);
-    if (rc == EXIT_OK)
+    int rc = write_vectors(f, j, "train", r->base);
+    if (rc == LBH_OK)
         rc = write_vectors(f, j, "test", r->query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = write_truth(f, j, k);
     return ann_close(f, rc);
 }

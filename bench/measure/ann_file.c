@@ -68,15 +68,15 @@ struct ann_file {
 
 int ann_available(void)
 {
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Makes the directories of a path. */
 static int make_directories(const char *path)
 {
     char *copy = strdup(path);
-    int rc = copy ? EXIT_OK : fail_memory();
-    for (char *p = copy ? strchr(copy + 1, '/') : NULL; p && rc == EXIT_OK;
+    int rc = copy ? LBH_OK : fail_memory();
+    for (char *p = copy ? strchr(copy + 1, '/') : NULL; p && rc == LBH_OK;
          p = strchr(p + 1, '/')) {
         *p = '\0';
         if (mkdir(copy, 0777) != 0 && errno != EEXIST)
@@ -133,7 +133,7 @@ int ann_create(ann_file **file, const char *path)
         return fail("cannot write '%s'", path);
     }
     *file = f;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static void put_attribute(ann_file *f, const char *name, hid_t type, hid_t memory,
@@ -244,7 +244,7 @@ void ann_append(ann_file *f, int64_t count, const void *rows)
 static int sync_file(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) ? fail_errno("write", path) : EXIT_OK;
+    int rc = fd < 0 || fsync(fd) ? fail_errno("write", path) : LBH_OK;
     if (fd >= 0)
         close(fd);
     return rc;
@@ -257,13 +257,13 @@ int ann_close(ann_file *f, int rc)
     end_set(f);
     if (H5Fclose(f->file) < 0)
         f->failed = true;
-    if (rc == EXIT_OK && cli_interrupted())
+    if (rc == LBH_OK && cli_interrupted())
         rc = fail_cancelled();
-    if (rc == EXIT_OK && f->failed)
+    if (rc == LBH_OK && f->failed)
         rc = fail("cannot write '%s'; is the disk full?", f->path);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = sync_file(f->temporary);
-    if (rc == EXIT_OK && rename(f->temporary, f->path) != 0)
+    if (rc == LBH_OK && rename(f->temporary, f->path) != 0)
         rc = fail_errno("write", f->path);
     if (rc)
         unlink(f->temporary);
@@ -287,7 +287,7 @@ int ann_check_shape(const char *path, const char *name, int64_t n, int64_t d)
     if (file >= 0)
         H5Fclose(file);
     if (shape[0] == (hsize_t)n && shape[1] == (hsize_t)d)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("'%s' is another data set: its '%s' is %llu x %llu, not %lld x %lld; choose "
                 "another name (--ann-set) or directory", path, name, (unsigned long long)shape[0],
                 (unsigned long long)shape[1], (long long)n, (long long)d);

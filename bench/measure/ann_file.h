@@ -17,7 +17,7 @@ typedef enum {
     ANN_BOOL /* from bytes of 0 and 1 */
 } ann_kind;
 
-/* EXIT_USAGE if there is no HDF5 in this build. */
+/* CLI_EUSAGE if there is no HDF5 in this build. */
 int ann_available(void);
 
 /* Creates `path` and the directories that lead to it. */
@@ -34,7 +34,7 @@ void ann_bool(ann_file *f, const char *name, bool value);
 void ann_set(ann_file *f, const char *name, ann_kind kind, int64_t n, int64_t d);
 void ann_append(ann_file *f, int64_t count, const void *rows);
 
-/* Ends the file: under its name if rc is EXIT_OK and there was no error, else it is removed. */
+/* Ends the file: under its name if rc is LBH_OK and there was no error, else it is removed. */
 int ann_close(ann_file *f, int rc);
 
 /* Refuses a file whose set `name` is not n x d. */

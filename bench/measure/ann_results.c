@@ -24,8 +24,8 @@ static bool is_set_name(const char *name)
 int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args *rescore)
 {
     if (!a->dir)
-        return a->set ? fail_usage("--ann-set goes with --ann-benchmarks") : EXIT_OK;
-    TRY(ann_available());
+        return a->set ? fail_usage("--ann-set goes with --ann-benchmarks") : LBH_OK;
+    LBH_TRY(ann_available());
     if (metric < LBH_METRIC_L2 || metric > LBH_METRIC_COSINE)
         return fail_usage("--ann-benchmarks is of true neighbours: --metric l2, ip or cosine");
     if (by_decoder)
@@ -37,7 +37,7 @@ int ann_check(const ann_args *a, int metric, bool by_decoder, const rescore_args
     if (a->set && !is_set_name(a->set))
         return fail_usage("--ann-set '%s': a name is up to 128 letters, digits, dots and hyphens",
                           a->set);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Names --------------------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ static int result_path(const export_job *j, const char *name, char *path, size_t
     file[length] = '\0';
     int n = snprintf(path, size, "%s/results/%s/%lld/lbh-%s/%s.hdf5", j->a->dir, j->set,
                      (long long)j->k, j->r->method, file);
-    return n > 0 && (size_t)n < size ? EXIT_OK : fail_usage("'%s' is too long a path", j->a->dir);
+    return n > 0 && (size_t)n < size ? LBH_OK : fail_usage("'%s' is too long a path", j->a->dir);
 }
 
 /* ---- The search ---------------------------------------------------------------------------- */
@@ -87,11 +87,11 @@ static int search_run(export_job *j, int64_t want, int64_t *found, float *times)
     const vectors *query = j->r->query;
     double sum = 0;
     for (int64_t q = 0; q < query->n; q++) {
-        int rc = q % 64 ? EXIT_OK : progress_tick("search, one by one", q, query->n);
-        if (rc == EXIT_OK)
+        int rc = q % 64 ? LBH_OK : progress_tick("search, one by one", q, query->n);
+        if (rc == LBH_OK)
             rc = vectors_floats(query, q, 1, j->query);
         double began = cli_now();
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = engine_answers(j->r->engine, 1, j->query, want, found);
         double took = cli_now() - began;
         if (rc)
@@ -110,7 +110,7 @@ static int search_run(export_job *j, int64_t want, int64_t *found, float *times)
         j->best = sum / (double)query->n;
         memcpy(j->times, times, (size_t)query->n * sizeof *times);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int search_runs(export_job *j)
@@ -118,9 +118,9 @@ static int search_runs(export_job *j)
     int64_t want = j->k + (j->r->own ? 1 : 0);
     float *times = cli_alloc(j->r->query->n, sizeof *times);
     int64_t *found = cli_alloc(want, sizeof *found);
-    int rc = found && times ? EXIT_OK : EXIT_RUNTIME;
+    int rc = found && times ? LBH_OK : LBH_ENOMEM;
     j->best = HUGE_VAL;
-    for (int run = 0; run < RUNS && rc == EXIT_OK; run++)
+    for (int run = 0; run < RUNS && rc == LBH_OK; run++)
         rc = search_run(j, want, found, times);
     free(found);
     free(times);
@@ -153,11 +153,11 @@ static int write_answers(ann_file *f, const export_job *j, int64_t *answers)
     int64_t nq = j->r->query->n, k = j->k;
     int32_t *ids = cli_alloc(nq * k, sizeof *ids);
     float *distances = cli_alloc(nq * k, sizeof *distances);
-    int rc = ids && distances ? EXIT_OK : EXIT_RUNTIME;
+    int rc = ids && distances ? LBH_OK : LBH_ENOMEM;
     *answers = 0;
-    for (int64_t q = 0; q < nq && rc == EXIT_OK; q++) {
+    for (int64_t q = 0; q < nq && rc == LBH_OK; q++) {
         rc = vectors_floats(j->r->query, q, 1, j->query);
-        for (int64_t i = 0; i < k && rc == EXIT_OK; i++) {
+        for (int64_t i = 0; i < k && rc == LBH_OK; i++) {
             int64_t id = j->ids[q * k + i];
             double distance = HUGE_VAL;
             if (id >= 0)
@@ -170,10 +170,10 @@ static int write_answers(ann_file *f, const export_job *j, int64_t *answers)
     ann_set(f, "times", ANN_F32, nq, 0);
     ann_append(f, nq, j->times);
     ann_set(f, "neighbors", ANN_I32, nq, k);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         ann_append(f, nq, ids);
     ann_set(f, "distances", ANN_F32, nq, k);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         ann_append(f, nq, distances);
     free(ids);
     free(distances);
@@ -187,16 +187,13 @@ static int write_results(const export_job *j)
     ann_file *f;
     /* what the point in the plot is called */
     snprintf(name, sizeof name, "lbh-%s(%s)", j->r->method, j->r->parameters);
-    int rc = result_path(j, name, path, sizeof path);
-    if (rc == EXIT_OK)
-        rc = ann_create(&f, path);
-    if (rc)
-        return rc;
-    rc = write_answers(f, j, &answers);
-    if (rc == EXIT_OK)
+    LBH_TRY(result_path(j, name, path, sizeof path));
+    LBH_TRY(ann_create(&f, path));
+    int rc = write_answers(f, j, &answers);
+    if (rc == LBH_OK)
         write_attributes(f, j, name, answers);
     rc = ann_close(f, rc);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         progress_note("wrote %s", path);
     return rc;
 }
@@ -225,14 +222,14 @@ int ann_export(const ann_args *a, const ann_run *named)
     j.times = cli_alloc(r->query->n, sizeof *j.times);
     j.query = cli_alloc(r->base->d + 1, sizeof *j.query);
     j.row = cli_alloc(r->base->d + 1, sizeof *j.row);
-    int rc = j.ids && j.times && j.query && j.row ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK && j.augmented)
+    int rc = j.ids && j.times && j.query && j.row ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK && j.augmented)
         rc = ann_measure_norms(&j);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = ann_write_data(&j);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = search_runs(&j);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = write_results(&j);
     free(j.added);
     free(j.ids);

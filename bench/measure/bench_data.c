@@ -27,18 +27,18 @@ static int64_t *row_numbers(int64_t count)
 static int first_rows(vectors *view, const vectors *v, const char *part, int64_t count)
 {
     int64_t *rows = row_numbers(count);
-    return rows ? vectors_view(view, v, NULL, part, count, rows) : EXIT_RUNTIME;
+    return rows ? vectors_view(view, v, NULL, part, count, rows) : LBH_ENOMEM;
 }
 
 static int pick_labels(labels *l, int64_t count, const int64_t *rows)
 {
     labels picked;
     if (!l->start)
-        return EXIT_OK;
-    TRY(labels_pick(&picked, l, count, rows));
+        return LBH_OK;
+    LBH_TRY(labels_pick(&picked, l, count, rows));
     labels_close(l);
     *l = picked;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
@@ -47,17 +47,17 @@ static int pick_labels(labels *l, int64_t count, const int64_t *rows)
 static int open_base(bench_data *d, const bench_paths *p)
 {
     int64_t limit = d->spec->limit, sample = d->spec->sample;
-    TRY(vectors_open(&d->whole, p->base));
+    LBH_TRY(vectors_open(&d->whole, p->base));
     limit = limit && limit < d->whole.n ? limit : d->whole.n;
     if (sample && sample < limit) {
         int64_t *rows = rows_evenly(limit, sample);
-        return rows ? vectors_view(&d->base, &d->whole, NULL, "sample", sample, rows) : EXIT_RUNTIME;
+        return rows ? vectors_view(&d->base, &d->whole, NULL, "sample", sample, rows) : LBH_ENOMEM;
     }
     if (limit < d->whole.n)
         return first_rows(&d->base, &d->whole, "first rows", limit);
     d->base = d->whole;
     d->whole = (vectors){0};
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* The first rows of the base, each left out of its own answers. */
@@ -66,11 +66,9 @@ static int own_queries(bench_data *d, int64_t count)
     count = count < d->base.n ? count : d->base.n;
     d->own = row_numbers(count);
     if (!d->own)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     if (d->base_labels.start) {
-        int rc = labels_pick(&d->query_labels, &d->base_labels, count, d->own);
-        if (rc)
-            return rc;
+        LBH_TRY(labels_pick(&d->query_labels, &d->base_labels, count, d->own));
     }
     return first_rows(&d->query, &d->base, "first rows", count);
 }
@@ -94,10 +92,9 @@ static int64_t row_of_base(const bench_data *d, int64_t row)
 
 static int open_queries(bench_data *d, const bench_paths *p)
 {
-    int64_t split = bench_drawn(d->spec, "queries", "split", p->queries),
-            self = bench_drawn(d->spec, "queries", "self", p->queries);
-    if (split < 0 || self < 0)
-        return EXIT_USAGE;
+    int64_t split, self;
+    LBH_TRY(bench_drawn(d->spec, "queries", "split", p->queries, &split));
+    LBH_TRY(bench_drawn(d->spec, "queries", "self", p->queries, &self));
     if (split)
         return bench_draw_queries(d, split);
     if (self)
@@ -106,9 +103,9 @@ static int open_queries(bench_data *d, const bench_paths *p)
         return fail_usage("[data %s]: no queries; give queries = FILE, split:N or self:N",
                           d->spec->name);
     int rc = query_open(&d->query, p->queries, p->base);
-    if (rc == EXIT_OK && p->query_ids)
+    if (rc == LBH_OK && p->query_ids)
         rc = read_row_ids(p->query_ids, d->query.n, INT64_MAX, &d->own);
-    for (int64_t q = 0; rc == EXIT_OK && d->own && q < d->query.n; q++)
+    for (int64_t q = 0; rc == LBH_OK && d->own && q < d->query.n; q++)
         d->own[q] = row_of_base(d, d->own[q]);
     return rc;
 }
@@ -118,11 +115,11 @@ static int cut_queries(bench_data *d)
 {
     int64_t most = d->spec->max_queries;
     if (!most || d->query.n <= most)
-        return EXIT_OK;
+        return LBH_OK;
     vectors view;
     static const char part[] = "first queries";
     int64_t *rows = row_numbers(most);
-    int rc = rows ? pick_labels(&d->query_labels, most, rows) : EXIT_RUNTIME;
+    int rc = rows ? pick_labels(&d->query_labels, most, rows) : LBH_ENOMEM;
     if (rc) {
         free(rows);
         return rc;
@@ -136,7 +133,7 @@ static int cut_queries(bench_data *d)
     d->query = (vectors){0};
     rc = vectors_view(&view, home, NULL, part, most, rows);
     d->cut_home = home;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         d->query = view;
     return rc;
 }
@@ -147,42 +144,43 @@ static int open_base_labels(bench_data *d, const bench_paths *p)
 {
     const vectors *rows = d->whole.n ? &d->whole : &d->base;
     bool have = false;
-    int rc = row_labels_open(&d->base_labels, p->labels, rows, &have);
-    if (rc == EXIT_OK && have && d->whole.n)
-        rc = pick_labels(&d->base_labels, d->base.n, d->base.pick);
-    return rc;
+    LBH_TRY(row_labels_open(&d->base_labels, p->labels, rows, &have));
+    if (have && d->whole.n)
+        LBH_TRY(pick_labels(&d->base_labels, d->base.n, d->base.pick));
+    return LBH_OK;
 }
 
 static int open_query_labels(bench_data *d, const bench_paths *p)
 {
     bool have = false;
     if (d->query_labels.start || (!p->query_labels && !d->query.made))
-        return EXIT_OK;
+        return LBH_OK;
     return row_labels_open(&d->query_labels, p->query_labels, &d->query, &have);
 }
 
 /* Labels of base and queries are numbered together. */
 static int settle_labels(bench_data *d)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     bool both = d->base_labels.start && d->query_labels.start;
     if (d->spec->metric == BENCH_LABEL && !both)
         return fail_usage("[data %s]: metric = label needs labels and query_labels", d->spec->name);
     if (d->base_labels.start)
         rc = labels_dense(&d->base_labels, both ? &d->query_labels : NULL);
-    if (rc == EXIT_OK && both)
+    if (rc == LBH_OK && both)
         rc = labels_meet(&d->base_labels, &d->query_labels);
-    return rc == EXIT_OK && d->train_labels.start ? labels_dense(&d->train_labels, NULL) : rc;
+    return rc == LBH_OK && d->train_labels.start ? labels_dense(&d->train_labels, NULL) : rc;
 }
 
 static int open_train(bench_data *d, const bench_paths *p)
 {
     bool have = false;
     if (!p->train || d->spec->limit) /* a quick look learns from what it searches */
-        return EXIT_OK;
-    int64_t split = bench_drawn(d->spec, "train", "split", p->train);
+        return LBH_OK;
+    int64_t split;
+    LBH_TRY(bench_drawn(d->spec, "train", "split", p->train, &split));
     if (split)
-        return split < 0 ? EXIT_USAGE : bench_draw_train(d, split);
+        return bench_draw_train(d, split);
     int rc = vectors_open(&d->train, p->train);
     return rc || !d->spec->train_labels
                ? rc
@@ -191,15 +189,12 @@ static int open_train(bench_data *d, const bench_paths *p)
 
 static int open_split(bench_data *d, const bench_paths *p)
 {
-    int rc = split_parse(&d->plan, d->spec->split);
-    if (rc == EXIT_OK)
-        rc = split_open(&d->split, &d->plan, "bench", p->base, p->labels, p->queries,
-                        p->query_labels);
-    if (rc)
-        return rc;
+    LBH_TRY(split_parse(&d->plan, d->spec->split));
+    LBH_TRY(split_open(&d->split, &d->plan, "bench", p->base, p->labels, p->queries,
+                       p->query_labels));
     split_move(&d->split, &d->base, &d->base_labels, &d->query, &d->query_labels);
     split_move_train(&d->split, &d->train, &d->train_labels);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int open_parts(bench_data *d, const bench_paths *p)
@@ -207,11 +202,11 @@ static int open_parts(bench_data *d, const bench_paths *p)
     if (d->spec->split)
         return open_split(d, p);
     int rc = open_base(d, p);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = open_base_labels(d, p);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = open_queries(d, p);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = open_query_labels(d, p);
     return rc ? rc : open_train(d, p);
 }
@@ -221,9 +216,9 @@ static int open_parts(bench_data *d, const bench_paths *p)
 static int hold(vectors *v)
 {
     if (!v->made)
-        return EXIT_OK;
+        return LBH_OK;
     float *x = cli_alloc(v->n * v->d, sizeof *x);
-    int rc = x ? vectors_floats(v, 0, v->n, x) : EXIT_RUNTIME;
+    int rc = x ? vectors_floats(v, 0, v->n, x) : LBH_ENOMEM;
     if (rc) {
         free(x);
         return rc;
@@ -234,28 +229,26 @@ static int hold(vectors *v)
     v->data = (const unsigned char *)x;
     v->type = VEC_F32;
     v->stride = (size_t)v->d * sizeof *x;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int bench_data_open(bench_data *d, const spec_data *spec, const char *data_dir, bool *missing)
 {
     bench_paths p;
     *d = (bench_data){.spec = spec};
-    int rc = bench_paths_find(&p, spec, data_dir, missing);
-    if (rc)
-        return rc;
-    rc = open_parts(d, &p);
-    if (rc == EXIT_OK)
+    LBH_TRY(bench_paths_find(&p, spec, data_dir, missing));
+    int rc = open_parts(d, &p);
+    if (rc == LBH_OK)
         rc = cut_queries(d);
-    if (rc == EXIT_OK && (d->query.d != d->base.d || (d->train.n && d->train.d != d->base.d)))
+    if (rc == LBH_OK && (d->query.d != d->base.d || (d->train.n && d->train.d != d->base.d)))
         rc = fail("[data %s]: base, queries and training rows are not of one dimension",
                   spec->name);
-    if (rc == EXIT_OK && spec->height && (int64_t)spec->height * spec->width != d->base.d)
+    if (rc == LBH_OK && spec->height && (int64_t)spec->height * spec->width != d->base.d)
         rc = fail_usage("[data %s]: image = %dx%d, but rows have %d numbers", spec->name,
                         spec->height, spec->width, d->base.d);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = settle_labels(d);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = hold(d->whole_train.n ? &d->whole_train : d->whole.n ? &d->whole : &d->base);
     bench_paths_free(&p);
     if (rc)
@@ -297,11 +290,11 @@ static int hash_rows(XXH64_state_t *h, const vectors *v)
     XXH64_update(h, size, sizeof size);
     block = block < v->n ? block : v->n;
     float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    int rc = x ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = cli_interrupted() ? fail_cancelled() : vectors_floats(v, i, count, x);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             XXH64_update(h, x, (size_t)(count * v->d) * sizeof *x);
     }
     free(x);
@@ -323,9 +316,9 @@ int bench_data_digest(bench_data *d)
         return fail_memory();
     XXH64_reset(h, 1);
     int rc = hash_rows(h, &d->base);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = hash_rows(h, &d->query);
-    if (rc == EXIT_OK && d->train.n)
+    if (rc == LBH_OK && d->train.n)
         rc = hash_rows(h, &d->train);
     hash_labels(h, &d->base_labels);
     hash_labels(h, &d->query_labels);

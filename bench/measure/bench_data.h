@@ -12,7 +12,7 @@ typedef struct bench_paths {
 } bench_paths;
 
 /* Finds the files of a set: those that the specification names, and for a known name those in
- * data_dir/NAME. EXIT_RUNTIME, with *missing set, says what is not there and how to get it. */
+ * data_dir/NAME. LBH_EFORMAT, with *missing set, says what is not there and how to get it. */
 int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir, bool *missing);
 void bench_paths_free(bench_paths *p);
 

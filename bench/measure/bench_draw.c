@@ -8,15 +8,15 @@
 #include <string.h>
 #include <xxhash.h>
 
-int64_t bench_drawn(const spec_data *spec, const char *key, const char *word, const char *text)
+int bench_drawn(const spec_data *spec, const char *key, const char *word, const char *text, int64_t *n)
 {
     size_t len = strlen(word);
-    int64_t n = 0;
+    *n = 0;
     if (!text || strncmp(text, word, len) != 0 || text[len] != ':')
-        return 0;
+        return LBH_OK;
     char what[128];
     snprintf(what, sizeof what, "[data %.60s] %s = %s:N", spec->name, key, word);
-    return parse_int(text + len + 1, 1, (int64_t)1 << 31, what, &n) ? -1 : n;
+    return parse_int(text + len + 1, 1, (int64_t)1 << 31, what, n);
 }
 
 /* A row with its place in a random order. */
@@ -38,14 +38,14 @@ static int mark(int64_t n, int64_t count, int64_t seed, uint8_t *taken)
 {
     ticket *t = cli_alloc(n, sizeof *t);
     if (!t)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < n; i++)
         t[i] = (ticket){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
     qsort(t, (size_t)n, sizeof *t, compare_tickets);
     for (int64_t i = 0; i < count; i++)
         taken[t[i].row] = 1;
     free(t);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Rows of the base, in order: `count` that are drawn, and the others. */
@@ -65,7 +65,7 @@ static int draw(drawing *w, const bench_data *d, const char *what, int64_t count
     uint8_t *taken = calloc((size_t)n, 1);
     int rc = w->rows && w->rest && taken ? mark(n, count, d->spec->split_seed, taken)
                                          : fail_memory();
-    for (int64_t i = 0; rc == EXIT_OK && i < n; i++)
+    for (int64_t i = 0; rc == LBH_OK && i < n; i++)
         *(taken[i] ? &w->rows[w->count++] : &w->rest[w->kept++]) = i;
     free(taken);
     return rc;
@@ -76,12 +76,12 @@ static int share_labels(bench_data *d, const drawing *w, labels *part)
 {
     labels rest;
     if (!d->base_labels.start)
-        return EXIT_OK;
-    TRY(labels_pick(part, &d->base_labels, w->count, w->rows));
-    TRY(labels_pick(&rest, &d->base_labels, w->kept, w->rest));
+        return LBH_OK;
+    LBH_TRY(labels_pick(part, &d->base_labels, w->count, w->rows));
+    LBH_TRY(labels_pick(&rest, &d->base_labels, w->kept, w->rest));
     labels_close(&d->base_labels);
     d->base_labels = rest;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* The base moves to `home`; `part` and the base are views of it from then on. */
@@ -93,7 +93,7 @@ static int share_rows(bench_data *d, drawing *w, const char *what, vectors *home
         d->query.part[0] = home;
     int rc = vectors_view(part, home, NULL, what, w->count, w->rows);
     w->rows = NULL;
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         rc = vectors_view(&d->base, home, NULL, "base", w->kept, w->rest);
         w->rest = NULL;
     }
@@ -104,9 +104,9 @@ int bench_draw_queries(bench_data *d, int64_t count)
 {
     drawing w;
     int rc = draw(&w, d, "queries", count);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = share_labels(d, &w, &d->query_labels);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = share_rows(d, &w, "queries", &d->whole_query, &d->query);
     free(w.rows);
     free(w.rest);
@@ -118,28 +118,28 @@ static int move_own(bench_data *d, const drawing *w)
 {
     int64_t n = d->base.n;
     if (!d->own)
-        return EXIT_OK;
+        return LBH_OK;
     int64_t *place = cli_alloc(n, sizeof *place);
     if (!place)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(place, -1, (size_t)n * sizeof *place);
     for (int64_t i = 0; i < w->kept; i++)
         place[w->rest[i]] = i;
     for (int64_t q = 0; q < d->query.n; q++)
         d->own[q] = d->own[q] < 0 ? -1 : place[d->own[q]];
     free(place);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int bench_draw_train(bench_data *d, int64_t count)
 {
     drawing w;
     int rc = draw(&w, d, "rows to learn from", count);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = move_own(d, &w);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = share_labels(d, &w, &d->train_labels);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = share_rows(d, &w, "train", &d->whole_train, &d->train);
     free(w.rows);
     free(w.rest);

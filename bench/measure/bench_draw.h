@@ -5,8 +5,8 @@
 
 #include "bench_data.h"
 
-/* N of a value WORD:N of a key; 0 if it is none, -1 with the error raised if the number is bad. */
-int64_t bench_drawn(const spec_data *spec, const char *key, const char *word, const char *text);
+/* *n: the N of a value WORD:N of a key; 0 if it is none. CLI_EUSAGE if the number is bad. */
+int bench_drawn(const spec_data *spec, const char *key, const char *word, const char *text, int64_t *n);
 
 /* Queries; labels go with their rows. */
 int bench_draw_queries(bench_data *d, int64_t count);

@@ -57,22 +57,21 @@ static int build(bench_engine *e, const char *factory, const char *file)
         e->index_bytes = file ? written_size(e->index, file) : NAN;
         code = lbh_index_accelerate(&e->index);
     }
-    return fail_library(code);
+    return code;
 }
 
 int engine_index(bench_engine *e, const char *factory, const char *search, const char *file)
 {
     int code = LBH_OK;
     if (!e->model->codes)
-        return search ? fail_library(lbh_float_index_set(e->model->floats, search)) : EXIT_OK;
+        return search ? lbh_float_index_set(e->model->floats, search) : LBH_OK;
     if (!e->index || strcmp(e->built, factory) != 0 || e->changed)
-        TRY(build(e, factory, file));
+        LBH_TRY(build(e, factory, file));
     if (search && *search) {
         e->changed = true;
         code = lbh_index_set(e->index, search);
     }
-    int rc = fail_library(code);
-    return code == LBH_EINVAL ? EXIT_USAGE : rc;
+    return cli_usage(code);
 }
 
 int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
@@ -87,13 +86,12 @@ int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
     e->how = how;
     e->list = list;
     if (!enc || mode == LBH_RESCORE_NONE || (engine_decodes_all(e) && has_decoder(enc)))
-        return EXIT_OK;
+        return LBH_OK;
     if (how.mode == RANK_SQ8 && !e->bytes.low)
-        TRY(byte_rows_open(&e->bytes, &e->data->base));
+        LBH_TRY(byte_rows_open(&e->bytes, &e->data->base));
     if (how.mode == RANK_SQ8)
         rows = byte_rows_view(&e->bytes);
-    return fail_library(lbh_rescorer_new(&e->rescorer, enc, mode, e->metric,
-                                         mode == LBH_RESCORE_FLOAT ? &rows : NULL));
+    return lbh_rescorer_new(&e->rescorer, enc, mode, e->metric, mode == LBH_RESCORE_FLOAT ? &rows : NULL);
 }
 
 /* ---- The first ranking --------------------------------------------------------------------- */
@@ -103,16 +101,15 @@ static int by_codes(const bench_engine *e, int64_t n, const float *x, int64_t k,
     int32_t *distances = cli_alloc(n * k, sizeof *distances);
     const bench_model *m = e->model;
     uint8_t *codes = cli_alloc(n, m->code_size);
-    int rc = distances && codes ? EXIT_OK : EXIT_RUNTIME, code = LBH_OK;
-    if (rc == EXIT_OK && m->enc)
-        code = lbh_encoder_encode_queries(m->enc, n, x, codes);
-    else if (rc == EXIT_OK)
-        code = lbh_float_index_encode(m->floats, n, x, codes);
-    if (rc == EXIT_OK && code == LBH_OK)
-        code = lbh_index_search_codes(e->index, m->code_size, n, codes, k, distances, ids);
+    int rc = distances && codes ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK)
+        rc = m->enc ? lbh_encoder_encode_queries(m->enc, n, x, codes)
+                    : lbh_float_index_encode(m->floats, n, x, codes);
+    if (rc == LBH_OK)
+        rc = lbh_index_search_codes(e->index, m->code_size, n, codes, k, distances, ids);
     free(distances);
     free(codes);
-    return rc == EXIT_OK && code ? fail_library(code) : rc;
+    return rc;
 }
 
 /* FAISS rounds vectors to length 1; by the cosine the ceiling is searched among the rows as they are. */
@@ -139,10 +136,10 @@ static int by_floats(const bench_engine *e, int64_t n, const float *x, int64_t k
 {
     float *distances = cli_alloc(n * k, sizeof *distances);
     if (!distances)
-        return EXIT_RUNTIME;
-    int code = engine_floats(e, n, x, k, distances, ids);
+        return LBH_ENOMEM;
+    int rc = engine_floats(e, n, x, k, distances, ids);
     free(distances);
-    return fail_library(code);
+    return rc;
 }
 
 static int first_ranking(const bench_engine *e, int64_t n, const float *x, int64_t k, int64_t *ids)
@@ -161,10 +158,10 @@ static int by_rescorer(const bench_engine *e, int64_t n, const float *x, int64_t
         list.k_factor = depth < 0 ? 0 : (double)depth / (double)k; /* 0: all codes */
     float *distances = cli_alloc(n * k, sizeof *distances);
     if (!distances)
-        return EXIT_RUNTIME;
-    int code = lbh_index_search_rescored(e->index, e->rescorer, list, n, x, k, distances, ids);
+        return LBH_ENOMEM;
+    int rc = lbh_index_search_rescored(e->index, e->rescorer, list, n, x, k, distances, ids);
     free(distances);
-    return fail_library(code);
+    return rc;
 }
 
 /* FAISS's answers, ranked again by their vectors, as its RFlat does it. */
@@ -173,10 +170,11 @@ static int by_vectors(const bench_engine *e, int64_t n, const float *x, int64_t 
 {
     lbh_rows rows = vectors_rows(&e->data->base);
     int64_t *list = cli_alloc(n * depth, sizeof *list);
-    int rc = list ? first_ranking(e, n, x, depth, list) : EXIT_RUNTIME;
-    int code = rc ? LBH_OK : lbh_exact_rank(&rows, e->metric, n, x, depth, list, k, NULL, ids);
+    int rc = list ? first_ranking(e, n, x, depth, list) : LBH_ENOMEM;
+    if (rc == LBH_OK)
+        rc = lbh_exact_rank(&rows, e->metric, n, x, depth, list, k, NULL, ids);
     free(list);
-    return code ? fail_library(code) : rc;
+    return rc;
 }
 
 /* More answers than candidates were asked for: the rest is missing. */
@@ -198,7 +196,7 @@ int engine_answers(const bench_engine *e, int64_t n, const float *x, int64_t k, 
     int64_t have = depth <= 0 || depth > k ? k : depth;
     int rc = e->rescorer ? by_rescorer(e, n, x, have, depth, ids)
                          : by_vectors(e, n, x, have, depth, ids);
-    if (rc == EXIT_OK && have < k)
+    if (rc == LBH_OK && have < k)
         widen(n, have, k, ids);
     return rc;
 }

@@ -30,7 +30,7 @@ void engine_close(bench_engine *e);
 
 /* Puts the codes into the index of a factory string, unless they are in such a one, and sets its
  * search parameters ("" or NULL: none); of a float index these are all. The index is ours where that
- * is faster (lbh_index_accelerate). EXIT_USAGE for bad parameters. `file`: where it may be written to
+ * is faster (lbh_index_accelerate). CLI_EUSAGE for bad parameters. `file`: where it may be written to
  * see its size, or NULL. */
 int engine_index(bench_engine *e, const char *factory, const char *search, const char *file);
 

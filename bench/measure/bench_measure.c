@@ -52,7 +52,7 @@ double nearest_rank(const double *x, int n, double share)
 int bench_query_floats(const bench_data *d, float **x)
 {
     *x = cli_alloc(d->query.n * d->query.d, sizeof **x);
-    return *x ? vectors_floats(&d->query, 0, d->query.n, *x) : EXIT_RUNTIME;
+    return *x ? vectors_floats(&d->query, 0, d->query.n, *x) : LBH_ENOMEM;
 }
 
 /* ---- Searches ------------------------------------------------------------------------------ */
@@ -62,8 +62,8 @@ int measure_search(const bench_engine *e, int64_t n, const float *x, const int64
 {
     int64_t want = own ? k + 1 : k;
     int64_t *block = own ? cli_alloc((n < BLOCK ? n : BLOCK) * want, sizeof *block) : NULL;
-    int rc = own && !block ? EXIT_RUNTIME : EXIT_OK;
-    for (int64_t q = 0; q < n && rc == EXIT_OK; q += BLOCK) {
+    int rc = own && !block ? LBH_ENOMEM : LBH_OK;
+    for (int64_t q = 0; q < n && rc == LBH_OK; q += BLOCK) {
         int64_t count = n - q < BLOCK ? n - q : BLOCK, *to = own ? block : ids + q * k;
         if (n > 1)
             rc = progress_tick("search", q, n);
@@ -86,11 +86,11 @@ static int add_times(cJSON *o, const spec_measures *s, const bench_engine *e, co
 {
     const bench_data *d = e->data;
     double seconds[1000], total = 0;
-    int repeats = 0, rc = EXIT_OK;
-    while (repeats < s->repeats && rc == EXIT_OK && (repeats == 0 || total < REPEAT_SECONDS)) {
+    int repeats = 0, rc = LBH_OK;
+    while (repeats < s->repeats && rc == LBH_OK && (repeats == 0 || total < REPEAT_SECONDS)) {
         seconds[repeats] = 0;
         rc = measure_search(e, d->query.n, x, d->own, k, ids, &seconds[repeats]);
-        total += rc == EXIT_OK ? seconds[repeats] : 0;
+        total += rc == LBH_OK ? seconds[repeats] : 0;
         repeats++;
     }
     if (rc)
@@ -100,7 +100,7 @@ static int add_times(cJSON *o, const spec_measures *s, const bench_engine *e, co
     add_number(o, "qps", (double)d->query.n / median);
     add_number(o, "answers", (double)k);
     add_number(o, "repeats", repeats);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Queries one by one, at even distances. */
@@ -113,11 +113,11 @@ static int add_latency(cJSON *o, const bench_engine *e, const float *x, int64_t 
     } parts[] = {{"p50", .5}, {"p95", .95}, {"p99", .99}};
     double ms[LATENCIES], total = 0, one;
     int64_t most = d->query.n < LATENCIES ? d->query.n : LATENCIES, *ids;
-    int count = 0, rc = EXIT_OK;
+    int count = 0, rc = LBH_OK;
     ids = cli_alloc(k, sizeof *ids);
     if (!ids)
-        return EXIT_RUNTIME;
-    for (int64_t i = 0; i < most && rc == EXIT_OK && total < LATENCY_SECONDS; i++) {
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < most && rc == LBH_OK && total < LATENCY_SECONDS; i++) {
         int64_t q = (int64_t)((double)i * (double)d->query.n / (double)most);
         one = 0;
         rc = measure_search(e, 1, x + q * d->query.d, d->own ? d->own + q : NULL, k, ids, &one);
@@ -131,7 +131,7 @@ static int add_latency(cJSON *o, const bench_engine *e, const float *x, int64_t 
     qsort(ms, (size_t)count, sizeof *ms, compare_doubles);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         add_number(latency, parts[i].name, nearest_rank(ms, count, parts[i].share));
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Recall, precision --------------------------------------------------------------------- */
@@ -174,7 +174,7 @@ static int add_precision(cJSON *o, const bench_data *d, const answers *a)
     static const int64_t ranks[] = {1, 10, 100, 1000};
     const relevance *rel = bench_relevance(d);
     if (!rel->nq)
-        return EXIT_OK;
+        return LBH_OK;
     int64_t *items = cli_alloc(rel->most, sizeof *items), most = a->longer ? a->longer_k : a->k;
     uint8_t *scratch = cli_alloc(rel->n, 1), *mark = cli_alloc(rel->n, 1);
     double hits[4] = {0};
@@ -182,7 +182,7 @@ static int add_precision(cJSON *o, const bench_data *d, const answers *a)
         free(items);
         free(scratch);
         free(mark);
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     }
     memset(scratch, 0, (size_t)rel->n);
     memset(mark, 0, (size_t)rel->n);
@@ -210,7 +210,7 @@ static int add_precision(cJSON *o, const bench_data *d, const answers *a)
     free(items);
     free(scratch);
     free(mark);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int64_t longest(const bench_data *d, const spec_measures *s)
@@ -228,17 +228,17 @@ int measure_answers(cJSON *o, const spec_measures *s, const bench_engine *e, con
     double ignored = 0;
     a.k = s->answers < a.longer_k ? s->answers : a.longer_k;
     a.ids = cli_alloc(d->query.n * a.k, sizeof *a.ids);
-    int rc = a.ids ? add_times(o, s, e, x, a.k, a.ids) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = a.ids ? add_times(o, s, e, x, a.k, a.ids) : LBH_ENOMEM;
+    if (rc == LBH_OK)
         rc = add_latency(o, e, x, a.k);
-    if (rc == EXIT_OK && a.longer_k > a.k) {
+    if (rc == LBH_OK && a.longer_k > a.k) {
         a.longer = cli_alloc(d->query.n * a.longer_k, sizeof *a.longer);
         rc = a.longer ? measure_search(e, d->query.n, x, d->own, a.longer_k, a.longer, &ignored)
-                      : EXIT_RUNTIME;
+                      : LBH_ENOMEM;
     }
-    if (rc == EXIT_OK && d->near.ids)
+    if (rc == LBH_OK && d->near.ids)
         add_recall(o, d, s, &a);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = add_precision(o, d, &a);
     free(a.ids);
     free(a.longer);

@@ -71,23 +71,21 @@ static int train(bench_model *m, const model_wish *w, const bench_data *d)
     curve_record curve = {0};
     lbh_rows rows = vectors_rows(bench_train_rows(d));
     lbh_lists lists = labels_lists(bench_train_labels(d));
-    TRY(encoder_make(&m->enc, method->method, d->base.d, (int)w->nbits, bench_distance(d),
+    LBH_TRY(encoder_make(&m->enc, method->method, d->base.d, (int)w->nbits, bench_distance(d),
                           *method->options ? method->options : NULL, w->seed));
     if (lbh_method_needs_labels(method->method) && !lists.start)
         return fail("method %s needs labels, and [data %s] has none of its training rows",
                     method->method, d->spec->name);
     lbh_encoder_on_progress(m->enc, record, &curve);
     double began = cli_now();
-    int code = lbh_encoder_train_rows(m->enc, &rows, lists.start ? &lists : NULL, NULL);
+    LBH_TRY(lbh_encoder_train_rows(m->enc, &rows, lists.start ? &lists : NULL, NULL));
     progress_clear();
-    if (code)
-        return fail_library(code);
     m->train_s = cli_now() - began;
     add_number(m->facts, "train_s", m->train_s);
     add_number(m->facts, "n_train", (double)lbh_encoder_n_train(m->enc));
     add_curve(m->facts, &curve);
     lbh_encoder_on_progress(m->enc, NULL, NULL);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* A model that cannot be kept is no reason to lose what was measured. */
@@ -121,18 +119,18 @@ static int get_ours(bench_model *m, const model_wish *w, const bench_data *d)
     if (w->trained) {
         m->enc = *w->trained;
         *w->trained = NULL;
-        return EXIT_OK;
+        return LBH_OK;
     }
     if (!w->folder)
         return train(m, w, d);
     if (asprintf(&path, "%s/%s.lbh", w->folder, w->key) < 0)
         return fail_memory();
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (mkdir(w->folder, 0777) != 0 && errno != EEXIST)
         rc = fail_errno("make the directory", w->folder);
-    if (rc == EXIT_OK && (w->again || !load(m, path))) {
+    if (rc == LBH_OK && (w->again || !load(m, path))) {
         rc = train(m, w, d);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             keep(m, path);
     }
     free(path);
@@ -145,19 +143,19 @@ static int open_ours(bench_model *m, const model_wish *w, const bench_data *d)
     phase(w);
     double began = cli_now();
     int64_t refine = w->method->refine ? w->method->refine
-                     : w->refine && rc == EXIT_OK && has_decoder(m->enc) ? w->refine
+                     : w->refine && rc == LBH_OK && has_decoder(m->enc) ? w->refine
                                                                          : 0;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = encode_all(m->enc, &d->base, refine, &m->codes);
     m->encode_s = cli_now() - began;
     add_number(m->facts, "encode_s", m->encode_s);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = encode_all(m->enc, &d->sample, ENCODE_QUERIES, &m->sample);
     if (rc)
         return rc;
     m->code_size = lbh_encoder_code_size(m->enc);
     m->nbits = lbh_encoder_nbits(m->enc);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
@@ -166,14 +164,12 @@ static int make_rival(bench_model *m, const model_wish *w, const bench_data *d,
                       const rival_options *own)
 {
     const char *name = w->method->method;
-    TRY(w->recipe ? EXIT_OK
-                       : bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits, own));
     if (w->recipe)
         m->recipe = *w->recipe;
-    int code = faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming,
-                               bench_distance(d));
-    if (!code)
-        return EXIT_OK;
+    else
+        LBH_TRY(bench_rival_recipe(&m->recipe, name, d->base.d, w->nbits, own));
+    if (faiss_index_new(&m->floats, d->base.d, m->recipe.factory, m->recipe.hamming, bench_distance(d)) == LBH_OK)
+        return LBH_OK;
     return fail("FAISS %s does not make %s (\"%s\"): %s; scripts/rivals.py measures with a newer "
                 "FAISS", lbh_faiss_version(), name, m->recipe.factory, lbh_last_error());
 }
@@ -182,28 +178,25 @@ static int open_rival(bench_model *m, const model_wish *w, const bench_data *d)
 {
     const spec_method *method = w->method;
     rival_options own;
-    int rc = bench_rival_options(&own, method->method, method->options);
-    if (rc == EXIT_OK)
-        rc = make_rival(m, w, d, &own);
-    if (rc)
-        return rc;
+    LBH_TRY(bench_rival_options(&own, method->method, method->options));
+    LBH_TRY(make_rival(m, w, d, &own));
     int64_t n = bench_train_rows(d)->n;
     n = own.max_train && own.max_train < n ? own.max_train : n;
     double began = cli_now();
-    rc = faiss_train_rows(m->floats, bench_train_rows(d), n);
+    int rc = faiss_train_rows(m->floats, bench_train_rows(d), n);
     m->train_s = cli_now() - began;
     add_number(m->facts, "train_s", m->train_s);
     add_number(m->facts, "n_train", (double)n);
     cJSON_AddStringToObject(m->facts, "factory", m->recipe.factory);
     phase(w);
     began = cli_now();
-    if (rc == EXIT_OK && m->recipe.hamming)
+    if (rc == LBH_OK && m->recipe.hamming)
         rc = faiss_encode_rows(m->floats, &d->base, &m->codes);
-    else if (rc == EXIT_OK)
+    else if (rc == LBH_OK)
         rc = faiss_add_rows(m->floats, &d->base);
     m->encode_s = cli_now() - began;
     add_number(m->facts, "encode_s", m->encode_s);
-    if (rc == EXIT_OK && m->recipe.hamming)
+    if (rc == LBH_OK && m->recipe.hamming)
         rc = faiss_encode_rows(m->floats, &d->sample, &m->sample);
     m->code_size = lbh_float_index_code_size(m->floats);
     /* Fast scan keeps codes of many rows together, and names no size; lists name that of a code with
@@ -220,14 +213,14 @@ int model_open(bench_model *m, const model_wish *w, const bench_data *d)
     if (!m->facts)
         return fail_memory();
     int rc = w->recipe || bench_is_rival(w->method->method) ? open_rival(m, w, d) : open_ours(m, w, d);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         add_number(m->facts, "code_bytes", (double)m->code_size);
     return rc;
 }
 
 int model_describe(bench_model *m, const bench_data *d)
 {
-    int rc = m->enc ? measure_decoder(m->facts, m->enc, &d->base, m->codes) : EXIT_OK;
+    int rc = m->enc ? measure_decoder(m->facts, m->enc, &d->base, m->codes) : LBH_OK;
     return rc || !m->codes ? rc
                            : measure_bits(m->facts, d->base.n, m->nbits, m->code_size, m->codes);
 }

@@ -99,17 +99,17 @@ static int not_there(const spec_data *spec, const char *dir)
 static int overrule(char **path, const char *text)
 {
     if (!text)
-        return EXIT_OK;
+        return LBH_OK;
     free(*path);
     *path = strdup(text);
-    return *path ? EXIT_OK : fail_memory();
+    return *path ? LBH_OK : fail_memory();
 }
 
 int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir, bool *missing)
 {
     *p = (bench_paths){0};
     *missing = false;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     if (!is_set_name(spec->base))
         rc = overrule(&p->base, spec->base);
     else {
@@ -118,14 +118,14 @@ int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir
             if (sets[i].also && strcmp(sets[i].name, spec->base) == 0)
                 find_all(p, data_dir, sets[i].also);
         *missing = !p->base;
-        rc = p->base ? EXIT_OK : not_there(spec, data_dir);
+        rc = p->base ? LBH_OK : not_there(spec, data_dir);
     }
-    if (rc == EXIT_OK && (spec->queries || spec->query_ids)) { /* then not the set's own */
+    if (rc == LBH_OK && (spec->queries || spec->query_ids)) { /* then not the set's own */
         free(p->query_ids);
         p->query_ids = NULL;
         rc = overrule(&p->query_ids, spec->query_ids);
     }
-    if (rc == EXIT_OK && spec->queries && !spec->query_labels) {
+    if (rc == LBH_OK && spec->queries && !spec->query_labels) {
         free(p->query_labels);
         p->query_labels = NULL;
     }
@@ -134,7 +134,7 @@ int bench_paths_find(bench_paths *p, const spec_data *spec, const char *data_dir
     rc = rc ? rc : overrule(&p->query_labels, spec->query_labels);
     rc = rc ? rc : overrule(&p->train, spec->train);
     const char *const all[] = {p->base, p->queries, p->query_ids, p->labels, p->query_labels, p->train};
-    for (size_t i = 0; i < sizeof all / sizeof *all && rc == EXIT_OK; i++)
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == LBH_OK; i++)
         if (all[i] && vectors_come_once(all[i]))
             rc = fail("[data %s]: '%s' can be read once only, and is read by each measurement; name a "
                       "file", spec->name, all[i]);

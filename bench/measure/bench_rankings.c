@@ -57,7 +57,7 @@ static int score_metric(cJSON *o, const bench_data *d, const spec_measures *s, i
     int count = rank_stats_curve(d->base.n - (rel->own ? 1 : 0), 8, CURVE, rank);
     code_pair codes = {d->base.n, nbits, code_size, base, sample};
     int rc = rank_stats_score(&stats, &m, rel, &codes, cut_rank(d, s), count, rank);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         add_scores(o, s, &m, d->spec->metric == BENCH_LABEL);
         add_cut(o, s, &m);
         cJSON *ball = cJSON_AddObjectToObject(o, "radius2");
@@ -72,14 +72,14 @@ static int score_metric(cJSON *o, const bench_data *d, const spec_measures *s, i
 int measure_codes(cJSON *o, const bench_data *d, const spec_measures *s, int nbits, size_t code_size,
                   const uint8_t *base, const uint8_t *sample)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     map_scores m;
     if (d->near_rel.nq || d->spec->metric == BENCH_LABEL)
         rc = score_metric(o, d, s, nbits, code_size, base, sample);
     if (rc || d->spec->metric == BENCH_LABEL || !d->label_rel.nq)
         return rc;
     rc = score_codes(&m, &d->label_rel, d->base.n, base, sample, code_size, d->base.n);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         add_scores(o, s, &m, true);
     return rc;
 }
@@ -103,20 +103,20 @@ int measure_floats(cJSON *o, const spec_measures *s, const bench_engine *e)
     ranker r = engine_ranker(e);
     map_scores m;
     if (!bench_relevance(d)->nq)
-        return EXIT_OK;
-    TRY(ranker_scores(&r, bench_relevance(d), cut_rank(d, s), &m));
+        return LBH_OK;
+    LBH_TRY(ranker_scores(&r, bench_relevance(d), cut_rank(d, s), &m));
     if (m.queries) {
         add_scores(o, s, &m, d->spec->metric == BENCH_LABEL);
         add_cut(o, s, &m);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int measure_bits(cJSON *o, int64_t n, int nbits, size_t code_size, const uint8_t *codes)
 {
     code_stats stats;
     int rc = code_stats_compute(&stats, n, nbits, code_size, codes);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         cJSON *bits = cJSON_AddObjectToObject(o, "codes");
         add_number(bits, "balance", stats.mean);
         add_number(bits, "least", stats.least);
@@ -134,12 +134,12 @@ int measure_bits(cJSON *o, int64_t n, int nbits, size_t code_size, const uint8_t
 int measure_decoder(cJSON *o, const lbh_encoder *enc, const vectors *v, const uint8_t *codes)
 {
     if (!has_decoder(enc))
-        return EXIT_OK;
+        return LBH_OK;
     cJSON *doc = cJSON_CreateObject();
     int rc = doc ? report_rebuilding(doc, enc, v, codes) : fail_memory();
     cJSON *error = cJSON_GetObjectItem(doc, "rebuild_error");
     cJSON *left = cJSON_GetObjectItem(doc, "variance_left");
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         cJSON *out = cJSON_AddObjectToObject(o, "reconstruction");
         add_number(out, "mse", cJSON_IsNumber(error) ? 2 * error->valuedouble : NAN);
         add_number(out, "relative", cJSON_IsNumber(left) ? left->valuedouble : NAN);

@@ -68,7 +68,7 @@ int bench_rival_options(rival_options *out, const char *name, const char *option
                               "dims=NUMBER too, with ivf in front lists=NUMBER, and no others", name,
                               options);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* "Pad784," in front of what wants a multiple of m, or nothing. */
@@ -108,7 +108,7 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits,
                  (long long)(dims / m * m), lists, (long long)m);
     } else
         return fail("opq: %lld sub-vectors of %d dimensions", (long long)m, d);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 const char *bench_rival_kind(const char *name)
@@ -154,5 +154,5 @@ int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits
             snprintf(out->factory, sizeof out->factory, "PCAR%lld,RaBitQ", (long long)dims);
     } else
         return quantizer(out, name, d, nbits, own ? own : &none);
-    return EXIT_OK;
+    return LBH_OK;
 }

@@ -17,7 +17,7 @@ typedef struct rival_options {
     int64_t lists;     /* ivfpq, ivfopq: inverted lists. 0: 256 */
 } rival_options;
 
-/* "", or "max_train=N,dims=N,lists=N". EXIT_USAGE for others. */
+/* "", or "max_train=N,dims=N,lists=N". CLI_EUSAGE for others. */
 int bench_rival_options(rival_options *out, const char *name, const char *options);
 
 /* What FAISS makes it from. */
@@ -28,7 +28,7 @@ typedef struct rival_recipe {
     int links;           /* bytes a vector beside these: ids in lists, links of a graph */
 } rival_recipe;
 
-/* own: options, or NULL. EXIT_RUNTIME if there is no such index at that many bits. */
+/* own: options, or NULL. LBH_EFORMAT if there is no such index at that many bits. */
 int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits,
                        const rival_options *own);
 

@@ -23,14 +23,14 @@ int byte_rows_open(byte_rows *b, const vectors *v)
     int64_t block = block_rows(v->d);
     float *x = cli_alloc(block * v->d, sizeof *x);
     *b = (byte_rows){v, cli_alloc(v->d, sizeof *b->low), cli_alloc(v->d, sizeof *b->step)};
-    int rc = x && b->low && b->step ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    int rc = x && b->low && b->step ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = vectors_floats(v, i, count, x);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             widen(b, i == 0, count, x);
     }
-    for (int j = 0; j < v->d && rc == EXIT_OK; j++)
+    for (int j = 0; j < v->d && rc == LBH_OK; j++)
         b->step[j] = (b->step[j] - b->low[j]) / 255;
     free(x);
     if (rc)
@@ -49,14 +49,14 @@ static int read_rounded(const lbh_rows *self, int64_t count, const int64_t *ids,
 {
     const byte_rows *b = self->ctx;
     lbh_rows rows = vectors_rows(b->v);
-    int code = rows.read(&rows, count, ids, x);
-    for (int64_t i = 0; i < count && !code; i++)
+    int rc = rows.read(&rows, count, ids, x);
+    for (int64_t i = 0; i < count && rc == LBH_OK; i++)
         for (int j = 0; j < self->d; j++) {
             float *value = &x[i * self->d + j];
             float t = b->step[j] > 0 ? (*value - b->low[j]) / b->step[j] : 0;
             *value = b->low[j] + b->step[j] * (float)lrintf(t < 0 ? 0 : t > 255 ? 255 : t);
         }
-    return code;
+    return rc;
 }
 
 lbh_rows byte_rows_view(const byte_rows *b)

@@ -19,7 +19,7 @@ int label_scores_of(label_scores *s, const labels *given, const labels *have, in
     int64_t exact = 0, seen = 0;
     double f1 = 0;
     if (!t)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(t, 0, (size_t)classes * sizeof *t);
     *s = (label_scores){0};
     for (int64_t i = 0; i < have->n; i++) {
@@ -53,7 +53,7 @@ int label_scores_of(label_scores *s, const labels *given, const labels *have, in
     s->micro_f1 = 2 * (double)all.both / (double)(all.given + all.have);
     s->macro_f1 = f1 / (double)seen;
     free(t);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Nearest codes ------------------------------------------------------------------------- */
@@ -69,13 +69,13 @@ static int voters_new(voters *v, size_t code_size, int64_t n, const uint8_t *bas
 {
     *v = (voters){.row = cli_alloc(n, sizeof *v->row), .codes = cli_alloc(n, code_size)};
     if (!v->row || !v->codes)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < n; i++)
         if (have->start[i] < have->start[i + 1]) {
             memcpy(v->codes + (size_t)v->n * code_size, base + (size_t)i * code_size, code_size);
             v->row[v->n++] = i;
         }
-    return v->n ? EXIT_OK : fail("no row of the base has a label");
+    return v->n ? LBH_OK : fail("no row of the base has a label");
 }
 
 static void voters_free(voters *v)
@@ -95,13 +95,13 @@ static int own_voters(const voters *v, int64_t nq, const int64_t *own, int64_t *
 {
     *out = NULL;
     if (!own)
-        return EXIT_OK;
+        return LBH_OK;
     *out = cli_alloc(nq, sizeof **out);
     for (int64_t q = 0; *out && q < nq; q++) {
         const int64_t *at = bsearch(&own[q], v->row, (size_t)v->n, sizeof *v->row, compare_rows);
         (*out)[q] = at ? at - v->row : -1;
     }
-    return *out ? EXIT_OK : EXIT_RUNTIME;
+    return *out ? LBH_OK : LBH_ENOMEM;
 }
 
 /* Scratch for the votes on one query: how many each class has (0 between queries), and the classes
@@ -148,10 +148,10 @@ static int vote(labels *out, const voters *v, const labels *have, int64_t nq, in
     ballot b = {.votes = cli_alloc(have->classes, sizeof *b.votes),
                 .met = cli_alloc(have->classes, sizeof *b.met)};
     if (!b.votes || !b.met)
-        rc = EXIT_RUNTIME;
+        rc = LBH_ENOMEM;
     else
         memset(b.votes, 0, (size_t)have->classes * sizeof *b.votes);
-    for (int64_t q = 0, at = 0; q < nq && rc == EXIT_OK; q++) {
+    for (int64_t q = 0, at = 0; q < nq && rc == LBH_OK; q++) {
         at += count_votes(&b, v, have, k, near + q * k, several, out->item + at);
         out->start[q + 1] = at;
     }
@@ -170,14 +170,13 @@ int knn_labels(labels *out, size_t code_size, int64_t n, const uint8_t *base, co
     FaissIndexBinary *index = NULL;
     *out = (labels){0};
     int rc = voters_new(&v, code_size, n, base, have);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = own_voters(&v, nq, own, &own_ids);
-    int code = rc ? LBH_OK : lbh_index_build_codes(&index, code_size, "BFlat", v.n, v.codes);
-    if (code)
-        rc = fail_library(code);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
+        rc = lbh_index_build_codes(&index, code_size, "BFlat", v.n, v.codes);
+    if (rc == LBH_OK)
         rc = search_all(index, code_size, nq, query, k, own_ids, &distances, &near);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vote(out, &v, have, nq, k, near, several);
     lbh_index_free(index);
     free(own_ids);
@@ -211,16 +210,16 @@ static int match_classes(const lbh_encoder *enc, const labels *have, int64_t *to
     cJSON *names = note ? cJSON_Parse(note) : NULL;
     named_class *known = cli_alloc(have->classes, sizeof *known);
     char(*text)[CLASS_TEXT] = cli_alloc(have->classes, sizeof *text);
-    int rc = known && text ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK && note && !cJSON_IsArray(names))
+    int rc = known && text ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK && note && !cJSON_IsArray(names))
         rc = fail("the model's note on its classes is damaged");
-    for (int64_t c = 0; rc == EXIT_OK && c < have->classes; c++) {
+    for (int64_t c = 0; rc == LBH_OK && c < have->classes; c++) {
         known[c] = (named_class){class_name(have, c, text[c]), c};
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         qsort(known, (size_t)have->classes, sizeof *known, compare_names);
     const cJSON *name = names ? names->child : NULL;
-    for (int64_t m = 0; rc == EXIT_OK && m < nclasses; m++) {
+    for (int64_t m = 0; rc == LBH_OK && m < nclasses; m++) {
         char digits[CLASS_TEXT];
         labels plain = {0};
         class_name(&plain, m, digits);
@@ -241,14 +240,14 @@ static int match_classes(const lbh_encoder *enc, const labels *have, int64_t *to
 static int make_room(labels *l, int64_t *room, int64_t need)
 {
     if (need <= *room)
-        return EXIT_OK;
+        return LBH_OK;
     int64_t more = 2 * need;
     int64_t *item = realloc(l->item, (size_t)more * sizeof *item);
     if (!item)
         return fail_memory();
     l->item = item;
     *room = more;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Labels that the classifier gives to codes: those of positive log-odds if it tells several and the
@@ -262,14 +261,15 @@ static int head_labels(labels *out, const lbh_encoder *enc, int64_t n, const uin
     int64_t room = n;
     float *scores = cli_alloc(ROWS, (size_t)nclasses * sizeof *scores);
     int rc = labels_alloc(out, n, room);
-    rc = scores ? rc : EXIT_RUNTIME;
-    for (int64_t i = 0, at = 0; i < n && rc == EXIT_OK; i += ROWS) {
+    rc = scores ? rc : LBH_ENOMEM;
+    for (int64_t i = 0, at = 0; i < n && rc == LBH_OK; i += ROWS) {
         int64_t rows = n - i < ROWS ? n - i : ROWS, best[ROWS];
         const uint8_t *block = codes + (size_t)i * lbh_encoder_code_size(enc);
-        int code = sets ? lbh_encoder_class_scores(enc, rows, block, scores)
-                        : lbh_encoder_classify(enc, rows, block, best);
-        rc = code ? fail_library(code) : make_room(out, &room, at + rows * (sets ? nclasses : 1));
-        for (int64_t r = 0; r < rows && rc == EXIT_OK; r++) {
+        rc = sets ? lbh_encoder_class_scores(enc, rows, block, scores)
+                  : lbh_encoder_classify(enc, rows, block, best);
+        if (rc == LBH_OK)
+            rc = make_room(out, &room, at + rows * (sets ? nclasses : 1));
+        for (int64_t r = 0; r < rows && rc == LBH_OK; r++) {
             int64_t first = at;
             if (!sets)
                 out->item[at++] = to[best[r]];
@@ -298,14 +298,14 @@ static int add_scores(cJSON *o, const labels *given, const labels *have, int64_t
                       bool several)
 {
     label_scores s;
-    TRY(label_scores_of(&s, given, have, classes));
+    LBH_TRY(label_scores_of(&s, given, have, classes));
     if (several) {
         report_number(o, "micro_f1", s.micro_f1);
         report_number(o, "macro_f1", s.macro_f1);
         report_number(o, "exact_match", s.exact);
     } else
         report_number(o, "accuracy", s.exact);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int report_head(cJSON *o, const classify_job *c, bool several)
@@ -313,16 +313,16 @@ static int report_head(cJSON *o, const classify_job *c, bool several)
     int nclasses = lbh_encoder_nclasses(c->enc, NULL);
     if (nclasses == 0) {
         report_text(o, "head", "none");
-        return EXIT_OK;
+        return LBH_OK;
     }
     labels given = {0};
     int64_t *to = cli_alloc(nclasses, sizeof *to), unknown = c->have->classes;
-    int rc = to ? match_classes(c->enc, c->have, to) : EXIT_RUNTIME;
-    for (int m = 0; rc == EXIT_OK && m < nclasses; m++)
+    int rc = to ? match_classes(c->enc, c->have, to) : LBH_ENOMEM;
+    for (int m = 0; rc == LBH_OK && m < nclasses; m++)
         unknown -= to[m] < c->have->classes;
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = head_labels(&given, c->enc, c->nq, c->query_codes, to, several);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         cJSON *head = cJSON_AddObjectToObject(o, "head");
         report_number(head, "classes", nclasses);
         report_number(head, "classes_it_does_not_know", (double)unknown);
@@ -342,13 +342,11 @@ static int report_knn(cJSON *o, const classify_job *c, bool several)
     int64_t limit = voting - (c->own ? 1 : 0), k = c->k < limit ? c->k : limit;
     if (k < 1)
         return fail("no row of the base is left that has a label");
-    int rc = knn_labels(&given, lbh_encoder_code_size(c->enc), c->n, c->base_codes, c->base,
-                        c->nq, c->query_codes, c->own, k, several);
-    if (rc)
-        return rc;
+    LBH_TRY(knn_labels(&given, lbh_encoder_code_size(c->enc), c->n, c->base_codes, c->base,
+                       c->nq, c->query_codes, c->own, k, several));
     cJSON *knn = cJSON_AddObjectToObject(o, "knn");
     report_number(knn, "k", (double)k);
-    rc = add_scores(knn, &given, c->have, c->have->classes, several);
+    int rc = add_scores(knn, &given, c->have, c->have->classes, several);
     labels_close(&given);
     return rc;
 }
@@ -363,6 +361,6 @@ int classify_report(cJSON *doc, const classify_job *c)
     report_text(o, "labels", several ? "several a row" : "one a row");
     report_number(o, "classes", (double)c->have->classes);
     report_number(o, "queries_without_label", (double)unlabelled);
-    TRY(report_head(o, c, several));
+    LBH_TRY(report_head(o, c, several));
     return report_knn(o, c, several);
 }

@@ -16,7 +16,7 @@ static int balance(code_stats *s, int64_t n, size_t code_size, const uint8_t *co
 {
     int64_t *count = cli_alloc(s->nbits, sizeof *count);
     if (!count)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(count, 0, (size_t)s->nbits * sizeof *count);
     for (int64_t i = 0; i < n; i++)
         for (int j = 0; j < s->nbits; j++)
@@ -31,7 +31,7 @@ static int balance(code_stats *s, int64_t n, size_t code_size, const uint8_t *co
         s->constant += count[j] == 0 || count[j] == n;
     }
     free(count);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Bit j of `rows` codes, each `step` apart, as plane[j * words ..], a bit a code. */
@@ -77,8 +77,8 @@ static int correlation(code_stats *s, int64_t n, size_t code_size, const uint8_t
     uint64_t *plane = cli_alloc(nbits * words, sizeof *plane);
     int64_t *ones = cli_alloc(nbits, sizeof *ones), *count = cli_alloc(nbits, sizeof *count);
     double *sum = cli_alloc(nbits, sizeof *sum), total = 0;
-    int rc = plane && ones && count && sum ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
+    int rc = plane && ones && count && sum ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK) {
         cut_planes(plane, nbits, words, rows, (double)n / (double)rows, code_size, codes);
         for (int j = 0; j < nbits; j++) {
             ones[j] = ones_of(words, plane + j * words, plane + j * words);
@@ -109,7 +109,7 @@ static int entropy(code_stats *s, int64_t n, size_t code_size, const uint8_t *co
 {
     uint8_t *sorted = cli_alloc(n, code_size);
     if (!sorted)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(sorted, codes, (size_t)n * code_size);
     qsort_r(sorted, (size_t)n, code_size, compare_codes, &code_size);
     for (int64_t i = 0, end; i < n; i = end) {
@@ -123,16 +123,16 @@ static int entropy(code_stats *s, int64_t n, size_t code_size, const uint8_t *co
     s->entropy = fmax(s->entropy, 0);
     s->entropy_limit = fmin(s->nbits, log2((double)n));
     free(sorted);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int code_stats_compute(code_stats *s, int64_t n, int nbits, size_t code_size, const uint8_t *codes)
 {
     *s = (code_stats){.nbits = nbits, .ones = cli_alloc(nbits, sizeof(double))};
-    int rc = s->ones ? balance(s, n, code_size, codes) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = s->ones ? balance(s, n, code_size, codes) : LBH_ENOMEM;
+    if (rc == LBH_OK)
         rc = correlation(s, n, code_size, codes);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = entropy(s, n, code_size, codes);
     if (rc)
         code_stats_free(s);
@@ -162,7 +162,7 @@ static int report_all(cJSON *doc, const code_stats *s)
     report_number(block, "entropy", s->entropy);
     report_number(block, "entropy_limit", s->entropy_limit);
     cJSON_AddItemToObject(block, "ones", ones);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static void report_lines(cJSON *doc, const code_stats *s)

@@ -16,7 +16,7 @@ int64_t block_rows(int d)
 int model_fits(const lbh_encoder *enc, const vectors *v)
 {
     if (lbh_encoder_d(enc) == v->d)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("'%s' has dimension %d, the model is for dimension %d", v->name, v->d,
                 lbh_encoder_d(enc));
 }
@@ -26,10 +26,8 @@ int model_load(lbh_encoder **enc, const char *path, const vectors *v)
     *enc = NULL;
     if (strcmp(path, "-") == 0)
         return fail("'-': a model is read from a file, not from standard input");
-    int rc = lbh_encoder_load(enc, path);
-    if (rc)
-        return fail_library(rc);
-    return v ? model_fits(*enc, v) : EXIT_OK;
+    LBH_TRY(lbh_encoder_load(enc, path));
+    return v ? model_fits(*enc, v) : LBH_OK;
 }
 
 bool has_decoder(const lbh_encoder *enc)
@@ -50,7 +48,7 @@ int choose_score(const lbh_encoder *enc, int score, bool strict, bool *by_decode
         return fail("%s has no decoder to score by", lbh_encoder_method(enc));
     *by_decoder = able && (score == SCORE_DECODER ||
                            (score == SCORE_AUTO && option_is(enc, "score", 1)));
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int decoder_metric(const lbh_encoder *enc, int metric)
@@ -85,16 +83,14 @@ static int encode_block(const lbh_encoder *enc, const vectors *v, int64_t how, i
 {
     const uint8_t *bytes = how <= ENCODE_BASE ? vectors_mapped_bytes(v, first) : NULL;
     const float *floats = vectors_mapped_floats(v, first);
-    int rc = bytes ? vectors_check_rows(v, first, count) : EXIT_OK;
-    if (rc == EXIT_OK && !bytes && !floats)
-        rc = vectors_floats(v, first, count, x);
-    if (rc)
-        return rc;
-    int code = bytes ? encode_bytes(enc, how, count, bytes, (int64_t)v->stride, codes)
-                     : encode_floats(enc, how, count, floats ? floats : x, codes);
-    if (code == LBH_EINVAL && floats)
-        rc = vectors_floats(v, first, count, x);
-    return rc || !code ? rc : fail_library(code);
+    LBH_TRY(bytes ? vectors_check_rows(v, first, count) : LBH_OK);
+    if (!bytes && !floats)
+        LBH_TRY(vectors_floats(v, first, count, x));
+    int rc = bytes ? encode_bytes(enc, how, count, bytes, (int64_t)v->stride, codes)
+               : encode_floats(enc, how, count, floats ? floats : x, codes);
+    if (rc == LBH_EINVAL && floats)
+        LBH_TRY(vectors_floats(v, first, count, x));
+    return rc;
 }
 
 int encode_range(const lbh_encoder *enc, const vectors *v, int64_t how, int64_t from, int64_t to,
@@ -106,14 +102,14 @@ int encode_range(const lbh_encoder *enc, const vectors *v, int64_t how, int64_t 
     block = block > to - from ? to - from : block;
     float *x = cli_alloc(block * v->d, sizeof *x);
     uint8_t *codes = cli_alloc(block, lbh_encoder_code_size(enc));
-    int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t first = from; first < to && rc == EXIT_OK; first += block) {
+    int rc = x && codes ? LBH_OK : LBH_ENOMEM;
+    for (int64_t first = from; first < to && rc == LBH_OK; first += block) {
         int64_t count = to - first < block ? to - first : block;
         rc = progress_tick(how == ENCODE_QUERIES ? "encode queries" : "encode", first, v->n);
         vectors_ahead(v, first + block, block);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = encode_block(enc, v, how, first, count, x, codes);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = sink(ctx, count, codes);
         vectors_behind(v, first, count);
     }
@@ -139,7 +135,7 @@ static int to_memory(void *ctx, int64_t count, const uint8_t *codes)
     memory_sink *m = ctx;
     memcpy(m->at, codes, (size_t)count * m->code_size);
     m->at += (size_t)count * m->code_size;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int encode_all(const lbh_encoder *enc, const vectors *v, int64_t how, uint8_t **codes)
@@ -147,7 +143,7 @@ int encode_all(const lbh_encoder *enc, const vectors *v, int64_t how, uint8_t **
     size_t code_size = lbh_encoder_code_size(enc);
     *codes = cli_alloc(v->n, code_size);
     if (!*codes)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memory_sink m = {*codes, code_size};
     int rc = encode_each(enc, v, how, to_memory, &m);
     if (rc) {
@@ -164,19 +160,17 @@ int search_all(const FaissIndexBinary *index, size_t code_size, int64_t nq, cons
     int64_t want = own ? k + 1 : k;
     *distances = cli_alloc(nq * want, sizeof **distances);
     *ids = cli_alloc(nq * want, sizeof **ids);
-    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t q = 0; q < nq && rc == EXIT_OK; q += QUERY_BLOCK) {
+    int rc = *distances && *ids ? LBH_OK : LBH_ENOMEM;
+    for (int64_t q = 0; q < nq && rc == LBH_OK; q += QUERY_BLOCK) {
         int64_t count = nq - q < QUERY_BLOCK ? nq - q : QUERY_BLOCK;
         rc = progress_tick("search", q, nq);
         if (rc)
             break;
-        int code = lbh_index_search_codes(index, code_size, count, codes + (size_t)q * code_size,
-                                          want, *distances + q * want, *ids + q * want);
-        if (code)
-            rc = fail_library(code);
+        rc = lbh_index_search_codes(index, code_size, count, codes + (size_t)q * code_size, want,
+                                    *distances + q * want, *ids + q * want);
     }
     progress_clear();
-    if (rc == EXIT_OK && own)
+    if (rc == LBH_OK && own)
         drop_own(nq, k, own, *ids, *distances);
     if (rc) {
         free(*distances);

@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-/* Options that the library refuses are the user's words: a usage error. */
-static int refused(int code)
-{
-    int rc = fail_library(code);
-    return code == LBH_EINVAL ? EXIT_USAGE : rc;
-}
-
 bool method_has(const char *method, const char *option)
 {
     lbh_param p;
@@ -35,10 +28,9 @@ int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, int me
         rc = lbh_encoder_set_value(*enc, "seed", (double)seed);
     if (rc == LBH_OK) {
         lbh_encoder_on_progress(*enc, progress_training, NULL);
-        return EXIT_OK;
+        return LBH_OK;
     }
-    rc = refused(rc);
     lbh_encoder_free(*enc);
     *enc = NULL;
-    return rc;
+    return cli_usage(rc);
 }

@@ -10,7 +10,7 @@
 bool method_has(const char *method, const char *option);
 
 /* An untrained encoder with its options: the metric (LBH_METRIC_*), then the assignments (may be
- * NULL), then the seed (-1: the default). EXIT_USAGE if the library does not like them. */
+ * NULL), then the seed (-1: the default). CLI_EUSAGE if the library does not like them. */
 int encoder_make(lbh_encoder **enc, const char *method, int d, int nbits, int metric,
                  const char *assignments, int64_t seed);
 

@@ -19,13 +19,14 @@ int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n)
 {
     float *x = cli_alloc(n * v->d, sizeof *x);
     int64_t *ids = rows_evenly(v->n, n);
-    int rc = x && ids ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = x && ids ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK)
         rc = vectors_gather(v, n, ids, x);
-    int code = rc == EXIT_OK ? lbh_float_index_train(index, n, x) : LBH_OK;
+    if (rc == LBH_OK)
+        rc = lbh_float_index_train(index, n, x);
     free(ids);
     free(x);
-    return code ? fail_library(code) : rc;
+    return rc;
 }
 
 typedef int (*block_fn)(void *ctx, int64_t first, int64_t count, const float *x);
@@ -34,15 +35,14 @@ static int each_block(const vectors *v, block_fn take, void *ctx)
 {
     int64_t block = block_rows(v->d);
     float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    int rc = x ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = progress_tick("encode", i, v->n);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = vectors_floats(v, i, count, x);
-        int code = rc == EXIT_OK ? take(ctx, i, count, x) : LBH_OK;
-        if (code)
-            rc = fail_library(code);
+        if (rc == LBH_OK)
+            rc = take(ctx, i, count, x);
     }
     progress_clear();
     free(x);
@@ -76,7 +76,7 @@ int faiss_encode_rows(const FaissIndex *index, const vectors *v, uint8_t **codes
 {
     encoding e = {.index = index, .code_size = lbh_float_index_code_size(index)};
     *codes = e.codes = cli_alloc(v->n, e.code_size);
-    int rc = e.codes ? each_block(v, encode_block, &e) : EXIT_RUNTIME;
+    int rc = e.codes ? each_block(v, encode_block, &e) : LBH_ENOMEM;
     if (rc) {
         free(*codes);
         *codes = NULL;

@@ -35,7 +35,7 @@ static int scratch_new(scratch *f, const ranker *r, int64_t block, int64_t k)
     f->distances = cli_alloc(block * k, sizeof *f->distances);
     f->ids = cli_alloc(block * k, sizeof *f->ids);
     f->sorted = cli_alloc(block * k, sizeof *f->sorted);
-    return f->x && f->distances && f->ids && f->sorted ? EXIT_OK : EXIT_RUNTIME;
+    return f->x && f->distances && f->ids && f->sorted ? LBH_OK : LBH_ENOMEM;
 }
 
 static void scratch_free(scratch *f)
@@ -48,8 +48,8 @@ static void scratch_free(scratch *f)
 
 static int search_rows(const ranker *r, int64_t count, const int64_t *queries, scratch *f)
 {
-    TRY(vectors_gather(r->query, count, queries, f->x));
-    return fail_library(r->search(r->ctx, count, f->x, f->k, f->distances, f->ids));
+    LBH_TRY(vectors_gather(r->query, count, queries, f->x));
+    return r->search(r->ctx, count, f->x, f->k, f->distances, f->ids);
 }
 
 /* ---- Full rankings ------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ static int score_block(const ranker *r, const relevance *rel, int64_t count, con
         free(w.hit);
         free(w.mark);
     }
-    return failed ? fail_memory() : EXIT_OK;
+    return failed ? fail_memory() : LBH_OK;
 }
 
 int ranker_scores(const ranker *r, const relevance *rel, int64_t r_cut, map_scores *scores)
@@ -115,24 +115,24 @@ int ranker_scores(const ranker *r, const relevance *rel, int64_t r_cut, map_scor
     *scores = (map_scores){.map = NAN, .map_r = NAN, .map_r_zero = NAN, .precision = NAN,
                            .precision_h2 = NAN};
     if ((double)r->n > RANKED_ROWS)
-        return EXIT_OK;
+        return LBH_OK;
     block = block > 64 ? 64 : block;
     scratch f;
     ap_sums *sums = cli_alloc(sample, sizeof *sums);
     int rc = scratch_new(&f, r, block, r->n);
-    rc = sums ? rc : EXIT_RUNTIME;
-    for (int64_t s = 0; s < sample && rc == EXIT_OK; s += block) {
+    rc = sums ? rc : LBH_ENOMEM;
+    for (int64_t s = 0; s < sample && rc == LBH_OK; s += block) {
         int64_t count = sample - s < block ? sample - s : block;
         for (int64_t i = 0; i < count; i++)
             queries[i] = (int64_t)((double)(s + i) * (double)nq / (double)sample);
         rc = progress_tick("full rankings", s, sample);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = search_rows(r, count, queries, &f);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = score_block(r, rel, count, queries, &f, r_cut, sums + s);
     }
     progress_clear();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         score_mean(scores, sample, sums);
     scratch_free(&f);
     free(sums);

@@ -15,7 +15,7 @@ int relevance_near(relevance *r, int64_t n, const int64_t *own, const truth *nea
     *r = (relevance){.nq = near->nq, .n = n, .own = own, .near = near,
                      .k = k < near->k ? k : near->k};
     r->most = r->k;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Rows of each class, by counting sort: class c has class_item[class_start[c] ..]. */
@@ -25,7 +25,7 @@ static int invert(relevance *r, const labels *base)
     r->class_start = cli_alloc(classes + 2, sizeof *r->class_start);
     r->class_item = cli_alloc(base->start[base->n], sizeof *r->class_item);
     if (!r->class_start || !r->class_item)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memset(r->class_start, 0, (size_t)(classes + 2) * sizeof *r->class_start);
     for (int64_t i = 0; i < base->start[base->n]; i++)
         r->class_start[base->item[i] + 2]++;
@@ -34,7 +34,7 @@ static int invert(relevance *r, const labels *base)
     for (int64_t row = 0; row < base->n; row++)
         for (int64_t i = base->start[row]; i < base->start[row + 1]; i++)
             r->class_item[r->class_start[base->item[i] + 1]++] = row;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int relevance_labels(relevance *r, const int64_t *own, const labels *base, const labels *query)
@@ -144,12 +144,12 @@ typedef struct worker {
 
 static int workers_new(worker *w, int count, const relevance *rel, const code_set *base)
 {
-    int rc = EXIT_OK;
-    for (int t = 0; t < count && rc == EXIT_OK; t++) {
+    int rc = LBH_OK;
+    for (int t = 0; t < count && rc == LBH_OK; t++) {
         w[t].items = cli_alloc(rel->most, sizeof *w[t].items);
         w[t].mark = cli_alloc(rel->n, 1);
         if (!w[t].items || !w[t].mark)
-            return EXIT_RUNTIME;
+            return LBH_ENOMEM;
         memset(w[t].mark, 0, (size_t)rel->n);
         rc = ranking_new(&w[t].ranks, base, rel->most);
     }
@@ -188,7 +188,7 @@ static int score_all(map_scores *scores, const relevance *rel, const code_set *b
     worker *w = calloc((size_t)threads, sizeof *w);
     ap_sums *sums = cli_alloc(rel->nq, sizeof *sums);
     int rc = w && sums ? workers_new(w, threads, rel, base) : fail_memory();
-    for (int64_t q0 = 0; q0 < rel->nq && rc == EXIT_OK; q0 += RANK_SLOTS) {
+    for (int64_t q0 = 0; q0 < rel->nq && rc == LBH_OK; q0 += RANK_SLOTS) {
         int64_t stop = rel->nq - q0 < RANK_SLOTS ? rel->nq : q0 + RANK_SLOTS;
         rc = progress_tick("full rankings", q0, rel->nq);
         if (rc)
@@ -204,7 +204,7 @@ static int score_all(map_scores *scores, const relevance *rel, const code_set *b
             visitor->block(visitor->ctx, stop - q0);
     }
     progress_clear();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         score_mean(scores, rel->nq, sums);
     free(sums);
     workers_free(w, threads);
@@ -223,9 +223,9 @@ int score_codes_visited(map_scores *scores, const relevance *rel, int64_t n, con
 {
     code_set b = {0}, q = {0};
     int rc = code_set_make(&b, n, code_size, base);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = code_set_make(&q, rel->nq, code_size, query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = score_all(scores, rel, &b, &q, r_cut, visitor);
     code_set_free(&b);
     code_set_free(&q);

@@ -19,12 +19,12 @@ int code_set_make(code_set *set, int64_t n, size_t code_size, const uint8_t *cod
     set->words = (int)((code_size + 7) / 8);
     set->word = cli_alloc(n * set->words, sizeof *set->word);
     if (!set->word)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     size_t row = (size_t)set->words * 8;
     memset(set->word, 0, (size_t)n * row);
     for (int64_t i = 0; i < n; i++)
         memcpy((char *)set->word + (size_t)i * row, codes + (size_t)i * code_size, code_size);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 void code_set_free(code_set *set)
@@ -75,8 +75,8 @@ int ranking_new(ranking *r, const code_set *base, int64_t room)
     r->below = cli_alloc((int64_t)r->levels + 1, sizeof *r->below);
     r->distance = cli_alloc(BLOCK, sizeof *r->distance);
     return r->rank && r->hit && r->item_distance && r->counted && r->hits && r->below && r->distance
-               ? EXIT_OK
-               : EXIT_RUNTIME;
+               ? LBH_OK
+               : LBH_ENOMEM;
 }
 
 void ranking_free(ranking *r)

@@ -25,7 +25,7 @@ static int slots_new(rank_stats *s)
     s->slot[0].hits = cli_alloc(RANK_SLOTS * (points + 2 * balls), sizeof(int64_t));
     s->slot[0].expected = cli_alloc(RANK_SLOTS * points, sizeof(double));
     if (!s->slot[0].hits || !s->slot[0].expected)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < RANK_SLOTS; i++) {
         struct rank_slot *slot = &s->slot[i];
         slot->hits = s->slot[0].hits + i * (points + 2 * balls);
@@ -33,7 +33,7 @@ static int slots_new(rank_stats *s)
         slot->size = slot->inside + balls;
         slot->expected = s->slot[0].expected + i * points;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static void fill_tables(rank_stats *s)
@@ -66,7 +66,7 @@ int rank_stats_new(rank_stats *s, int64_t n, int nbits, int npoints, const int64
     s->point_of = cli_alloc(n + 1, sizeof *s->point_of);
     if (!s->point || !s->precision || !s->expected || !s->recall || !s->ball || !s->harmonic ||
         !s->point_of)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(s->point, points, (size_t)npoints * sizeof *points);
     s->npoints = (int)sort_unique(s->point, npoints);
     fill_tables(s);
@@ -217,10 +217,10 @@ void rank_stats_finish(rank_stats *s)
 int rank_stats_score(rank_stats *s, map_scores *scores, const relevance *rel,
                      const code_pair *codes, int64_t r_cut, int npoints, const int64_t *points)
 {
-    TRY(rank_stats_new(s, codes->n, codes->nbits, npoints, points));
+    LBH_TRY(rank_stats_new(s, codes->n, codes->nbits, npoints, points));
     rank_visitor visitor = rank_stats_visitor(s);
-    TRY(score_codes_visited(scores, rel, codes->n, codes->base, codes->query, codes->code_size,
+    LBH_TRY(score_codes_visited(scores, rel, codes->n, codes->base, codes->query, codes->code_size,
                             r_cut, &visitor));
     rank_stats_finish(s);
-    return EXIT_OK;
+    return LBH_OK;
 }

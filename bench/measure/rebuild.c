@@ -44,23 +44,21 @@ int report_rebuilding(cJSON *doc, const lbh_encoder *enc, const vectors *v, cons
     sums s = {.origin = cli_alloc(v->d, sizeof(float)), .column = cli_alloc(v->d, sizeof(double))};
     float *x = cli_alloc(block * v->d, sizeof *x), *rebuilt = cli_alloc(block * v->d, sizeof *x);
     int rc = s.origin && s.column && x && rebuilt ? vectors_floats(v, 0, 1, s.origin)
-                                                  : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+                                                  : LBH_ENOMEM;
+    if (rc == LBH_OK)
         memset(s.column, 0, (size_t)v->d * sizeof *s.column);
-    for (int64_t i = 0; i < v->n && rc == EXIT_OK; i += block) {
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
         int64_t count = v->n - i < block ? v->n - i : block;
         rc = progress_tick("decode", i, v->n);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = vectors_floats(v, i, count, x);
-        int code = rc ? LBH_OK
-                      : lbh_encoder_decode(enc, count, codes + (size_t)i * code_size, rebuilt);
-        if (code)
-            rc = fail_library(code);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
+            rc = lbh_encoder_decode(enc, count, codes + (size_t)i * code_size, rebuilt);
+        if (rc == LBH_OK)
             add_block(&s, count, v->d, x, rebuilt);
     }
     progress_clear();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         report(doc, &s, v);
     free(s.origin);
     free(s.column);

@@ -15,8 +15,8 @@ int recall_row_measure(recall_row *row, const bench_engine *e, const float *x)
     int64_t rows = d->base.n - (d->own ? 1 : 0), k = rows < ANSWERS ? rows : ANSWERS;
     int64_t *ids = cli_alloc(d->query.n * k, sizeof *ids);
     *row = (recall_row){0};
-    int rc = ids ? measure_search(e, d->query.n, x, d->own, k, ids, &row->seconds) : EXIT_RUNTIME;
-    for (int i = 0; rc == EXIT_OK && i < RECALLS; i++)
+    int rc = ids ? measure_search(e, d->query.n, x, d->own, k, ids, &row->seconds) : LBH_ENOMEM;
+    for (int i = 0; rc == LBH_OK && i < RECALLS; i++)
         row->recall[i] =
             d->near.ids ? recall_at(&d->near, ids, k, recall_k[i], recall_n[i]) : NAN;
     free(ids);

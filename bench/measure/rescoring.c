@@ -18,7 +18,7 @@ int rescore_check(const rescore_args *how)
 {
     bool all = how->k_factor <= 0;
     if (all ? how->mode == LBH_RESCORE_DECODER : how->k_factor >= 1)
-        return EXIT_OK;
+        return LBH_OK;
     return fail_usage("--k-factor (%g) must be at least 1, or 0 with --rescore decoder", how->k_factor);
 }
 
@@ -35,22 +35,22 @@ static int search_plain(const job *j, int64_t n, const float *x, float *distance
 {
     int32_t *hamming = cli_alloc(n * j->want, sizeof *hamming);
     if (!hamming)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     int rc = lbh_index_search(j->index, j->enc, n, x, j->want, hamming, ids);
     for (int64_t i = 0; i < n * j->want && !rc; i++)
         distances[i] = (float)hamming[i];
     free(hamming);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 static int search_block(const job *j, int64_t n, const float *x, float *distances, int64_t *ids)
 {
     if (j->pipeline)
-        return fail_library(lbh_pipeline_search(j->pipeline, n, x, j->want, distances, ids));
+        return lbh_pipeline_search(j->pipeline, n, x, j->want, distances, ids);
     if (!j->rescorer)
         return search_plain(j, n, x, distances, ids);
-    return fail_library(lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
-                                         distances, ids));
+    return lbh_index_search_rescored(j->index, j->rescorer, j->shortlist, n, x, j->want,
+                                     distances, ids);
 }
 
 static int search_blocks(const job *j, const vectors *query, float *distances, int64_t *ids,
@@ -58,14 +58,14 @@ static int search_blocks(const job *j, const vectors *query, float *distances, i
 {
     enum { QUERY_BLOCK = 1024 };
     float *x = cli_alloc(QUERY_BLOCK, (size_t)query->d * sizeof *x);
-    int rc = x ? EXIT_OK : EXIT_RUNTIME;
-    for (int64_t q = 0; q < query->n && rc == EXIT_OK; q += QUERY_BLOCK) {
+    int rc = x ? LBH_OK : LBH_ENOMEM;
+    for (int64_t q = 0; q < query->n && rc == LBH_OK; q += QUERY_BLOCK) {
         int64_t count = query->n - q < QUERY_BLOCK ? query->n - q : QUERY_BLOCK;
         rc = progress_tick("search", q, query->n);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = vectors_floats(query, q, count, x);
         double began = cli_now();
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = search_block(j, count, x, distances + q * j->want, ids + q * j->want);
         *seconds += cli_now() - began;
     }
@@ -94,10 +94,10 @@ static int answer_all(const job *j, const vectors *query, int64_t k, const int64
     *seconds = 0;
     *distances = cli_alloc(query->n * j->want, sizeof **distances);
     *ids = cli_alloc(query->n * j->want, sizeof **ids);
-    int rc = *distances && *ids ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = *distances && *ids ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK)
         rc = search_blocks(j, query, *distances, *ids, seconds);
-    if (rc == EXIT_OK && own)
+    if (rc == LBH_OK && own)
         drop_own_row(query->n, k, own, *distances, *ids);
     if (rc) {
         free(*distances);
@@ -120,11 +120,8 @@ int rescored_search(const FaissIndexBinary *index, const lbh_encoder *enc, const
     *seconds = 0;
     *distances = NULL;
     *ids = NULL;
-    int code = LBH_OK;
     if (mode)
-        code = lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL);
-    if (code)
-        return fail_library(code);
+        LBH_TRY(lbh_rescorer_new(&j.rescorer, enc, mode, metric, base ? &rows : NULL));
     int rc = answer_all(&j, query, k, own, distances, ids, seconds);
     lbh_rescorer_free(j.rescorer);
     return rc;

@@ -17,23 +17,21 @@ static int run(truth *t, const vectors *base, const vectors *query, const int64_
     lbh_rows rows = vectors_rows(base);
     float *x = cli_alloc(query->n * query->d, sizeof *x);
     t->ids = cli_alloc(t->nq * t->k, sizeof *t->ids);
-    int rc = x && t->ids ? vectors_floats(query, 0, query->n, x) : EXIT_RUNTIME;
+    int rc = x && t->ids ? vectors_floats(query, 0, query->n, x) : LBH_ENOMEM;
     lbh_on_progress(show, NULL);
-    int code =
-        rc ? LBH_OK : lbh_exact_search(&rows, metric, t->nq, x, own, t->k, NULL, t->ids);
+    if (rc == LBH_OK)
+        rc = lbh_exact_search(&rows, metric, t->nq, x, own, t->k, NULL, t->ids);
     lbh_on_progress(NULL, NULL);
     progress_clear();
     free(x);
-    return code ? fail_library(code) : rc;
+    return rc;
 }
 
 int truth_compute(truth *t, const vectors *base, const vectors *query, const int64_t *own,
                   int64_t k, int metric)
 {
     *t = (truth){0};
-    int fits = vectors_fit_metric(base, metric);
-    if (fits)
-        return fits;
+    LBH_TRY(vectors_fit_metric(base, metric));
     int64_t rows = base->n - (own ? 1 : 0);
     if (rows < 1)
         return fail("'%s' has one row only: nothing is left to find", base->name);

@@ -23,7 +23,7 @@ int truth_compute(truth *t, const vectors *base, const vectors *query, const int
 /* Reads true neighbours instead: integers, one row of ids a query, nearest first, which are used as
  * they are: an .ivecs, .ibin or .npy file, the `neighbors` of ann-benchmarks (FILE.hdf5:neighbors).
  * The first k of each row are kept, without own[q], or as many as there are: -1 ends a row that knows
- * of fewer, as in what `lbh search` writes. EXIT_RUNTIME if rows and queries do not match, an id is no
+ * of fewer, as in what `lbh search` writes. LBH_EFORMAT if rows and queries do not match, an id is no
  * row of the base or comes twice, an id follows -1, or no row has any. */
 int truth_read(truth *t, const char *spec, const vectors *base, const vectors *query,
                const int64_t *own, int64_t k);

@@ -17,7 +17,7 @@ static int read_row(const source *s, int64_t row, int64_t own, int64_t *out)
     const vectors *v = s->v;
     int64_t kept = 0, known = 0;
     int rc = vectors_check_row(v, row);
-    for (int j = 0; j < v->d && rc == EXIT_OK; j++) {
+    for (int j = 0; j < v->d && rc == LBH_OK; j++) {
         int64_t id = vectors_int(v, row, j);
         if (id == -1)
             continue;
@@ -31,7 +31,7 @@ static int read_row(const source *s, int64_t row, int64_t own, int64_t *out)
             out[kept++] = id;
         s->sorted[known++] = id;
     }
-    if (rc == EXIT_OK && sort_unique(s->sorted, known) < known)
+    if (rc == LBH_OK && sort_unique(s->sorted, known) < known)
         rc = fail("'%s': row %lld names a row of the base twice", v->name, (long long)row);
     while (kept < s->k)
         out[kept++] = -1;
@@ -40,9 +40,9 @@ static int read_row(const source *s, int64_t row, int64_t own, int64_t *out)
 
 static int read_all(truth *t, const source *s, const int64_t *own)
 {
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     bool any = false;
-    for (int64_t q = 0; q < t->nq && rc == EXIT_OK; q++) {
+    for (int64_t q = 0; q < t->nq && rc == LBH_OK; q++) {
         rc = read_row(s, q, own ? own[q] : -1, t->ids + q * t->k);
         any |= t->ids[q * t->k] >= 0;
     }
@@ -69,8 +69,8 @@ int truth_read(truth *t, const char *spec, const vectors *base, const vectors *q
                   spec);
     source s = {&v, base, t->k, cli_alloc(v.d, sizeof *s.sorted)};
     t->ids = rc ? NULL : cli_alloc(t->nq * t->k, sizeof *t->ids);
-    if (rc == EXIT_OK)
-        rc = s.sorted && t->ids ? read_all(t, &s, own) : EXIT_RUNTIME;
+    if (rc == LBH_OK)
+        rc = s.sorted && t->ids ? read_all(t, &s, own) : LBH_ENOMEM;
     free(s.sorted);
     vectors_close(&v);
     if (rc)

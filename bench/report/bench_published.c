@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CELL = 96 };
-
 /* DIR/spec.ini, if there is one that can be read: without it there are no published numbers. */
 static bench_spec *open_spec(const char *dir)
 {
@@ -48,10 +46,9 @@ static const table_row *find(int n, const table_row *row, const spec_row *p, int
     return found;
 }
 
-static void fill_row(char (*cell)[CELL], const spec_published *p, const spec_row *r, int n,
-                     const table_row *row)
+static void add_row(sheet *s, const spec_published *p, const spec_row *r, int n, const table_row *row)
 {
-    snprintf(cell[0], CELL, "%s %s", r->data, r->label);
+    sheet_cell(s, "%s %s", r->data, r->label);
     for (int b = 0; b < p->nbits.count; b++) {
         const table_row *mine = find(n, row, r, p->nbits.value[b]);
         char measured[64] = "-", printed[24] = "-";
@@ -61,38 +58,32 @@ static void fill_row(char (*cell)[CELL], const spec_published *p, const spec_row
         }
         if (b < r->count && !isnan(r->value[b]))
             snprintf(printed, sizeof printed, "%.3g", r->value[b]);
-        snprintf(cell[b + 1], CELL, "%s (%s)", measured, printed);
+        sheet_cell(s, "%s (%s)", measured, printed);
     }
 }
 
 static int print_one(const spec_published *p, int n, const table_row *row)
 {
-    int columns = p->nbits.count + 1;
-    char (*cells)[CELL] = cli_alloc((int64_t)(p->rows + 1) * columns, CELL);
-    const char **pointers = cli_alloc((int64_t)(p->rows + 1) * columns, sizeof *pointers);
-    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
-        snprintf(cells[0], CELL, "%s", p->what);
-        for (int b = 0; b < p->nbits.count; b++)
-            snprintf(cells[b + 1], CELL, "%lld bits", (long long)p->nbits.value[b]);
-        for (int i = 0; i < p->rows; i++)
-            fill_row(cells + (i + 1) * columns, p, &p->row[i], n, row);
-        for (int i = 0; i < (p->rows + 1) * columns; i++)
-            pointers[i] = cells[i];
-        printf("%s%s%s: measured here (published)\n\n", p->title, *p->title ? ", " : "", p->source);
-        table_print(columns, p->rows + 1, pointers);
-        printf("\n");
+    const char *heads[SPEC_LIST + 1] = {p->what};
+    char bits[SPEC_LIST][32];
+    for (int b = 0; b < p->nbits.count; b++) {
+        snprintf(bits[b], sizeof bits[b], "%lld bits", (long long)p->nbits.value[b]);
+        heads[b + 1] = bits[b];
     }
-    free(cells);
-    free(pointers);
-    return rc;
+    sheet *s = sheet_new(p->nbits.count + 1, heads);
+    for (int i = 0; i < p->rows; i++)
+        add_row(s, p, &p->row[i], n, row);
+    printf("%s%s%s: measured here (published)\n\n", p->title, *p->title ? ", " : "", p->source);
+    LBH_TRY(sheet_print(s));
+    printf("\n");
+    return LBH_OK;
 }
 
 int published_print(const char *dir, int n, const table_row *row)
 {
     bench_spec *spec = open_spec(dir);
-    int rc = EXIT_OK;
-    for (int i = 0; spec && i < spec->npublished && rc == EXIT_OK; i++)
+    int rc = LBH_OK;
+    for (int i = 0; spec && i < spec->npublished && rc == LBH_OK; i++)
         if (spec->published[i].rows)
             rc = print_one(&spec->published[i], n, row);
     bench_spec_free(spec);

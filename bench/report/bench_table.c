@@ -23,7 +23,7 @@ typedef struct table {
     int place;      /* of new rows: the order of the file */
 } table;
 
-static int add_line(table *t, const cJSON *line)
+static void add_line(table *t, const cJSON *line)
 {
     table_row *r = t->row;
     int i = 0;
@@ -35,7 +35,6 @@ static int add_line(table *t, const cJSON *line)
     }
     if (r[i].lines < TABLE_SEEDS)
         r[i].line[r[i].lines++] = line;
-    return EXIT_OK;
 }
 
 /* By set, then bits, then the order in which things were measured. */
@@ -56,13 +55,13 @@ static int table_open(table *t, const char *dir)
     *t = (table){0};
     int rc = result_lines_read(&t->lines, dir);
     t->row = rc ? NULL : cli_alloc(t->lines.n + 1, sizeof *t->row);
-    if (rc == EXIT_OK && !t->row)
-        rc = EXIT_RUNTIME;
-    for (int i = 0; i < t->lines.n && rc == EXIT_OK; i++)
+    if (rc == LBH_OK && !t->row)
+        rc = LBH_ENOMEM;
+    for (int i = 0; i < t->lines.n && rc == LBH_OK; i++)
         if (result_is(t->lines.line[i], "type", "cell") &&
             result_is(t->lines.line[i], "status", "ok"))
-            rc = add_line(t, t->lines.line[i]);
-    if (rc == EXIT_OK)
+            add_line(t, t->lines.line[i]);
+    if (rc == LBH_OK)
         qsort(t->row, (size_t)t->n, sizeof *t->row, compare_rows);
     return rc;
 }
@@ -75,7 +74,7 @@ static void table_close(table *t)
 
 /* ---- Text ---------------------------------------------------------------------------------- */
 
-enum { COLUMNS = 8, CELL = 96 };
+enum { COLUMNS = 8 };
 static const struct {
     const char *head, *what, *format;
 } columns[COLUMNS] = {
@@ -105,61 +104,54 @@ static void choose_recall(const cJSON *line, char what[48])
         snprintf(what, 48, "recall%.0f@%.0f", result_number(last, "k"), best);
 }
 
-static void fill(char (*cell)[CELL], const table_row *r, const char *recall)
+static void add_row(sheet *s, const table_row *r, const char *recall)
 {
     const cJSON *line = r->line[0];
-    for (int c = 0; c < COLUMNS; c++) {
-        const char *what = c == 4 ? recall : columns[c].what;
-        if (!what)
-            continue;
-        table_value v = table_row_value(r, what);
-        table_cell(cell[c], CELL, &v, columns[c].format);
-    }
-    snprintf(cell[0], CELL, "%s%s", result_text(line, "label"),
-             result_is(line, "family", "rival") ? " (FAISS)" : "");
     const char *index = result_text(line, "index"), *search = result_text(line, "search");
     bool plain = !*index || strcmp(index, "BFlat") == 0;
-    snprintf(cell[3], CELL, "%s%s%s%s%s", plain ? "" : index, *search ? " " : "", search,
-             plain && !*search ? "" : ", ",
-             result_is(line, "rescore", "none") ? "float" : result_text(line, "rescore"));
+    sheet_cell(s, "%s%s", result_text(line, "label"), result_is(line, "family", "rival") ? " (FAISS)" : "");
+    for (int c = 1; c < COLUMNS; c++) {
+        char cell[96];
+        if (c == 3) {
+            sheet_cell(s, "%s%s%s%s%s", plain ? "" : index, *search ? " " : "", search,
+                       plain && !*search ? "" : ", ",
+                       result_is(line, "rescore", "none") ? "float" : result_text(line, "rescore"));
+            continue;
+        }
+        table_value v = table_row_value(r, c == 4 ? recall : columns[c].what);
+        table_cell(cell, sizeof cell, &v, columns[c].format);
+        sheet_cell(s, "%s", cell);
+    }
 }
 
 /* Rows first .. first+count-1 are of one data set. */
 static int print_set(const table *t, int first, int count)
 {
     const cJSON *line = t->row[first].line[0];
-    char what[48], (*cells)[CELL] = cli_alloc((int64_t)(count + 1) * COLUMNS, CELL);
-    const char **pointers = cli_alloc((int64_t)(count + 1) * COLUMNS, sizeof *pointers);
-    if (!cells || !pointers) {
-        free(cells);
-        free(pointers);
-        return EXIT_RUNTIME;
-    }
+    const char *heads[COLUMNS];
+    char what[48];
     choose_recall(line, what);
     for (int c = 0; c < COLUMNS; c++)
-        snprintf(cells[c], CELL, "%s", c == 4 ? what : columns[c].head);
+        heads[c] = c == 4 ? what : columns[c].head;
+    sheet *s = sheet_new(COLUMNS, heads);
     for (int i = 0; i < count; i++)
-        fill(cells + (i + 1) * COLUMNS, &t->row[first + i], what);
-    for (int i = 0; i < (count + 1) * COLUMNS; i++)
-        pointers[i] = cells[i];
+        add_row(s, &t->row[first + i], what);
     printf("%s: %.0f x %.0f, %.0f queries, %s\n\n", result_text(line, "data"),
            result_number(line, "n"), result_number(line, "d"), result_number(line, "nq"),
            result_is(line, "metric", "ip")      ? "inner product"
            : result_is(line, "metric", "cosine") ? "cosine"
            : result_is(line, "metric", "label") ? "common label"
                                                 : "squared L2");
-    table_print(COLUMNS, count + 1, pointers);
+    LBH_TRY(sheet_print(s));
     printf("\n");
-    free(cells);
-    free(pointers);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int bench_tables_print(const char *dir)
 {
     table t;
     int rc = table_open(&t, dir), failed = 0;
-    for (int i = 0, next; i < t.n && rc == EXIT_OK; i = next) {
+    for (int i = 0, next; i < t.n && rc == LBH_OK; i = next) {
         for (next = i + 1; next < t.n; next++)
             if (strcmp(result_text(t.row[i].line[0], "data"),
                        result_text(t.row[next].line[0], "data")) != 0 ||
@@ -168,14 +160,14 @@ int bench_tables_print(const char *dir)
                 break;
         rc = print_set(&t, i, next - i);
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = published_print(dir, t.n, t.row);
     for (int i = 0; i < t.lines.n; i++)
         failed += result_is(t.lines.line[i], "type", "cell") &&
                   !result_is(t.lines.line[i], "status", "ok");
-    if (rc == EXIT_OK && failed)
+    if (rc == LBH_OK && failed)
         printf("%d cell%s failed; bench.jsonl says why.\n", failed, failed == 1 ? "" : "s");
-    if (rc == EXIT_OK && t.n == 0 && !failed)
+    if (rc == LBH_OK && t.n == 0 && !failed)
         rc = fail("there are no results in '%s'", dir);
     table_close(&t);
     return rc ? rc : report_flush();

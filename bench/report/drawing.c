@@ -31,7 +31,7 @@ static int find_program(char path[PATH_MAX])
     for (int i = 0; i < 2 && slash; i++)
         if ((size_t)snprintf(path, PATH_MAX, "%s%s", self, places[i]) < PATH_MAX &&
             access(path, R_OK) == 0)
-            return EXIT_OK;
+            return LBH_OK;
     return fail("the program that draws is not installed: there is no '%s%s'", self, places[1]);
 }
 
@@ -44,7 +44,7 @@ static int put(int fd, const char *text)
         text += put > 0 ? put : 0;
         left -= put > 0 ? (size_t)put : 0;
     }
-    return lseek(fd, 0, SEEK_SET) == 0 ? EXIT_OK : fail_errno("read", "a job in memory");
+    return lseek(fd, 0, SEEK_SET) == 0 ? LBH_OK : fail_errno("read", "a job in memory");
 }
 
 /* What the program printed, with a '\0' behind it; NULL with the error raised. */
@@ -89,7 +89,7 @@ static int start(const char *program, const int fd[FILES], int *status)
     while (waitpid(pid, status, 0) < 0)
         if (errno != EINTR)
             return fail_errno("wait for", program);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* The last line it said, where a traceback has its reason. */
@@ -115,17 +115,17 @@ static int draw(const char *job, char **text, size_t *size)
     char program[PATH_MAX], *words = NULL;
     int fd[FILES] = {-1, -1, -1}, status = 0, rc = find_program(program);
     size_t said;
-    for (int i = 0; i < FILES && rc == EXIT_OK; i++)
+    for (int i = 0; i < FILES && rc == LBH_OK; i++)
         if ((fd[i] = memfd_create("lbh drawing", MFD_CLOEXEC)) < 0)
             rc = fail_errno("make", "a file in memory");
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = put(fd[INPUT], job);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = start(program, fd, &status);
-    if (rc == EXIT_OK && status != 0)
-        rc = (words = take(fd[WORDS], &said)) ? explain(status, words) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
-        rc = (*text = take(fd[OUTPUT], size)) ? EXIT_OK : EXIT_RUNTIME;
+    if (rc == LBH_OK && status != 0)
+        rc = (words = take(fd[WORDS], &said)) ? explain(status, words) : LBH_ENOMEM;
+    if (rc == LBH_OK)
+        rc = (*text = take(fd[OUTPUT], size)) ? LBH_OK : LBH_ENOMEM;
     for (int i = 0; i < FILES; i++)
         if (fd[i] >= 0)
             close(fd[i]);
@@ -146,18 +146,11 @@ int drawing_save(cJSON *job, const char *path)
 {
     char *text = NULL, *words = job ? cJSON_PrintUnformatted(job) : NULL;
     size_t size = 0;
-    outfile *file = NULL;
     cJSON_Delete(job);
     int rc = words ? draw(words, &text, &size) : fail_memory();
     cJSON_free(words);
-    if (rc == EXIT_OK)
-        rc = outfile_open(&file, path);
-    if (rc == EXIT_OK)
-        rc = outfile_write(file, text, size);
-    if (rc == EXIT_OK)
-        rc = outfile_commit(file);
-    else
-        outfile_abort(file);
+    if (rc == LBH_OK)
+        rc = outfile_put(path, text, size);
     free(text);
     return rc;
 }

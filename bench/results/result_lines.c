@@ -45,7 +45,7 @@ static int keep(result_lines *r, cJSON *line)
         r->line = more;
     }
     r->line[r->n++] = line;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int damaged(result_lines *r, const char *path, int number, const char *what)
@@ -54,13 +54,13 @@ static int damaged(result_lines *r, const char *path, int number, const char *wh
     snprintf(note, sizeof note, "'%.800s', line %d: %s", path, number, what);
     if (r->damaged++ == 0 && !(r->note = strdup(note)))
         return fail_memory();
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int take_line(result_lines *r, const char *path, int number, const char *text, size_t len)
 {
     if (strspn(text, " \t\r\n") == len)
-        return EXIT_OK;
+        return LBH_OK;
     cJSON *line = strlen(text) == len ? cJSON_ParseWithOpts(text, NULL, 1) : NULL;
     int rc;
     if (!cJSON_IsObject(line))
@@ -84,14 +84,14 @@ static int read_file(result_lines *r, const char *path)
     char *text = NULL;
     size_t room = 0;
     ssize_t len;
-    int rc = EXIT_OK;
-    for (int number = 1; rc == EXIT_OK && (len = getline(&text, &room, in)) >= 0; number++) {
+    int rc = LBH_OK;
+    for (int number = 1; rc == LBH_OK && (len = getline(&text, &room, in)) >= 0; number++) {
         if (text[len - 1] != '\n')
             r->torn++;
         else
             rc = take_line(r, path, number, text, (size_t)len);
     }
-    if (rc == EXIT_OK && ferror(in))
+    if (rc == LBH_OK && ferror(in))
         rc = fail_errno("read", path);
     free(text);
     fclose(in);
@@ -119,7 +119,7 @@ static int drop_replaced(result_lines *r)
 {
     keyed *k = cli_alloc(r->n, sizeof *k);
     if (!k)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     int count = 0, left = 0;
     for (int i = 0; i < r->n; i++)
         if (*result_text(r->line[i], "key"))
@@ -140,7 +140,7 @@ static int drop_replaced(result_lines *r)
     r->replaced = r->n - left;
     r->n = left;
     free(k);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int wanted(const struct dirent *e)
@@ -153,15 +153,15 @@ int result_lines_read(result_lines *r, const char *dir)
 {
     *r = (result_lines){0};
     struct dirent **list = NULL;
-    int count = scandir(dir, &list, wanted, alphasort), rc = EXIT_OK;
+    int count = scandir(dir, &list, wanted, alphasort), rc = LBH_OK;
     if (count < 0)
         return fail_errno("read the results in", dir);
     for (int i = 0; i < count; i++) {
         size_t size = strlen(dir) + strlen(list[i]->d_name) + 2;
         char *path = cli_alloc((int64_t)size, 1);
-        if (rc == EXIT_OK && !path)
-            rc = EXIT_RUNTIME;
-        if (rc == EXIT_OK) {
+        if (rc == LBH_OK && !path)
+            rc = LBH_ENOMEM;
+        if (rc == LBH_OK) {
             snprintf(path, size, "%s/%s", dir, list[i]->d_name);
             rc = read_file(r, path);
         }
@@ -169,7 +169,7 @@ int result_lines_read(result_lines *r, const char *dir)
         free(list[i]);
     }
     free(list);
-    if (rc == EXIT_OK && r->n > 0)
+    if (rc == LBH_OK && r->n > 0)
         rc = drop_replaced(r);
     return rc;
 }
@@ -202,7 +202,7 @@ static int mend(int fd, const char *path)
     }
     if (end < 0 || (whole < end && ftruncate(fd, whole) != 0))
         return fail_errno("write", path);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int result_lines_append(const char *path, const char *text)
@@ -210,10 +210,10 @@ int result_lines_append(const char *path, const char *text)
     size_t len = strlen(text);
     char *line = cli_alloc((int64_t)len + 1, 1);
     if (!line)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(line, text, len);
     line[len] = '\n';
-    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666), rc = EXIT_OK;
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666), rc = LBH_OK;
     if (fd < 0)
         rc = fail_errno("write", path);
     else if (flock(fd, LOCK_EX) != 0)
@@ -221,9 +221,9 @@ int result_lines_append(const char *path, const char *text)
     else
         rc = mend(fd, path);
     errno = ENOSPC; /* what a short write means */
-    if (rc == EXIT_OK && (write(fd, line, len + 1) != (ssize_t)len + 1 || fsync(fd) != 0))
+    if (rc == LBH_OK && (write(fd, line, len + 1) != (ssize_t)len + 1 || fsync(fd) != 0))
         rc = fail_errno("write", path);
-    if (fd >= 0 && close(fd) != 0 && rc == EXIT_OK)
+    if (fd >= 0 && close(fd) != 0 && rc == LBH_OK)
         rc = fail_errno("write", path);
     free(line);
     return rc;

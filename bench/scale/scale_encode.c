@@ -17,7 +17,7 @@
 /* What is being written. */
 typedef struct writing {
     scale *s;
-    char *codes_path, *lists_path;
+    scale_file codes_file, lists_file;
     int codes, lists;     /* files */
     int64_t codes_at;     /* bytes before the first code */
     int64_t next;         /* row */
@@ -35,21 +35,21 @@ size_t scale_list_width(int64_t nlist)
 static int make_room(writing *w, int64_t count)
 {
     if (count <= w->room)
-        return EXIT_OK;
+        return LBH_OK;
     free(w->number);
     free(w->narrow);
     w->number = cli_alloc(count, sizeof *w->number);
     w->narrow = cli_alloc(count, sizeof(uint32_t));
     w->room = w->number && w->narrow ? count : 0;
-    return w->room ? EXIT_OK : EXIT_RUNTIME;
+    return w->room ? LBH_OK : LBH_ENOMEM;
 }
 
 static int write_lists(writing *w, int64_t count, const uint8_t *codes)
 {
     const scale *s = w->s;
     size_t width = scale_list_width(s->nlist);
-    TRY(make_room(w, count));
-    TRY(fail_library(lbh_index_assign_codes(s->lists, s->code_size, count, codes, w->number)));
+    LBH_TRY(make_room(w, count));
+    LBH_TRY(lbh_index_assign_codes(s->lists, s->code_size, count, codes, w->number));
     for (int64_t i = 0; i < count; i++) {
         w->record[1 + w->number[i]]++;
         if (width == sizeof(uint16_t))
@@ -57,7 +57,7 @@ static int write_lists(writing *w, int64_t count, const uint8_t *codes)
         else
             ((uint32_t *)w->narrow)[i] = (uint32_t)w->number[i];
     }
-    return scale_write(w->lists, w->lists_path, w->narrow, (size_t)count * width,
+    return scale_write(w->lists, w->lists_file.path, w->narrow, (size_t)count * width,
                        w->next * (int64_t)width);
 }
 
@@ -66,21 +66,21 @@ static int take_block(void *ctx, int64_t count, const uint8_t *codes)
     writing *w = ctx;
     size_t size = w->s->code_size;
     if (w->s->nlist)
-        TRY(write_lists(w, count, codes));
-    TRY(scale_write(w->codes, w->codes_path, codes, (size_t)count * size,
+        LBH_TRY(write_lists(w, count, codes));
+    LBH_TRY(scale_write(w->codes, w->codes_file.path, codes, (size_t)count * size,
                     w->codes_at + w->next * (int64_t)size));
     w->next += count;
     w->record[0] += count;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* The bytes first, then the record that says that they are there. */
 static int end_shard(writing *w, scale_log *log, scale_time began)
 {
     if (fdatasync(w->codes))
-        return fail_errno("write", w->codes_path);
+        return fail_errno("write", w->codes_file.path);
     if (w->s->nlist && fdatasync(w->lists))
-        return fail_errno("write", w->lists_path);
+        return fail_errno("write", w->lists_file.path);
     int rc = scale_log_add(log, w->record, began);
     memset(w->record, 0, (size_t)log->words * sizeof *w->record);
     return rc;
@@ -90,32 +90,22 @@ static int end_shard(writing *w, scale_log *log, scale_time began)
 static int encode_shards(writing *w, scale_log *log)
 {
     const scale *s = w->s;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     w->next = log->rows;
-    for (int64_t rows = s->a->shard_rows; rc == EXIT_OK && w->next < s->n;) {
+    for (int64_t rows = s->a->shard_rows; rc == LBH_OK && w->next < s->n;) {
         scale_time began = scale_now();
         int64_t to = s->n - w->next < rows ? s->n : w->next + rows;
         rc = encode_range(s->enc, &s->base, ENCODE_BASE, w->next, to, take_block, w);
-        if (rc == EXIT_OK || (rc == EXIT_CANCELLED && w->record[0] > 0)) {
+        if (rc == LBH_OK || (cli_stopped(rc) && w->record[0] > 0)) {
             int kept = end_shard(w, log, began);
             rc = kept ? kept : rc;
         }
     }
     progress_clear();
-    return rc == EXIT_CANCELLED
-               ? (fail("interrupted; %lld of %lld rows are encoded and kept in '%s': the same command goes "
-                       "on from there", (long long)log->rows, (long long)s->n, s->a->dir),
-                  EXIT_CANCELLED)
-               : rc;
-}
-
-static int open_one(const scale *s, const char *name, char **path, int *fd)
-{
-    *path = scale_path(s, name);
-    if (!*path)
-        return EXIT_RUNTIME;
-    *fd = open(*path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    return *fd < 0 ? fail_errno("open", *path) : EXIT_OK;
+    if (!cli_stopped(rc))
+        return rc;
+    return cli_kept("%lld of %lld rows are encoded and kept in '%s': the same command goes on from there",
+                    (long long)log->rows, (long long)s->n, s->a->dir);
 }
 
 static int open_files(writing *w)
@@ -126,9 +116,9 @@ static int open_files(writing *w)
     w->record = calloc((size_t)s->nlist + 1, sizeof *w->record);
     if (!w->record)
         return fail_memory();
-    TRY(open_one(s, "codes.npy.part", &w->codes_path, &w->codes));
-    TRY(scale_write(w->codes, w->codes_path, header, (size_t)w->codes_at, 0));
-    return s->nlist ? open_one(s, "lists.part", &w->lists_path, &w->lists) : EXIT_OK;
+    LBH_TRY(scale_open(s, "codes.npy.part", O_RDWR | O_CREAT, &w->codes_file, &w->codes));
+    LBH_TRY(scale_write(w->codes, w->codes_file.path, header, (size_t)w->codes_at, 0));
+    return s->nlist ? scale_open(s, "lists.part", O_RDWR | O_CREAT, &w->lists_file, &w->lists) : LBH_OK;
 }
 
 static void close_files(writing *w)
@@ -137,8 +127,6 @@ static void close_files(writing *w)
         close(w->codes);
     if (w->lists >= 0)
         close(w->lists);
-    free(w->codes_path);
-    free(w->lists_path);
     free(w->record);
     free(w->number);
     free(w->narrow);
@@ -148,9 +136,9 @@ static int keep_sizes(scale *s, const scale_log *log)
 {
     s->sizes = cli_alloc(s->nlist, sizeof *s->sizes);
     if (!s->sizes)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(s->sizes, log->sum + 1, (size_t)s->nlist * sizeof *s->sizes);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int64_t peak_bytes(void)
@@ -162,20 +150,20 @@ static int64_t peak_bytes(void)
 int scale_encode(scale *s)
 {
     scale_log log;
-    TRY(scale_log_open(&log, s, "encoded.log", 1 + s->nlist));
-    int rc = log.rows > s->n ? fail("'%s' tells of more rows than there are; it is damaged", log.path)
-                             : EXIT_OK;
-    if (rc == EXIT_OK && log.rows < s->n) {
+    LBH_TRY(scale_log_open(&log, s, "encoded.log", 1 + s->nlist));
+    int rc = log.rows > s->n ? fail("'%s' tells of more rows than there are; it is damaged", log.file.path)
+                             : LBH_OK;
+    if (rc == LBH_OK && log.rows < s->n) {
         writing w = {.s = s, .codes = -1, .lists = -1};
         rc = open_files(&w);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = encode_shards(&w, &log);
         close_files(&w);
         report_number(s->doc, "encode_peak_bytes", (double)peak_bytes());
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scale_whole(s, "codes.npy");
-    if (rc == EXIT_OK && s->nlist)
+    if (rc == LBH_OK && s->nlist)
         rc = keep_sizes(s, &log);
     report_number(s->doc, "encode_shards", (double)log.records);
     report_seconds(s->doc, "encode_seconds", log.seconds);

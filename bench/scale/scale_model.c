@@ -17,7 +17,7 @@ static int sample_rows(const scale *s, int64_t count, vectors *sample)
 {
     count = count < s->n ? count : s->n;
     int64_t *rows = rows_evenly(s->n, count);
-    return rows ? vectors_view(sample, &s->base, NULL, "a sample of it", count, rows) : EXIT_RUNTIME;
+    return rows ? vectors_view(sample, &s->base, NULL, "a sample of it", count, rows) : LBH_ENOMEM;
 }
 
 /* Training keeps its own state in DIR/model.state, and goes on from it with the same model. */
@@ -25,43 +25,36 @@ static int learn(scale *s, const char *path)
 {
     const scale_args *a = s->a;
     vectors sample = {0};
-    char *state = scale_path(s, "model.state");
-    int rc = state ? sample_rows(s, a->train_rows, &sample) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = sample_rows(s, a->train_rows, &sample);
+    if (rc == LBH_OK)
         rc = encoder_make(&s->enc, a->method, s->base.d, (int)a->nbits, a->metric, a->set, a->seed);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         lbh_rows rows = vectors_rows(&sample);
-        int code = lbh_encoder_checkpoint(s->enc, state, 20);
-        if (code == LBH_OK)
-            code = lbh_encoder_train_rows(s->enc, &rows, NULL, NULL);
+        rc = lbh_encoder_checkpoint(s->enc, scale_file_of(s, "model.state").path, 20);
+        if (rc == LBH_OK)
+            rc = lbh_encoder_train_rows(s->enc, &rows, NULL, NULL);
         progress_clear();
-        if (code == LBH_OK)
-            code = lbh_encoder_save(s->enc, path);
-        rc = fail_library(code);
+        if (rc == LBH_OK)
+            rc = lbh_encoder_save(s->enc, path);
     }
     vectors_close(&sample);
-    free(state);
     return rc;
 }
 
 static int take_model(scale *s)
 {
-    char *path = scale_path(s, "model.lbh");
-    int rc = path ? EXIT_OK : EXIT_RUNTIME;
+    scale_file file = scale_file_of(s, "model.lbh");
     double began = cli_now();
     bool has = scale_has(s, "model.lbh");
-    if (rc == EXIT_OK && has && !s->enc)
-        rc = model_load(&s->enc, path, &s->base);
-    else if (rc == EXIT_OK && !has && s->enc) /* the one that was given */
-        rc = fail_library(lbh_encoder_save(s->enc, path));
-    else if (rc == EXIT_OK && !has) {
-        rc = learn(s, path);
+    if (has && !s->enc)
+        LBH_TRY(model_load(&s->enc, file.path, &s->base));
+    else if (!has && s->enc) /* the one that was given */
+        LBH_TRY(lbh_encoder_save(s->enc, file.path));
+    else if (!has) {
+        LBH_TRY(learn(s, file.path));
         report_seconds(s->doc, "train_seconds", cli_now() - began);
     }
-    if (rc == EXIT_OK)
-        rc = scale_remove(s, "model.state");
-    free(path);
-    return rc;
+    return scale_remove(s, "model.state");
 }
 
 static int learn_lists(scale *s, const char *path)
@@ -70,13 +63,13 @@ static int learn_lists(scale *s, const char *path)
     uint8_t *codes = NULL;
     int64_t want = ROWS_A_LIST * s->nlist;
     int rc = sample_rows(s, want, &sample);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = encode_all(s->enc, &sample, ENCODE_BASE, &codes);
     progress_note("training the lists of %s ...", s->a->index);
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_index_train_codes(s->lists, s->code_size, sample.n, codes));
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_index_save(s->lists, path));
+    if (rc == LBH_OK)
+        rc = lbh_index_train_codes(s->lists, s->code_size, sample.n, codes);
+    if (rc == LBH_OK)
+        rc = lbh_index_save(s->lists, path);
     free(codes);
     vectors_close(&sample);
     return rc;
@@ -84,25 +77,21 @@ static int learn_lists(scale *s, const char *path)
 
 static int take_lists(scale *s)
 {
-    char *path = scale_path(s, "lists.faiss");
-    int rc = path ? EXIT_OK : EXIT_RUNTIME;
+    scale_file file = scale_file_of(s, "lists.faiss");
     double began = cli_now();
-    if (rc == EXIT_OK && scale_has(s, "lists.faiss")) {
+    if (scale_has(s, "lists.faiss")) {
         lbh_index_free(s->lists);
         s->lists = NULL;
-        rc = fail_library(lbh_index_load(&s->lists, path));
-    } else if (rc == EXIT_OK) {
-        rc = learn_lists(s, path);
+        LBH_TRY(lbh_index_load(&s->lists, file.path));
+    } else {
+        LBH_TRY(learn_lists(s, file.path));
         report_seconds(s->doc, "lists_seconds", cli_now() - began);
     }
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_index_accelerate(&s->lists));
-    free(path);
-    return rc;
+    return lbh_index_accelerate(&s->lists);
 }
 
 int scale_model(scale *s)
 {
-    TRY(take_model(s));
-    return s->kind == SCALE_IVF ? take_lists(s) : EXIT_OK;
+    LBH_TRY(take_model(s));
+    return s->kind == SCALE_IVF ? take_lists(s) : LBH_OK;
 }

@@ -106,7 +106,7 @@ static int check_room(const scale *s, const plan *p)
     if (disk >= 0 && p->done == 0 && want > disk)
         return fail("'%s': %.1f GB are wanted on the disk, and %.1f GB are free", s->a->dir, want / 1e9,
                     disk / 1e9);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Time ------------------------------------------------------------------------------------- */
@@ -129,12 +129,12 @@ static int time_scan(size_t code_size, int64_t queries, int64_t codes, double *s
     uint8_t *q = cli_alloc(queries, code_size), *c = cli_alloc(codes, code_size);
     int32_t *distances = cli_alloc(queries, sizeof *distances);
     int64_t *ids = cli_alloc(queries, sizeof *ids);
-    int rc = q && c && distances && ids ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK) {
+    int rc = q && c && distances && ids ? LBH_OK : LBH_ENOMEM;
+    if (rc == LBH_OK) {
         random_bytes(q, (size_t)queries * code_size, 1);
         random_bytes(c, (size_t)codes * code_size, UINT64_C(1) << 40);
         double began = cli_now();
-        rc = fail_library(lbh_hamming_search(queries, q, codes, c, code_size, 1, distances, ids));
+        rc = lbh_hamming_search(queries, q, codes, c, code_size, 1, distances, ids);
         *seconds = (cli_now() - began) / (double)queries;
     }
     free(q);
@@ -153,18 +153,18 @@ static int time_rows(const scale *s, double *seconds)
     float *x = cli_alloc(m * s->base.d, sizeof *x);
     uint8_t *codes = cli_alloc(m, (size_t)(nbits + 7) / 8);
     lbh_encoder *enc = NULL;
-    int rc = x && codes ? EXIT_OK : EXIT_RUNTIME;
+    int rc = x && codes ? LBH_OK : LBH_ENOMEM;
     double began = cli_now();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vectors_floats(&s->base, 0, m, x);
     double read = cli_now() - began;
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_encoder_new(&enc, "lsh", s->base.d, nbits));
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_encoder_train(enc, few, x));
+    if (rc == LBH_OK)
+        rc = lbh_encoder_new(&enc, "lsh", s->base.d, nbits);
+    if (rc == LBH_OK)
+        rc = lbh_encoder_train(enc, few, x);
     began = cli_now();
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_encoder_encode(enc, m, x, codes));
+    if (rc == LBH_OK)
+        rc = lbh_encoder_encode(enc, m, x, codes);
     *seconds = (read + cli_now() - began) / (double)m;
     lbh_encoder_free(enc);
     free(x);
@@ -177,14 +177,14 @@ static int measure(const scale *s, plan *p)
     enum { CODES = 1 << 21, QUERIES = 1 << 12, CHECKS = 64 };
     double row = 0, assign = 0, scan = 0, n = (double)s->n;
     int64_t check = s->kind == SCALE_FLAT || s->a->check > s->query.n ? s->query.n : s->a->check;
-    TRY(time_rows(s, &row));
+    LBH_TRY(time_rows(s, &row));
     if (s->nlist)
-        TRY(time_scan(p->code_size, QUERIES, s->nlist, &assign));
-    TRY(time_scan(p->code_size, CHECKS, CODES, &scan));
+        LBH_TRY(time_scan(p->code_size, QUERIES, s->nlist, &assign));
+    LBH_TRY(time_scan(p->code_size, CHECKS, CODES, &scan));
     p->encode_seconds = (n - (double)p->done) * (row + assign);
     p->build_seconds = s->kind == SCALE_IVF ? 6e-8 * n : s->kind == SCALE_MIH ? 3e-7 * n : 0;
     p->scan_seconds = (double)check * n * scan / CODES;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -218,20 +218,20 @@ static int rows_done(const scale *s, int64_t *done)
     scale_log log;
     *done = 0;
     if (!scale_has(s, "encoded.log"))
-        return EXIT_OK;
-    TRY(scale_log_open(&log, s, "encoded.log", 1 + s->nlist));
+        return LBH_OK;
+    LBH_TRY(scale_log_open(&log, s, "encoded.log", 1 + s->nlist));
     *done = log.rows;
     scale_log_close(&log);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int scale_plan(scale *s, cJSON *doc)
 {
     plan p = {.code_size = s->code_size};
-    TRY(rows_done(s, &p.done));
+    LBH_TRY(rows_done(s, &p.done));
     count_bytes(s, &p);
-    TRY(check_room(s, &p));
-    TRY(measure(s, &p));
+    LBH_TRY(check_room(s, &p));
+    LBH_TRY(measure(s, &p));
     report(s, &p, doc);
-    return EXIT_OK;
+    return LBH_OK;
 }

@@ -32,12 +32,12 @@ int scale_answers_new(scale_answers *r, int64_t nq, int64_t k, const uint8_t *qu
     r->distances = cli_alloc(nq * k, sizeof *r->distances);
     r->ids = cli_alloc(nq * k, sizeof *r->ids);
     if (!r->distances || !r->ids)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (int64_t i = 0; i < nq * k; i++) {
         r->distances[i] = INT32_MAX;
         r->ids[i] = -1;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 void scale_answers_free(scale_answers *r)
@@ -65,16 +65,14 @@ static int scan_step(const scale *s, const vectors *codes, scale_answers *r, sca
                      int64_t first, int64_t count)
 {
     int64_t k = r->k;
-    int code = lbh_hamming_search(r->nq, r->query, count, vectors_mapped_bytes(codes, first),
-                                  s->code_size, k, step->distances, step->ids);
-    if (code)
-        return fail_library(code);
+    LBH_TRY(lbh_hamming_search(r->nq, r->query, count, vectors_mapped_bytes(codes, first), s->code_size, k,
+                               step->distances, step->ids));
     for (int64_t i = 0; i < r->nq * k; i++)
         step->ids[i] += step->ids[i] < 0 ? 0 : first;
     for (int64_t q = 0; q < r->nq; q++)
         merge(k, r->distances + q * k, r->ids + q * k, step->distances + q * k, step->ids + q * k,
               step->distances + r->nq * k, step->ids + r->nq * k);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- What is kept ---------------------------------------------------------------------------- */
@@ -87,21 +85,14 @@ static state state_of(const scale *s, const scale_answers *r)
 static int keep(const scale *s, const scale_answers *r, const state *now)
 {
     outfile *out = NULL;
-    char *path = scale_path(s, "scanned");
     size_t count = (size_t)(r->nq * r->k);
-    int rc = path ? outfile_open(&out, path) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
-        rc = outfile_write(out, now, sizeof *now);
-    if (rc == EXIT_OK)
+    LBH_TRY(outfile_open(&out, scale_file_of(s, "scanned").path));
+    int rc = outfile_write(out, now, sizeof *now);
+    if (rc == LBH_OK)
         rc = outfile_write(out, r->distances, count * sizeof *r->distances);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = outfile_write(out, r->ids, count * sizeof *r->ids);
-    if (rc == EXIT_OK)
-        rc = outfile_commit(out);
-    else
-        outfile_abort(out);
-    free(path);
-    return rc;
+    return outfile_close(out, rc);
 }
 
 /* Takes up an earlier scan, if it was for these queries. */
@@ -109,24 +100,22 @@ static int take_up(const scale *s, scale_answers *r, state *now)
 {
     state old;
     size_t count = (size_t)(r->nq * r->k);
-    char *path = scale_path(s, "scanned");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    int rc = path ? EXIT_OK : EXIT_RUNTIME;
-    if (fd >= 0) {
-        rc = scale_read(fd, path, &old, sizeof old, 0);
-        bool same = rc == EXIT_OK && old.queries == now->queries && old.nq == now->nq && old.k == now->k &&
-                    old.rows >= 0 && old.rows <= s->n;
-        int64_t at = (int64_t)sizeof old;
-        if (same)
-            rc = scale_read(fd, path, r->distances, count * sizeof *r->distances, at);
-        if (same && rc == EXIT_OK)
-            rc = scale_read(fd, path, r->ids, count * sizeof *r->ids,
-                            at + (int64_t)(count * sizeof *r->distances));
-        if (same && rc == EXIT_OK)
-            *now = old;
-        close(fd);
-    }
-    free(path);
+    scale_file file = scale_file_of(s, "scanned");
+    int fd = open(file.path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return LBH_OK;
+    int rc = scale_read(fd, file.path, &old, sizeof old, 0);
+    bool same = rc == LBH_OK && old.queries == now->queries && old.nq == now->nq && old.k == now->k &&
+                old.rows >= 0 && old.rows <= s->n;
+    int64_t at = (int64_t)sizeof old;
+    if (same)
+        rc = scale_read(fd, file.path, r->distances, count * sizeof *r->distances, at);
+    if (same && rc == LBH_OK)
+        rc = scale_read(fd, file.path, r->ids, count * sizeof *r->ids,
+                        at + (int64_t)(count * sizeof *r->distances));
+    if (same && rc == LBH_OK)
+        *now = old;
+    close(fd);
     return rc;
 }
 
@@ -136,36 +125,33 @@ static int scan_rest(const scale *s, const vectors *codes, scale_answers *r, sca
                      state *now)
 {
     int64_t rows = step_work / r->nq < 1024 ? 1024 : step_work / r->nq;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     double kept = cli_now();
     rows = rows < step_most ? rows : step_most;
-    while (now->rows < s->n && rc == EXIT_OK) {
+    while (now->rows < s->n && rc == LBH_OK) {
         scale_time began = scale_now();
         int64_t first = now->rows, count = s->n - first < rows ? s->n - first : rows;
         rc = progress_tick("scan all codes", first, s->n);
         vectors_ahead(codes, first + count, rows);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = scan_step(s, codes, r, step, first, count);
         vectors_behind(codes, first, count);
-        if (rc == EXIT_OK) {
+        if (rc == LBH_OK) {
             now->rows += count;
             now->seconds += cli_now() - began.seconds;
             now->cpu += scale_now().cpu - began.cpu;
         }
-        if (rc == EXIT_OK && (cli_now() - kept > KEEP_EVERY || now->rows == s->n)) {
+        if (rc == LBH_OK && (cli_now() - kept > KEEP_EVERY || now->rows == s->n)) {
             rc = keep(s, r, now);
             kept = cli_now();
         }
     }
     progress_clear();
-    if (rc != EXIT_CANCELLED)
+    if (!cli_stopped(rc))
         return rc;
-    int saved = keep(s, r, now);
-    if (saved)
-        return saved;
-    fail("interrupted; %lld of %lld codes are scanned, which is kept in '%s': the same command goes on from "
-         "there", (long long)now->rows, (long long)s->n, s->a->dir);
-    return EXIT_CANCELLED;
+    LBH_TRY(keep(s, r, now));
+    return cli_kept("%lld of %lld codes are scanned, which is kept in '%s': the same command goes on from there",
+                    (long long)now->rows, (long long)s->n, s->a->dir);
 }
 
 int scale_scan(const scale *s, const vectors *codes, scale_answers *r, double *seconds, double *cpu)
@@ -173,9 +159,9 @@ int scale_scan(const scale *s, const vectors *codes, scale_answers *r, double *s
     scale_answers step = {0};
     state now = state_of(s, r);
     int rc = take_up(s, r, &now);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scale_answers_new(&step, r->nq + 1, r->k, NULL);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scan_rest(s, codes, r, &step, &now);
     scale_answers_free(&step);
     *seconds = now.seconds;

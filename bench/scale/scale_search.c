@@ -33,13 +33,13 @@ static int search_mih(void *index, size_t code_size, int64_t nq, const uint8_t *
 static int search_queries(const scale *s, search_fn search, void *index, scale_answers *r)
 {
     enum { BLOCK = 16384 }; /* many queries share the reading of a list */
-    int rc = EXIT_OK;
-    for (int64_t q = 0; q < r->nq && rc == EXIT_OK; q += BLOCK) {
+    int rc = LBH_OK;
+    for (int64_t q = 0; q < r->nq && rc == LBH_OK; q += BLOCK) {
         int64_t count = r->nq - q < BLOCK ? r->nq - q : BLOCK;
         rc = progress_tick("search", q, r->nq);
-        if (rc == EXIT_OK)
-            rc = fail_library(search(index, s->code_size, count, r->query + (size_t)q * s->code_size, r->k,
-                                     r->distances + q * r->k, r->ids + q * r->k));
+        if (rc == LBH_OK)
+            rc = search(index, s->code_size, count, r->query + (size_t)q * s->code_size, r->k,
+                                     r->distances + q * r->k, r->ids + q * r->k);
     }
     progress_clear();
     return rc;
@@ -49,46 +49,42 @@ static int search_queries(const scale *s, search_fn search, void *index, scale_a
 static int search_timed(scale *s, search_fn search, void *index, scale_answers *r)
 {
     double began = cli_now();
-    TRY(search_queries(s, search, index, r));
+    LBH_TRY(search_queries(s, search, index, r));
     report_seconds(s->doc, "first_search_seconds", cli_now() - began);
     scale_time again = scale_now();
-    TRY(search_queries(s, search, index, r));
+    LBH_TRY(search_queries(s, search, index, r));
     double seconds = cli_now() - again.seconds;
     report_seconds(s->doc, "search_seconds", seconds);
     report_seconds(s->doc, "search_cpu_seconds", scale_now().cpu - again.cpu);
     report_number(s->doc, "queries_per_second", (double)r->nq / seconds);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int by_lists(scale *s, scale_answers *r)
 {
     FaissIndexBinary *index = NULL;
-    char set[64], *path = scale_path(s, "index.faiss");
+    char set[64];
     int64_t nprobe = s->a->nprobe < s->nlist ? s->a->nprobe : s->nlist;
     snprintf(set, sizeof set, "nprobe=%lld", (long long)nprobe);
-    int code = path ? lbh_index_load_mapped(&index, path) : LBH_ENOMEM;
-    if (code == LBH_OK)
-        code = lbh_index_set(index, set);
-    if (code == LBH_OK)
-        code = lbh_index_accelerate(&index);
-    int rc = path ? fail_library(code) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = lbh_index_load_mapped(&index, scale_file_of(s, "index.faiss").path);
+    if (rc == LBH_OK)
+        rc = lbh_index_set(index, set);
+    if (rc == LBH_OK)
+        rc = lbh_index_accelerate(&index);
+    if (rc == LBH_OK)
         rc = search_timed(s, search_lists, index, r);
     report_number(s->doc, "nprobe", (double)nprobe);
     lbh_index_free(index);
-    free(path);
     return rc;
 }
 
 static int by_mih(scale *s, scale_answers *r)
 {
     lbh_mih *mih = NULL;
-    char *path = scale_path(s, "index.mih");
-    int rc = path ? fail_library(lbh_mih_load(&mih, path)) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
+    int rc = lbh_mih_load(&mih, scale_file_of(s, "index.mih").path);
+    if (rc == LBH_OK)
         rc = search_timed(s, search_mih, mih, r);
     lbh_mih_free(mih);
-    free(path);
     return rc;
 }
 
@@ -100,9 +96,9 @@ static int scan_one(scale *s, const vectors *codes, const scale_answers *r)
     scale_answers one;
     double began = cli_now();
     int rc = scale_answers_new(&one, 1, r->k, r->query);
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_hamming_search(1, one.query, s->n, vectors_mapped_bytes(codes, 0),
-                                             s->code_size, r->k, one.distances, one.ids));
+    if (rc == LBH_OK)
+        rc = lbh_hamming_search(1, one.query, s->n, vectors_mapped_bytes(codes, 0),
+                                             s->code_size, r->k, one.distances, one.ids);
     double seconds = cli_now() - began;
     report_seconds(s->doc, "scan_one_seconds", seconds);
     report_number(s->doc, "scan_bytes_per_second", (double)s->n * (double)s->code_size / seconds);
@@ -114,19 +110,16 @@ static int scan(scale *s, scale_answers *r)
 {
     vectors codes;
     double seconds = 0, cpu = 0;
-    char *path = scale_path(s, "codes.npy");
-    int rc = path ? vectors_open(&codes, path) : EXIT_RUNTIME;
-    free(path);
-    if (rc)
-        return rc;
+    LBH_TRY(vectors_open(&codes, scale_file_of(s, "codes.npy").path));
+    int rc = LBH_OK;
     if (codes.n != s->n || codes.d != (int)s->code_size || !vectors_mapped_bytes(&codes, 0))
         rc = fail("'%s' is not what this run wrote", codes.name);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scale_scan(s, &codes, r, &seconds, &cpu);
     report_number(s->doc, "scan_queries", (double)r->nq);
     report_seconds(s->doc, "scan_seconds", seconds);
     report_seconds(s->doc, "scan_cpu_seconds", cpu);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scan_one(s, &codes, r);
     vectors_close(&codes);
     return rc;
@@ -158,11 +151,11 @@ static int check(scale *s, const scale_answers *r)
     scale_answers truth;
     int64_t nq = s->a->check < r->nq ? s->a->check : r->nq;
     if (nq == 0)
-        return EXIT_OK;
+        return LBH_OK;
     int rc = scale_answers_new(&truth, nq, r->k, r->query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scan(s, &truth);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         compare(s, r, &truth);
     scale_answers_free(&truth);
     return rc;
@@ -174,12 +167,9 @@ static int write_one(const scale *s, const char *name, array_kind kind, const sc
                      const void *data)
 {
     array_out out;
-    char *path = scale_path(s, name);
-    int rc = path ? array_open(&out, path, kind, r->nq, r->k) : EXIT_RUNTIME;
-    if (rc == EXIT_OK)
-        rc = array_close(&out, array_write(&out, r->nq, data));
-    free(path);
-    return rc;
+    scale_file file = scale_file_of(s, name);
+    LBH_TRY(array_open(&out, file.path, kind, r->nq, r->k));
+    return array_close(&out, array_write(&out, r->nq, data));
 }
 
 int scale_search(scale *s)
@@ -187,17 +177,17 @@ int scale_search(scale *s)
     uint8_t *query = NULL;
     scale_answers r = {0};
     int rc = encode_all(s->enc, &s->query, ENCODE_QUERIES, &query);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = scale_answers_new(&r, s->query.n, s->a->k, query);
     report_number(s->doc, "queries", (double)s->query.n);
     report_number(s->doc, "k", (double)s->a->k);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = s->kind == SCALE_IVF ? by_lists(s, &r) : s->kind == SCALE_MIH ? by_mih(s, &r) : scan(s, &r);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = write_one(s, "ids.npy", ARRAY_IDS, &r, r.ids);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = write_one(s, "distances.npy", ARRAY_INTS, &r, r.distances);
-    if (rc == EXIT_OK && s->kind != SCALE_FLAT)
+    if (rc == LBH_OK && s->kind != SCALE_FLAT)
         rc = check(s, &r);
     scale_answers_free(&r);
     free(query);

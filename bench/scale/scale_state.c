@@ -16,42 +16,39 @@
 
 #include <xxhash.h>
 
-char *scale_path(const scale *s, const char *name)
+scale_file scale_file_of(const scale *s, const char *name)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", s->a->dir, name) >= 0)
-        return path;
-    fail_memory();
-    return NULL;
+    scale_file file;
+    snprintf(file.path, sizeof file.path, "%s/%s", s->a->dir, name); /* scale_enter() sees to the room */
+    return file;
+}
+
+int scale_open(const scale *s, const char *name, int flags, scale_file *file, int *fd)
+{
+    *file = scale_file_of(s, name);
+    *fd = open(file->path, flags | O_CLOEXEC, 0666);
+    return *fd < 0 ? fail_errno("open", file->path) : LBH_OK;
 }
 
 bool scale_has(const scale *s, const char *name)
 {
-    char *path = scale_path(s, name);
-    bool has = path && access(path, F_OK) == 0;
-    free(path);
-    return has;
+    return access(scale_file_of(s, name).path, F_OK) == 0;
 }
 
 int scale_whole(const scale *s, const char *name)
 {
-    char *path = scale_path(s, name), *part = NULL;
-    int rc = path && asprintf(&part, "%s.part", path) >= 0 ? EXIT_OK : fail_memory();
-    if (rc == EXIT_OK && rename(part, path) && !(errno == ENOENT && access(path, F_OK) == 0))
-        rc = fail_errno("write", path);
-    free(part);
-    free(path);
-    return rc;
+    char part[64];
+    snprintf(part, sizeof part, "%s.part", name);
+    scale_file from = scale_file_of(s, part), to = scale_file_of(s, name);
+    if (rename(from.path, to.path) && !(errno == ENOENT && access(to.path, F_OK) == 0))
+        return fail_errno("write", to.path);
+    return LBH_OK;
 }
 
 int scale_remove(const scale *s, const char *name)
 {
-    char *path = scale_path(s, name);
-    int rc = path ? EXIT_OK : EXIT_RUNTIME;
-    if (rc == EXIT_OK && unlink(path) && errno != ENOENT)
-        rc = fail_errno("remove", path);
-    free(path);
-    return rc;
+    scale_file file = scale_file_of(s, name);
+    return unlink(file.path) && errno != ENOENT ? fail_errno("remove", file.path) : LBH_OK;
 }
 
 int scale_write(int fd, const char *path, const void *data, size_t size, int64_t at)
@@ -66,7 +63,7 @@ int scale_write(int fd, const char *path, const void *data, size_t size, int64_t
         at += done;
         size -= (size_t)done;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int scale_read(int fd, const char *path, void *data, size_t size, int64_t at)
@@ -83,27 +80,16 @@ int scale_read(int fd, const char *path, void *data, size_t size, int64_t at)
         at += done;
         size -= (size_t)done;
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- The directory -------------------------------------------------------------------------- */
-
-static int write_settings(const char *path, const char *text)
-{
-    outfile *out;
-    TRY(outfile_open(&out, path));
-    int rc = outfile_write(out, text, strlen(text));
-    if (rc == EXIT_OK)
-        return outfile_commit(out);
-    outfile_abort(out);
-    return rc;
-}
 
 /* Says in which line two texts differ first. */
 static int compare(const char *dir, const char *old, const char *text)
 {
     if (strcmp(old, text) == 0)
-        return EXIT_OK;
+        return LBH_OK;
     size_t line = 0;
     for (size_t i = 0; old[i] && old[i] == text[i]; i++)
         line = old[i] == '\n' ? i + 1 : line;
@@ -117,13 +103,13 @@ static int check_settings(const scale *s, const char *path, const char *text)
     enum { MOST = 1 << 16 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return write_settings(path, text);
+        return outfile_put(path, text, strlen(text));
     if (fd < 0)
         return fail_errno("open", path);
     char *old = cli_alloc(MOST, 1);
     ssize_t size = old ? read(fd, old, MOST) : 0;
-    int rc = !old ? EXIT_RUNTIME : size < 0 ? fail_errno("read", path) : EXIT_OK;
-    if (rc == EXIT_OK) {
+    int rc = !old ? LBH_ENOMEM : size < 0 ? fail_errno("read", path) : LBH_OK;
+    if (rc == LBH_OK) {
         old[size] = '\0';
         rc = compare(s->a->dir, old, text);
     }
@@ -135,6 +121,8 @@ static int check_settings(const scale *s, const char *path, const char *text)
 int scale_enter(const scale *s, const char *text, int *lock)
 {
     const char *dir = s->a->dir;
+    if (strlen(dir) + 64 > sizeof(scale_file))
+        return fail_usage("scale: '%.40s...' is too long a path", dir);
     if (mkdir(dir, 0777) && errno != EEXIST)
         return fail_errno("make the directory", dir);
     *lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,10 +131,7 @@ int scale_enter(const scale *s, const char *text, int *lock)
     if (flock(*lock, LOCK_EX | LOCK_NB))
         return errno == EWOULDBLOCK ? fail("'%s': another process is at work there", dir)
                                     : fail_errno("lock", dir);
-    char *path = scale_path(s, "settings.txt");
-    int rc = path ? check_settings(s, path, text) : EXIT_RUNTIME;
-    free(path);
-    return rc;
+    return check_settings(s, scale_file_of(s, "settings.txt").path, text);
 }
 
 /* ---- Logs ------------------------------------------------------------------------------------ */
@@ -187,11 +172,11 @@ static int read_records(scale_log *log)
 {
     struct stat st;
     int64_t *record = cli_alloc(log->words + EXTRA, sizeof *record);
-    int rc = !record ? EXIT_RUNTIME : fstat(log->fd, &st) ? fail_errno("read", log->path) : EXIT_OK;
-    int64_t size = (int64_t)record_size(log), have = rc == EXIT_OK ? (int64_t)st.st_size / size : 0;
-    for (bool sound = true; rc == EXIT_OK && sound && log->records < have;) {
-        rc = scale_read(log->fd, log->path, record, (size_t)size, log->records * size);
-        sound = rc == EXIT_OK && (uint64_t)record[log->words + HASH] == hash_of(log, record);
+    int rc = !record ? LBH_ENOMEM : fstat(log->fd, &st) ? fail_errno("read", log->file.path) : LBH_OK;
+    int64_t size = (int64_t)record_size(log), have = rc == LBH_OK ? (int64_t)st.st_size / size : 0;
+    for (bool sound = true; rc == LBH_OK && sound && log->records < have;) {
+        rc = scale_read(log->fd, log->file.path, record, (size_t)size, log->records * size);
+        sound = rc == LBH_OK && (uint64_t)record[log->words + HASH] == hash_of(log, record);
         if (sound)
             count(log, record);
     }
@@ -201,16 +186,14 @@ static int read_records(scale_log *log)
 
 int scale_log_open(scale_log *log, const scale *s, const char *name, int64_t words)
 {
-    *log = (scale_log){.fd = -1, .words = words, .path = scale_path(s, name)};
-    if (!log->path)
-        return EXIT_RUNTIME;
+    *log = (scale_log){.fd = -1, .words = words};
     log->sum = calloc((size_t)words, sizeof *log->sum);
     log->last = calloc((size_t)words, sizeof *log->last);
-    int rc = log->sum && log->last ? EXIT_OK : fail_memory();
-    if (rc == EXIT_OK) {
-        log->fd = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        rc = log->fd < 0 ? fail_errno("open", log->path) : read_records(log);
-    }
+    int rc = log->sum && log->last ? LBH_OK : fail_memory();
+    if (rc == LBH_OK)
+        rc = scale_open(s, name, O_RDWR | O_CREAT, &log->file, &log->fd);
+    if (rc == LBH_OK)
+        rc = read_records(log);
     if (rc)
         scale_log_close(log);
     return rc;
@@ -220,17 +203,17 @@ int scale_log_add(scale_log *log, const int64_t *record, scale_time since)
 {
     int64_t *all = cli_alloc(log->words + EXTRA, sizeof *all);
     if (!all)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(all, record, (size_t)log->words * sizeof *all);
     scale_time now = scale_now();
     all[log->words + CLOCK] = (int64_t)(1e6 * (now.seconds - since.seconds));
     all[log->words + CPU] = (int64_t)(1e6 * (now.cpu - since.cpu));
     all[log->words + HASH] = (int64_t)hash_of(log, all);
-    int rc = scale_write(log->fd, log->path, all, record_size(log),
+    int rc = scale_write(log->fd, log->file.path, all, record_size(log),
                          log->records * (int64_t)record_size(log));
-    if (rc == EXIT_OK && fdatasync(log->fd))
-        rc = fail_errno("write", log->path);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK && fdatasync(log->fd))
+        rc = fail_errno("write", log->file.path);
+    if (rc == LBH_OK)
         count(log, all);
     free(all);
     return rc;
@@ -242,6 +225,5 @@ void scale_log_close(scale_log *log)
         close(log->fd);
     free(log->sum);
     free(log->last);
-    free(log->path);
     *log = (scale_log){.fd = -1};
 }

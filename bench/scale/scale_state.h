@@ -7,8 +7,13 @@
 /* Makes the directory or enters it, alone (flock), and compares its settings with `text`. */
 int scale_enter(const scale *s, const char *text, int *lock);
 
-/* DIR/NAME in new memory that the caller frees; NULL without memory, with the error raised. */
-char *scale_path(const scale *s, const char *name);
+/* DIR/NAME. */
+typedef struct scale_file {
+    char path[4096];
+} scale_file;
+scale_file scale_file_of(const scale *s, const char *name);
+/* Opens it; `file` is for messages, too. */
+int scale_open(const scale *s, const char *name, int flags, scale_file *file, int *fd);
 bool scale_has(const scale *s, const char *name);
 /* Renames DIR/NAME.part to DIR/NAME; fine if that was done before. */
 int scale_whole(const scale *s, const char *name);
@@ -21,7 +26,7 @@ typedef struct scale_log {
     int64_t words, records, rows; /* rows of all records */
     double seconds, cpu;          /* of all records: of the clock, and of all processors together */
     int64_t *sum, *last;          /* words: of all records; the last one, zeros if there is none */
-    char *path;
+    scale_file file;
 } scale_log;
 
 int scale_log_open(scale_log *log, const scale *s, const char *name, int64_t words);

@@ -1,6 +1,7 @@
 /* speed.c: rounds, ratios and medians of `lbh speed`. */
 #include "speed.h"
 
+#include "bench_measure.h"
 #include "progress.h"
 
 #include <math.h>
@@ -16,19 +17,10 @@ typedef struct samples {
     int n;
 } samples;
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts; the middle one, or the mean of the middle two. NaN if there are none. */
+/* Sorts. */
 static double median(samples *s)
 {
-    if (s->n == 0)
-        return NAN;
-    qsort(s->value, (size_t)s->n, sizeof *s->value, compare_doubles);
-    return (s->value[(s->n - 1) / 2] + s->value[s->n / 2]) / 2;
+    return median_of(s->value, s->n);
 }
 
 static void put(samples *s, double value)
@@ -42,7 +34,7 @@ static int take_time(const contender *c, double *seconds)
 {
     *seconds = NAN;
     if (!c->name)
-        return EXIT_OK;
+        return LBH_OK;
     omp_set_num_threads(c->threads);
     double began = cli_now();
     int rc = c->run(c->ctx);
@@ -59,26 +51,26 @@ static int one_round(const speed_case *c, bool warm_up, timing *t)
 {
     double ours, rival, best = NAN, limit, slowest = NAN;
     int rc = take_time(&c->ours, &ours);
-    for (int i = 0; i < SPEED_RIVALS && rc == EXIT_OK; i++) {
+    for (int i = 0; i < SPEED_RIVALS && rc == LBH_OK; i++) {
         rc = take_time(&c->rival[i], &rival);
         best = fmin(best, rival);
         if (!warm_up && c->rival[i].name)
             put(&t->rival[i], rival);
     }
-    for (int i = 0; i < SPEED_LIMITS && rc == EXIT_OK; i++) {
+    for (int i = 0; i < SPEED_LIMITS && rc == LBH_OK; i++) {
         rc = take_time(&c->limit[i], &limit);
         slowest = fmax(slowest, limit);
         if (!warm_up && c->limit[i].name)
             put(&t->limit[i], limit);
     }
-    if (warm_up || rc != EXIT_OK)
+    if (warm_up || rc != LBH_OK)
         return rc;
     put(&t->ours, ours);
     if (!isnan(best))
         put(&t->ratio, best / ours);
     if (!isnan(slowest))
         put(&t->fraction, slowest / ours);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* Adds time and name of the fastest rival, or of the slowest limit: the one that counts. */
@@ -106,9 +98,9 @@ int speed_run(const speed_options *o, const speed_case *c)
     memset(&t, 0, sizeof t);
     for (int i = -1; i < o->repeats; i++) {
         int rc = progress_tick(c->name, i + 1, o->repeats + 1);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = one_round(c, i < 0, &t);
-        if (rc != EXIT_OK)
+        if (rc != LBH_OK)
             return rc;
     }
     cJSON *doc = cJSON_CreateObject();
@@ -131,7 +123,7 @@ int speed_run(const speed_options *o, const speed_case *c)
         cJSON_Delete(doc);
         return fail_memory();
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 void speed_note(const speed_options *o, const char *name, double value)

@@ -28,15 +28,13 @@ typedef struct encoding {
 static int encode_ours(void *ctx)
 {
     const encoding *e = ctx;
-    int rc = lbh_encoder_encode(e->enc, ROWS, e->x, e->codes);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_encoder_encode(e->enc, ROWS, e->x, e->codes);
 }
 
 static int encode_faiss(void *ctx)
 {
     const encoding *e = ctx;
-    int rc = lbh_float_index_encode(e->itq, ROWS, e->x, e->codes);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_float_index_encode(e->itq, ROWS, e->x, e->codes);
 }
 
 static float *random_floats(int64_t n, uint64_t seed)
@@ -59,7 +57,7 @@ static int open_encoding(encoding *e)
     e->product = cli_alloc((int64_t)GEMM_BLOCK * NBITS, sizeof *e->product);
     e->codes = cli_alloc(ROWS, NBITS / 8);
     if (!e->x || !e->weights || !e->product || !e->codes)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     int rc = lbh_encoder_new(&e->enc, "itq", D, NBITS);
     if (!rc)
         rc = lbh_encoder_train(e->enc, LEARN_ROWS, e->x);
@@ -67,7 +65,7 @@ static int open_encoding(encoding *e)
         rc = lbh_float_index_new(&e->itq, D, "ITQ64,LSH", LBH_METRIC_L2);
     if (!rc)
         rc = lbh_float_index_train(e->itq, LEARN_ROWS, e->x);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 static void close_encoding(encoding *e)
@@ -88,7 +86,7 @@ static int time_encoding(const speed_options *o, encoding *e, int threads)
         .ours = {"lbh_encoder_encode", encode_ours, e, threads},
         .rival = {{"FAISS ITQ64,LSH", encode_faiss, e, threads}},
         .limit = {{"sgemm", limit_sgemm, &gemm, threads}}});
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         const cJSON *last = cJSON_GetArrayItem(o->results, cJSON_GetArraySize(o->results) - 1);
         double ns = cJSON_GetNumberValue(cJSON_GetObjectItem(last, "ours"));
         speed_note(o, "gflops", 2.0 * D * NBITS / ns);
@@ -100,9 +98,9 @@ int speed_encode(const speed_options *o)
 {
     encoding e;
     int rc = open_encoding(&e);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = time_encoding(o, &e, 1);
-    if (rc == EXIT_OK && o->threads > 1)
+    if (rc == LBH_OK && o->threads > 1)
         rc = time_encoding(o, &e, o->threads);
     close_encoding(&e);
     return rc;
@@ -119,11 +117,9 @@ static int train_ours(void *ctx)
 {
     lesson *l = ctx;
     lbh_encoder *enc = NULL;
-    int rc = encoder_make(&enc, "sgh", D, NBITS, LBH_METRIC_L2, "steps=5000,batch=500", 1);
-    if (rc != EXIT_OK)
-        return rc;
+    LBH_TRY(encoder_make(&enc, "sgh", D, NBITS, LBH_METRIC_L2, "steps=5000,batch=500", 1));
     lbh_encoder_on_progress(enc, progress_training, NULL);
-    rc = lbh_encoder_train(enc, ROWS, l->x);
+    int rc = lbh_encoder_train(enc, ROWS, l->x);
     const char *name;
     double seconds, total = 0, gemm = 0;
     for (int i = 0; !rc && lbh_encoder_train_time(enc, i, &name, &seconds) == LBH_OK; i++) {
@@ -134,7 +130,7 @@ static int train_ours(void *ctx)
     }
     l->gemm_share = total > 0 ? gemm / total : 0;
     lbh_encoder_free(enc);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 /* The products of as many steps by the BLAS that is linked: what a program takes at least that
@@ -154,20 +150,20 @@ static int train_products(void *ctx)
         }
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, B, d, L, 1, H, L, W, d, 0, rows, d);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 int speed_train(const speed_options *o)
 {
     lesson l = {.x = random_floats((int64_t)ROWS * D, 3)};
     l.out = cli_alloc((TRAIN_BATCH + NBITS) * TRAIN_D + TRAIN_BATCH * NBITS, sizeof *l.out);
-    int rc = l.x && l.out ? EXIT_OK : EXIT_RUNTIME;
-    for (int t = 1; t <= o->threads && rc == EXIT_OK; t = t < o->threads ? o->threads : t + 1) {
+    int rc = l.x && l.out ? LBH_OK : LBH_ENOMEM;
+    for (int t = 1; t <= o->threads && rc == LBH_OK; t = speed_next_threads(o, t)) {
         rc = speed_run(o, &(speed_case){
             .name = "train: sgh, 60000 x 784 to 64 bits, 5000 steps of 500", .unit = "step",
             .work = TRAIN_STEPS, .ours = {"lbh_encoder_train", train_ours, &l, t},
             .limit = {{"its products by sgemm", train_products, &l, t}}});
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             speed_note(o, "gemm_share", l.gemm_share);
     }
     free(l.x);

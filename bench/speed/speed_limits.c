@@ -92,7 +92,7 @@ int limit_read(void *ctx)
         }
     }
     read_by(ways[m->way - 1], m);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Counting ------------------------------------------------------------------------------ */
@@ -155,7 +155,7 @@ int limit_count(void *ctx)
 #pragma omp parallel reduction(+ : sum)
     sum += count(p->words / omp_get_num_threads());
     sink = sum;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- By themselves ------------------------------------------------------------------------- */
@@ -166,7 +166,7 @@ static int time_reading(const speed_options *o, bool huge_pages, int threads)
     uint8_t *codes = speed_codes(o->n, sizeof(uint64_t), huge_pages);
     limit_memory memory = {.data = codes, .bytes = (size_t)o->n * sizeof(uint64_t)};
     if (!codes)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     for (size_t i = 0; i < memory.bytes; i++)
         codes[i] = (uint8_t)i;
     snprintf(name, sizeof name, "reading %.3g MB in %s pages", 1e-6 * (double)memory.bytes,
@@ -179,13 +179,13 @@ static int time_reading(const speed_options *o, bool huge_pages, int threads)
 
 int speed_limits(const speed_options *o)
 {
-    int rc = EXIT_OK;
-    for (int t = 1; t <= o->threads && rc == EXIT_OK; t = speed_next_threads(o, t)) {
+    int rc = LBH_OK;
+    for (int t = 1; t <= o->threads && rc == LBH_OK; t = speed_next_threads(o, t)) {
         limit_popcount popcounts = {1e7};
         rc = time_reading(o, false, t);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = time_reading(o, true, t);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = speed_run(o, &(speed_case){
                 .name = "xor and population count", .unit = "word of 64 bits",
                 .work = popcounts.words,
@@ -204,5 +204,5 @@ int limit_sgemm(void *ctx)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, g->n, g->k, 1, g->A + i * g->k,
                     g->k, g->B, g->k, 0, g->C, g->n);
     }
-    return EXIT_OK;
+    return LBH_OK;
 }

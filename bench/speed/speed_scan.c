@@ -26,9 +26,8 @@ typedef struct scan {
 static int run_ours(void *ctx)
 {
     const scan *s = ctx;
-    int rc = lbh_hamming_search(s->nq, s->queries, s->n, s->codes, s->code_size, s->k,
-                                s->distances, s->labels);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_hamming_search(s->nq, s->queries, s->n, s->codes, s->code_size, s->k,
+                                   s->distances, s->labels);
 }
 
 static int run_faiss(const scan *s, const char *mode)
@@ -37,7 +36,7 @@ static int run_faiss(const scan *s, const char *mode)
     if (!rc)
         rc = lbh_index_search_codes(s->index, s->code_size, s->nq, s->queries, s->k, s->distances,
                                     s->labels);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 static int run_heap(void *ctx)
@@ -70,11 +69,10 @@ static int open_scan(scan *s, int64_t n, int nbits)
     s->distances = cli_alloc(BATCH * MANY, sizeof *s->distances);
     s->labels = cli_alloc(BATCH * MANY, sizeof *s->labels);
     if (!s->codes || !s->queries || !s->distances || !s->labels)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     random_bytes((size_t)n * s->code_size, 1, s->codes);
     random_bytes(BATCH * s->code_size, 2, s->queries);
-    int rc = lbh_index_build_codes(&s->index, s->code_size, "BFlat", n, s->codes);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_index_build_codes(&s->index, s->code_size, "BFlat", n, s->codes);
 }
 
 /* The same codes in huge pages; those of FAISS, which copies them, stay where they are. */
@@ -82,12 +80,12 @@ static int move_to_huge_pages(scan *s)
 {
     uint8_t *moved = speed_codes(s->n, s->code_size, true);
     if (!moved)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     memcpy(moved, s->codes, (size_t)s->n * s->code_size);
     free(s->codes);
     s->codes = moved;
     s->huge_pages = true;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static void close_scan(scan *s)
@@ -136,18 +134,17 @@ static int time_own(const speed_options *o, scan *s, const char *name, int64_t n
 static int time_length(const speed_options *o, scan *s, int t)
 {
     bool shortest = s->code_size == sizeof(uint64_t);
-    int rc = time_scan(o, s, BATCH, 10, t);
-    if (rc == EXIT_OK)
-        rc = time_scan(o, s, 1, 10, t);
-    if (rc == EXIT_OK && shortest)
-        rc = time_scan(o, s, BATCH, MANY, t);
-    if (rc == EXIT_OK && shortest)
-        rc = time_own(o, s, "scan: 64 bits, 100 queries, k=1000 against k=10", BATCH, MANY, t, 10, t,
-                      "ours, k=10");
-    if (rc == EXIT_OK && t > 1)
-        rc = time_own(o, s, "scan: 1 query, all threads against one", 1, 10, t, 10, 1,
-                      "ours, 1 thread");
-    return rc;
+    LBH_TRY(time_scan(o, s, BATCH, 10, t));
+    LBH_TRY(time_scan(o, s, 1, 10, t));
+    if (shortest)
+        LBH_TRY(time_scan(o, s, BATCH, MANY, t));
+    if (shortest)
+        LBH_TRY(time_own(o, s, "scan: 64 bits, 100 queries, k=1000 against k=10", BATCH, MANY, t, 10, t,
+                         "ours, k=10"));
+    if (t > 1)
+        LBH_TRY(time_own(o, s, "scan: 1 query, all threads against one", 1, 10, t, 10, 1,
+                         "ours, 1 thread"));
+    return LBH_OK;
 }
 
 int speed_scan(const speed_options *o)
@@ -155,16 +152,16 @@ int speed_scan(const speed_options *o)
     static const struct {
         int nbits, share; /* of o->n codes */
     } lengths[] = {{64, 1}, {100, 2}, {128, 1}, {256, 10}, {512, 10}, {1024, 20}};
-    int rc = EXIT_OK;
-    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0] && rc == EXIT_OK; i++) {
+    int rc = LBH_OK;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0] && rc == LBH_OK; i++) {
         scan s;
         int64_t n = (o->n + lengths[i].share - 1) / lengths[i].share;
         rc = open_scan(&s, n, (lengths[i].nbits + 7) / 8 * 8);
-        for (int t = 1; t <= o->threads && rc == EXIT_OK; t = speed_next_threads(o, t))
+        for (int t = 1; t <= o->threads && rc == LBH_OK; t = speed_next_threads(o, t))
             rc = time_length(o, &s, t);
-        if (rc == EXIT_OK)
+        if (rc == LBH_OK)
             rc = move_to_huge_pages(&s);
-        for (int t = 1; t <= o->threads && rc == EXIT_OK; t = speed_next_threads(o, t))
+        for (int t = 1; t <= o->threads && rc == LBH_OK; t = speed_next_threads(o, t))
             rc = time_scan(o, &s, 1, 10, t);
         close_scan(&s);
     }

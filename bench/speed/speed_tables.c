@@ -33,13 +33,10 @@ static int train_encoder(lbh_encoder **enc, const vectors *rows)
 {
     vectors sample = *rows;
     sample.n = rows->n < TRAIN_ROWS ? rows->n : TRAIN_ROWS;
-    int rc = encoder_make(enc, "sgh", rows->d, NBITS, LBH_METRIC_L2, "steps=2000", 1);
-    if (rc != EXIT_OK)
-        return rc;
+    LBH_TRY(encoder_make(enc, "sgh", rows->d, NBITS, LBH_METRIC_L2, "steps=2000", 1));
     lbh_rows view = vectors_rows(&sample);
     lbh_encoder_on_progress(*enc, progress_training, NULL);
-    rc = lbh_encoder_train_rows(*enc, &view, NULL, NULL);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_encoder_train_rows(*enc, &view, NULL, NULL);
 }
 
 static int make_codes(const speed_options *o, tables *t)
@@ -51,15 +48,15 @@ static int make_codes(const speed_options *o, tables *t)
              QUERIES);
     const char *spec = o->base ? o->base : made;
     int rc = query_check(o->query, spec, "speed");
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = vectors_open(&base, spec);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = query_open(&query, o->query, spec);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = train_encoder(&enc, &base);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = encode_all(enc, &base, ENCODE_BASE, &t->codes);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = encode_all(enc, &query, ENCODE_QUERIES, &t->queries);
     t->n = base.n;
     t->nq = query.n < QUERIES ? query.n : QUERIES;
@@ -74,9 +71,8 @@ static int make_codes(const speed_options *o, tables *t)
 static int search_index(const tables *t, FaissIndexBinary *index, int64_t nq, int64_t first,
                         int32_t *distances)
 {
-    int rc = lbh_index_search_codes(index, NBITS / 8, nq, t->queries + first * (NBITS / 8),
-                                    t->k, distances + first * t->k, t->labels + first * t->k);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return lbh_index_search_codes(index, NBITS / 8, nq, t->queries + first * (NBITS / 8),
+                                       t->k, distances + first * t->k, t->labels + first * t->k);
 }
 
 /* All queries at once, and one after the other. */
@@ -94,8 +90,8 @@ static int fast_batch(void *ctx)
 
 static int one_by_one(const tables *t, FaissIndexBinary *index, int32_t *distances)
 {
-    int rc = EXIT_OK;
-    for (int64_t i = 0; i < t->nq && rc == EXIT_OK; i++)
+    int rc = LBH_OK;
+    for (int64_t i = 0; i < t->nq && rc == LBH_OK; i++)
         rc = search_index(t, index, 1, i, distances);
     return rc;
 }
@@ -119,7 +115,7 @@ static int mih_singles(void *ctx)
     for (int64_t i = 0; i < t->nq && !rc; i++)
         rc = lbh_mih_search(t->mih, 1, t->queries + i * (NBITS / 8), t->k,
                             t->distances[0] + i * t->k, t->labels + i * t->k, NULL);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 static int scan_singles(void *ctx)
@@ -129,7 +125,7 @@ static int scan_singles(void *ctx)
     for (int64_t i = 0; i < t->nq && !rc; i++)
         rc = lbh_hamming_search(1, t->queries + i * (NBITS / 8), t->n, t->codes, NBITS / 8,
                                 t->k, t->distances[1] + i * t->k, t->labels + i * t->k);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 /* Both of the last runs must have found the same distances. */
@@ -137,7 +133,7 @@ static int compare_answers(const tables *t, const char *what)
 {
     size_t bytes = (size_t)(t->nq * t->k) * sizeof **t->distances;
     if (memcmp(t->distances[0], t->distances[1], bytes) == 0)
-        return EXIT_OK;
+        return LBH_OK;
     return fail("speed: %s: the answers differ from the rival's", what);
 }
 
@@ -170,7 +166,7 @@ static int build_ivf(const speed_options *o, tables *t, int *nlist)
         rc = lbh_index_set(t->stock, name);
     if (!rc)
         rc = lbh_index_set(t->fast, name);
-    return rc ? fail_library(rc) : EXIT_OK;
+    return rc;
 }
 
 static int time_ivf_with(const speed_options *o, tables *t, int nlist, bool batch, int threads)
@@ -188,10 +184,10 @@ static int time_ivf_with(const speed_options *o, tables *t, int nlist, bool batc
 static int time_ivf(const speed_options *o, tables *t)
 {
     int nlist, rc = build_ivf(o, t, &nlist);
-    for (int i = 0; i < 4 && rc == EXIT_OK; i++) {
+    for (int i = 0; i < 4 && rc == LBH_OK; i++) {
         t->k = i < 2 ? K : MANY;
         rc = time_ivf_with(o, t, nlist, i % 2, 1);
-        if (rc == EXIT_OK && o->threads > 1)
+        if (rc == LBH_OK && o->threads > 1)
             rc = time_ivf_with(o, t, nlist, i % 2, o->threads);
     }
     lbh_index_free(t->stock);
@@ -212,7 +208,7 @@ static int time_mih(const speed_options *o, tables *t)
     if (!rc)
         rc = lbh_index_set(t->stock, "nflip=1");
     if (rc)
-        return fail_library(rc);
+        return rc;
     snprintf(name, sizeof name, "mih: %.3g codes of %d bits, single queries, against FAISS",
              (double)t->n, NBITS);
     rc = speed_run(o, &(speed_case){
@@ -223,7 +219,7 @@ static int time_mih(const speed_options *o, tables *t)
     t->stock = NULL;
     snprintf(name, sizeof name, "mih: %.3g codes of %d bits, single queries, against a scan",
              (double)t->n, NBITS);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = speed_run(o, &(speed_case){
             .name = name, .unit = "query", .work = (double)t->nq,
             .ours = {"lbh_mih_search", mih_singles, t, 1},
@@ -235,14 +231,14 @@ int speed_tables(const speed_options *o, bool ivf, bool mih)
 {
     tables t = {.k = K};
     int rc = make_codes(o, &t);
-    for (int i = 0; i < 2 && rc == EXIT_OK; i++)
+    for (int i = 0; i < 2 && rc == LBH_OK; i++)
         if (!(t.distances[i] = cli_alloc(t.nq * MANY, sizeof **t.distances)))
-            rc = EXIT_RUNTIME;
-    if (rc == EXIT_OK && !(t.labels = cli_alloc(t.nq * MANY, sizeof *t.labels)))
-        rc = EXIT_RUNTIME;
-    if (rc == EXIT_OK && mih)
+            rc = LBH_ENOMEM;
+    if (rc == LBH_OK && !(t.labels = cli_alloc(t.nq * MANY, sizeof *t.labels)))
+        rc = LBH_ENOMEM;
+    if (rc == LBH_OK && mih)
         rc = time_mih(o, &t);
-    if (rc == EXIT_OK && ivf)
+    if (rc == LBH_OK && ivf)
         rc = time_ivf(o, &t);
     lbh_index_free(t.stock);
     lbh_index_free(t.fast);

@@ -27,7 +27,7 @@ static int make_spec(const tune_run *t, const tune_step *s, char text[TRIAL_TEXT
                         bench_metrics[t->ask.metric]);
     tune_trial_text(text + used, (size_t)(TRIAL_TEXT - used), &t->ask,
                     &t->space.candidate[s->candidate], s->round);
-    TRY(bench_spec_parse(spec, "tune", text, strlen(text)));
+    LBH_TRY(bench_spec_parse(spec, "tune", text, strlen(text)));
     spec_data *d = &(*spec)->data[0];
     d->base = t->base;
     d->queries = t->query;
@@ -35,7 +35,7 @@ static int make_spec(const tune_run *t, const tune_step *s, char text[TRIAL_TEXT
     d->sample = t->sample;
     d->max_queries = t->queries;
     (*spec)->time_limit = fmax(10, t->budget - t->spent);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- Points -------------------------------------------------------------------------------- */
@@ -60,14 +60,14 @@ static int keep_point(tune_run *t, const tune_point *p)
     for (int i = 0; i < t->npoints; i++)
         if (same_way(&t->point[i], p)) {
             t->point[i] = *p;
-            return EXIT_OK;
+            return LBH_OK;
         }
     tune_point *more = realloc(t->point, (size_t)(t->npoints + 1) * sizeof *more);
     if (!more)
         return fail_memory();
     t->point = more;
     t->point[t->npoints++] = *p;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 #define COPY(to, name) snprintf(to, sizeof(to), "%s", result_text(line, name))
@@ -88,7 +88,7 @@ static int take_line(tune_run *t, const cJSON *line, const char *model, double s
     COPY(p.rescore, "rescore");
     snprintf(p.model, sizeof p.model, "%s", model);
     if (!isfinite(p.recall) || !isfinite(p.qps) || !isfinite(p.bytes))
-        return EXIT_OK;
+        return LBH_OK;
     *value = fmax(*value, tune_value(&t->ask, &p, slack));
     return keep_point(t, &p);
 }
@@ -99,7 +99,7 @@ static int take_results(tune_run *t, const bench_run *r, const char *key, tune_d
     result_lines lines;
     double slack = done->round + 1 < TUNE_ROUNDS ? SLACK : 0;
     int rc = result_lines_read(&lines, t->dir);
-    for (int i = 0; i < lines.n && rc == EXIT_OK; i++) {
+    for (int i = 0; i < lines.n && rc == LBH_OK; i++) {
         const cJSON *line = lines.line[i];
         if (result_is(line, "key", key))
             done->seconds = result_number(line, "seconds");
@@ -118,12 +118,12 @@ static int take_results(tune_run *t, const bench_run *r, const char *key, tune_d
 static int write_seconds(const tune_run *t, const char *key, double seconds)
 {
     char *path = NULL, *text = NULL;
-    int rc = asprintf(&path, "%s/tune.jsonl", t->dir) > 0 ? EXIT_OK : fail_memory();
-    if (rc == EXIT_OK &&
+    int rc = asprintf(&path, "%s/tune.jsonl", t->dir) > 0 ? LBH_OK : fail_memory();
+    if (rc == LBH_OK &&
         asprintf(&text, "{\"format\":\"%s\",\"type\":\"trial\",\"key\":\"%s\",\"seconds\":%.3f}",
                  RESULT_FORMAT, key, seconds) < 0)
         rc = fail_memory();
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = result_lines_append(path, text);
     free(path);
     free(text);
@@ -152,7 +152,7 @@ static int keep_done(tune_run *t, const tune_done *done)
     t->done[t->ndone++] = *done;
     t->spent += done->seconds;
     t->failed += done->value < -1;
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 static int try_one(tune_run *t, const tune_step *s)
@@ -162,20 +162,20 @@ static int try_one(tune_run *t, const tune_step *s)
                    .env = {"tune", t->command, t->threads}};
     tune_done done = {s->candidate, s->round, 0, -2};
     double began = cli_now();
-    TRY(make_spec(t, s, text, &r.spec));
+    LBH_TRY(make_spec(t, s, text, &r.spec));
     show(t, s);
     int rc = bench_run_all(&r);
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         snprintf(key, sizeof key, "%s-%d", r.plan.ncells ? r.plan.cell[0].key : "none", s->round);
         done.seconds = cli_now() - began;
         if (r.ok + r.failed > 0)
             rc = write_seconds(t, key, done.seconds);
     }
-    if (rc == EXIT_OK && !r.data[0].there)
+    if (rc == LBH_OK && !r.data[0].there)
         rc = fail("%s", r.missing[0]);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = take_results(t, &r, key, &done);
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         rc = keep_done(t, &done);
     bench_run_free(&r);
     bench_spec_free(r.spec);
@@ -196,13 +196,13 @@ static bool nothing_left(const tune_run *t, bool sweep)
 int tune_run_all(tune_run *t)
 {
     tune_step next;
-    int rc = EXIT_OK;
+    int rc = LBH_OK;
     bool sweep = tune_wants_sweep(&t->ask);
-    while (rc == EXIT_OK &&
+    while (rc == LBH_OK &&
            tune_next(&t->space, sweep, t->done, t->ndone, t->budget, &next))
         rc = try_one(t, &next);
     t->complete = nothing_left(t, sweep);
-    if (rc == EXIT_OK && !t->npoints)
+    if (rc == LBH_OK && !t->npoints)
         rc = fail("none of %d trials was measured; '%s/bench.jsonl' says why", t->ndone, t->dir);
     return rc;
 }

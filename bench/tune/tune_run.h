@@ -22,7 +22,7 @@ typedef struct tune_run {
     bool complete; /* nothing was left to try */
 } tune_run;
 
-/* EXIT_OK if anything was measured. EXIT_CANCELLED after Ctrl-C. Free it in either case. */
+/* LBH_OK if anything was measured. LBH_ECANCELLED after Ctrl-C. Free it in either case. */
 int tune_run_all(tune_run *t);
 void tune_run_free(tune_run *t);
 

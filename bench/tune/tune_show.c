@@ -49,47 +49,35 @@ int tune_report(cJSON *doc, const tune_run *t, int best)
     cJSON_AddItemToObject(doc, "recommended", describe(&t->point[best]));
     tune_reason(text, sizeof text, &t->ask, t->point, t->npoints, best);
     report_text(doc, "reason", text);
-    return EXIT_OK;
+    return LBH_OK;
 }
 
 /* ---- The table ----------------------------------------------------------------------------- */
 
-enum { COLUMNS = 5, CELL = 400 };
-
-static void fill(char (*cell)[CELL], const tune_point *p, bool taken)
+static void add_row(sheet *s, const tune_point *p, bool taken)
 {
-    char name[CELL - 4];
+    char name[400];
     tune_name(name, sizeof name, p);
-    snprintf(cell[0], CELL, "%s%s", name, taken ? " *" : "");
-    snprintf(cell[1], CELL, "%.4f", p->recall);
-    snprintf(cell[2], CELL, "%.0f", p->qps);
-    snprintf(cell[3], CELL, "%.1f", p->bytes);
-    snprintf(cell[4], CELL, "%.2f", p->train);
+    sheet_cell(s, "%s%s", name, taken ? " *" : "");
+    sheet_cell(s, "%.4f", p->recall);
+    sheet_cell(s, "%.0f", p->qps);
+    sheet_cell(s, "%.1f", p->bytes);
+    sheet_cell(s, "%.2f", p->train);
 }
 
 /* The point that is recommended may stand below the front: it counts as equal to one of it. */
-static int table(const tune_run *t, int best, const int *front, int count)
+static int print_table(const tune_run *t, int best, const int *front, int count)
 {
-    static const char *const heads[COLUMNS] = {"way", "recall", "queries/s", "bytes", "train s"};
+    static const char *const heads[] = {"way", "recall", "queries/s", "bytes", "train s"};
+    sheet *s = sheet_new(5, heads);
     bool on_front = false;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         on_front |= front[i] == best;
-    int rows = 1 + count + !on_front;
-    char (*cells)[CELL] = cli_alloc((int64_t)rows * COLUMNS, CELL);
-    const char **pointers = cli_alloc((int64_t)rows * COLUMNS, sizeof *pointers);
-    int rc = cells && pointers ? EXIT_OK : EXIT_RUNTIME;
-    for (int i = 0; rc == EXIT_OK && i < rows * COLUMNS; i++)
-        pointers[i] = cells[i];
-    for (int i = 0; rc == EXIT_OK && i < COLUMNS; i++)
-        strcpy(cells[i], heads[i]);
-    for (int i = 0; rc == EXIT_OK && i < rows - 1; i++)
-        fill(cells + (i + 1) * COLUMNS, &t->point[i < count ? front[i] : best],
-             (i < count ? front[i] : best) == best);
-    if (rc == EXIT_OK)
-        table_print(COLUMNS, rows, pointers);
-    free(pointers);
-    free(cells);
-    return rc;
+        add_row(s, &t->point[front[i]], front[i] == best);
+    }
+    if (!on_front)
+        add_row(s, &t->point[best], true);
+    return sheet_print(s);
 }
 
 int tune_print(const tune_run *t, int best)
@@ -97,11 +85,11 @@ int tune_print(const tune_run *t, int best)
     char text[REASON];
     int count, *front = find_front(t, &count);
     if (!front)
-        return EXIT_RUNTIME;
+        return LBH_ENOMEM;
     printf("%s: %lld x %d searched, recall %lld@%lld; %d ways measured in %d trials, %.0f s%s\n\n",
            t->base, (long long)t->ask.n, t->ask.d, (long long)t->ask.k, (long long)t->ask.at, t->npoints,
            t->ndone, t->spent, t->complete ? "" : "; the time was up before all were tried");
-    int rc = table(t, best, front, count);
+    int rc = print_table(t, best, front, count);
     free(front);
     tune_reason(text, sizeof text, &t->ask, t->point, t->npoints, best);
     printf("\n%s\n", text);
@@ -124,13 +112,13 @@ static int draw_method(cJSON *chart, const tune_run *t, const char *method, int 
     tune_point *p = cli_alloc(t->npoints, sizeof *p);
     int *front = cli_alloc(t->npoints, sizeof *front), n = 0, count = 0;
     double *x = cli_alloc(t->npoints, sizeof *x), *y = cli_alloc(t->npoints, sizeof *y);
-    int rc = p && front && x && y ? EXIT_OK : EXIT_RUNTIME;
-    for (int i = 0; rc == EXIT_OK && i < t->npoints; i++)
+    int rc = p && front && x && y ? LBH_OK : LBH_ENOMEM;
+    for (int i = 0; rc == LBH_OK && i < t->npoints; i++)
         if (strcmp(t->point[i].method, method) == 0) {
             p[n] = t->point[i];
             p[n++].bytes = 0;
         }
-    if (rc == EXIT_OK) {
+    if (rc == LBH_OK) {
         qsort(p, (size_t)n, sizeof *p, by_recall);
         count = tune_front(p, n, front);
         for (int i = 0; i < count; i++) {
@@ -157,15 +145,15 @@ int tune_draw(const tune_run *t, const char *path)
     cJSON *chart = drawing_chart("Recall and speed of what was tried", about, recall, "queries a second");
     cJSON_AddTrueToObject(chart, "log_y");
     cJSON_AddTrueToObject(chart, "fit_x");
-    int rc = chart ? EXIT_OK : fail_memory(), style = 0;
-    for (int i = 0; i < t->npoints && rc == EXIT_OK; i++) {
+    int rc = chart ? LBH_OK : fail_memory(), style = 0;
+    for (int i = 0; i < t->npoints && rc == LBH_OK; i++) {
         bool first = true;
         for (int j = 0; j < i && first; j++)
             first = strcmp(t->point[i].method, t->point[j].method) != 0;
         if (first)
             rc = draw_method(chart, t, t->point[i].method, style++);
     }
-    if (rc == EXIT_OK)
+    if (rc == LBH_OK)
         return drawing_save(chart, path);
     cJSON_Delete(chart);
     return rc;

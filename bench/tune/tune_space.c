@@ -91,7 +91,7 @@ static int check_names(const char *list)
                               tune_families());
         p += len;
         if (!*p)
-            return EXIT_OK;
+            return LBH_OK;
     }
 }
 
@@ -105,15 +105,13 @@ static int parse_lengths(const char *text, int64_t bits[LENGTHS], int *n)
         if (*n == LENGTHS)
             return fail_usage("tune: --bits has more than %d numbers", LENGTHS);
         snprintf(one, sizeof one, "%.*s", (int)len, p);
-        int rc = parse_int(one, 8, 4096, "tune: --bits", &bits[*n]);
-        if (rc == EXIT_OK && bits[*n] % 8)
-            rc = fail_usage("tune: --bits: %s is no whole number of bytes", one);
-        if (rc)
-            return rc;
+        LBH_TRY(parse_int(one, 8, 4096, "tune: --bits", &bits[*n]));
+        if (bits[*n] % 8)
+            return fail_usage("tune: --bits: %s is no whole number of bytes", one);
         ++*n;
         p += len;
         if (!*p)
-            return EXIT_OK;
+            return LBH_OK;
     }
 }
 
@@ -143,7 +141,6 @@ static bool can_be(const tune_ask *ask, const family *f, int64_t nbits)
     FaissIndex *probe = NULL;
     if (bench_rival_recipe(&r, f->method, ask->d, nbits, NULL) ||
         faiss_index_new(&probe, ask->d, r.factory, r.hamming, ask->metric)) {
-        cli_clear_error();
         return false;
     }
     lbh_float_index_free(probe);
@@ -159,9 +156,9 @@ static void add(tune_space *s, int family_number, int64_t nbits)
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits)
 {
     int64_t length[LENGTHS] = {0};
-    int lengths = 0, rc = methods ? check_names(methods) : EXIT_OK;
+    int lengths = 0, rc = methods ? check_names(methods) : LBH_OK;
     *s = (tune_space){0};
-    if (rc == EXIT_OK && bits)
+    if (rc == LBH_OK && bits)
         rc = parse_lengths(bits, length, &lengths);
     if (rc)
         return rc;
@@ -179,7 +176,7 @@ int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, con
             else if (wanted && !whole && i < lengths && can_be(ask, one, length[i]))
                 add(s, f, length[i]);
         }
-    return s->n ? EXIT_OK
+    return s->n ? LBH_OK
                 : fail_usage("tune: nothing fits into %.4g bytes an item%s", ask->bytes,
                              methods || bits ? " with these --methods and --bits" : "");
 }
@@ -265,7 +262,7 @@ static void write_options(char *text, size_t size, const tune_ask *ask, const fa
     rival_options o = {0};
     snprintf(text, size, "%s", own);
     if (strcmp(bench_rival_kind(f->method), "BIVF") != 0 ||
-        bench_rival_options(&o, f->method, own) != EXIT_OK)
+        bench_rival_options(&o, f->method, own) != LBH_OK)
         return;
     int64_t learned = o.max_train < ask->n ? o.max_train : ask->n;
     snprintf(text, size, "%s,lists=%lld", own, (long long)lists_for(ask->n, learned));

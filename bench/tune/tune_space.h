@@ -21,7 +21,7 @@ typedef struct tune_space {
 } tune_space;
 
 /* Fills the space. methods: names of families, NULL: all; bits: lengths, NULL: those that the bound on
- * bytes suggests. EXIT_USAGE for a name or number that is none, or if nothing can keep the bounds. */
+ * bytes suggests. CLI_EUSAGE for a name or number that is none, or if nothing can keep the bounds. */
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits);
 
 /* All families, "sgh itq ...". */

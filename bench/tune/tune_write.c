@@ -56,14 +56,12 @@ static lbh_encoder *kept_model(const tune_run *t, const tune_point *p, bool whol
 static int fill(lbh_pipeline *p, const vectors *base, const char *settings)
 {
     lbh_rows rows = vectors_rows(base);
-    int code = LBH_OK;
     lbh_encoder_on_progress(lbh_pipeline_encoder(p), progress_training, NULL);
     if (!lbh_pipeline_is_trained(p))
-        code = lbh_pipeline_train_rows(p, &rows, NULL, NULL);
+        LBH_TRY(lbh_pipeline_train_rows(p, &rows, NULL, NULL));
     progress_clear();
-    if (code == LBH_OK)
-        code = lbh_pipeline_add_rows(p, &rows, NULL);
-    return code ? code : lbh_pipeline_set(p, settings);
+    LBH_TRY(lbh_pipeline_add_rows(p, &rows, NULL));
+    return lbh_pipeline_set(p, settings);
 }
 
 static int write_pipeline(const tune_run *t, const tune_point *p, const vectors *base, bool whole,
@@ -77,21 +75,21 @@ static int write_pipeline(const tune_run *t, const tune_point *p, const vectors 
              *p->options ? "(" : "", p->options, *p->options ? ")" : "", index);
     parameters(settings, sizeof settings, t, p);
     lbh_encoder *enc = kept_model(t, p, whole);
-    int code = enc ? lbh_pipeline_new_with_encoder(&made, enc, index, t->ask.metric)
-                   : lbh_pipeline_new(&made, base->d, factory, t->ask.metric);
-    if (code == LBH_OK)
-        code = fill(made, base, settings);
-    if (code == LBH_OK && cli_interrupted())
-        code = LBH_ECANCELLED;
-    if (code == LBH_OK)
-        code = lbh_pipeline_save(made, path);
+    int rc = enc ? lbh_pipeline_new_with_encoder(&made, enc, index, t->ask.metric)
+                 : lbh_pipeline_new(&made, base->d, factory, t->ask.metric);
+    if (rc == LBH_OK)
+        rc = fill(made, base, settings);
+    if (rc == LBH_OK && cli_interrupted())
+        rc = fail_cancelled();
+    if (rc == LBH_OK)
+        rc = lbh_pipeline_save(made, path);
     lbh_pipeline_free(made);
     lbh_encoder_free(enc);
     report_text(doc, "output", path);
     report_text(doc, "kind", "pipeline");
     report_text(doc, "factory", factory);
     report_text(doc, "parameters", settings);
-    return fail_library(code);
+    return rc;
 }
 
 /* ---- FAISS's ------------------------------------------------------------------------------- */
@@ -99,9 +97,9 @@ static int write_pipeline(const tune_run *t, const tune_point *p, const vectors 
 static int fill_faiss(FaissIndex *index, const tune_point *p, const vectors *base)
 {
     rival_options own;
-    TRY(bench_rival_options(&own, p->method, p->options));
+    LBH_TRY(bench_rival_options(&own, p->method, p->options));
     progress_note("training %s of FAISS on all rows ...", p->method);
-    TRY(faiss_train_rows(index, base, own.max_train && own.max_train < base->n ? own.max_train : base->n));
+    LBH_TRY(faiss_train_rows(index, base, own.max_train && own.max_train < base->n ? own.max_train : base->n));
     return faiss_add_rows(index, base);
 }
 
@@ -113,22 +111,22 @@ static int write_faiss(const tune_run *t, const tune_point *p, const vectors *ba
     FaissIndex *index = NULL;
     bool with_vectors = by_vectors(p);
     rival_options own;
-    TRY(bench_rival_options(&own, p->method, p->options));
-    TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits, &own));
+    LBH_TRY(bench_rival_options(&own, p->method, p->options));
+    LBH_TRY(bench_rival_recipe(&r, p->method, base->d, p->nbits, &own));
     snprintf(factory, sizeof factory, "%s%s", r.factory, with_vectors ? ",RFlat" : "");
     if (with_vectors)
         snprintf(settings, sizeof settings, "k_factor_rf=%g%s", atof(p->rescore + 6) / (double)t->ask.at,
                  *p->search ? "," : "");
     snprintf(settings + strlen(settings), sizeof settings - strlen(settings), "%s", p->search);
-    int rc = fail_library(faiss_index_new(&index, base->d, factory, r.hamming, t->ask.metric));
-    if (rc == EXIT_OK)
+    int rc = faiss_index_new(&index, base->d, factory, r.hamming, t->ask.metric);
+    if (rc == LBH_OK)
         rc = fill_faiss(index, p, base);
-    if (rc == EXIT_OK) /* FAISS writes them down with the index */
-        rc = fail_library(lbh_float_index_set(index, settings));
-    if (rc == EXIT_OK && cli_interrupted())
+    if (rc == LBH_OK) /* FAISS writes them down with the index */
+        rc = lbh_float_index_set(index, settings);
+    if (rc == LBH_OK && cli_interrupted())
         rc = fail_cancelled();
-    if (rc == EXIT_OK)
-        rc = fail_library(lbh_float_index_save(index, path));
+    if (rc == LBH_OK)
+        rc = lbh_float_index_save(index, path);
     lbh_float_index_free(index);
     report_text(doc, "output", path);
     report_text(doc, "kind", "FAISS index");

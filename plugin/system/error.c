@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static _Thread_local char last_error[1024];
+static _Thread_local char last_error[2048];
 
 #undef lbh_error
 int lbh_error(int code, const char *format, ...)

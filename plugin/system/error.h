@@ -5,7 +5,7 @@
 
 #include "lbh.h"
 
-/* Sets this thread's error text and returns `code`. Exported for c_api/ only. */
+/* Sets this thread's error text and returns `code`. Exported for c_api/ and bench/ only. */
 LBH_API int lbh_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __clang_analyzer__ /* It sees one file at a time, and must know that this returns its code. */

@@ -6,16 +6,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bench_spec *spec = NULL;
-    if (bench_spec_parse(&spec, "bench.ini", (const char *)data, size) == EXIT_OK) {
+    if (bench_spec_parse(&spec, "bench.ini", (const char *)data, size) == LBH_OK) {
         FUZZ_CHECK(spec->ndata <= SPEC_DATA && spec->nmethods <= SPEC_METHODS);
         for (int i = 0; i < spec->nmethods; i++) {
             spec_sweep sweep = bench_sweep(spec, &spec->method[i]);
             FUZZ_CHECK(sweep.nbits.count <= SPEC_LIST && sweep.index.count <= SPEC_LIST);
         }
-        if (bench_spec_quick(spec) != EXIT_OK)
-            FUZZ_CHECK(*cli_error());
+        if (bench_spec_quick(spec) != LBH_OK)
+            FUZZ_CHECK(*lbh_last_error());
     } else
-        FUZZ_CHECK(*cli_error());
+        FUZZ_CHECK(*lbh_last_error());
     bench_spec_free(spec);
     return 0;
 }

@@ -14,7 +14,7 @@ static void use(labels *l)
     FUZZ_CHECK(l->n > 0 && l->start[0] == 0);
     for (int64_t i = 0; i < l->n; i++)
         FUZZ_CHECK(l->start[i + 1] >= l->start[i]);
-    if (labels_dense(l, NULL) != EXIT_OK)
+    if (labels_dense(l, NULL) != LBH_OK)
         return;
     for (int64_t i = 0; i < l->start[l->n]; i++)
         FUZZ_CHECK(l->item[i] >= 0 && l->item[i] < l->classes);
@@ -23,10 +23,10 @@ static void use(labels *l)
     cJSON *names = class_names(l);
     FUZZ_CHECK(!names || cJSON_GetArraySize(names) == (int)l->classes);
     cJSON_Delete(names);
-    if (labels_pick(&picked, l, 2, ids) != EXIT_OK)
+    if (labels_pick(&picked, l, 2, ids) != LBH_OK)
         return;
-    if (labels_dense(l, &picked) == EXIT_OK && l->start[l->n] > 0 && picked.start[2] > 0)
-        FUZZ_CHECK(labels_meet(l, &picked) == EXIT_OK);
+    if (labels_dense(l, &picked) == LBH_OK && l->start[l->n] > 0 && picked.start[2] > 0)
+        FUZZ_CHECK(labels_meet(l, &picked) == LBH_OK);
     labels_close(&picked);
 }
 
@@ -39,10 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(spec, sizeof spec, "%s%s", fuzz_file(extension[kind / 2], data, size),
              kind % 2 ? "@1:3" : "");
     labels l;
-    if (labels_open(&l, spec) == EXIT_OK)
+    if (labels_open(&l, spec) == LBH_OK)
         use(&l);
     else
-        FUZZ_CHECK(*cli_error());
+        FUZZ_CHECK(*lbh_last_error());
     labels_close(&l);
     return 0;
 }

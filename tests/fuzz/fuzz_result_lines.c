@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(directory, sizeof directory, "%s", fuzz_file(".jsonl", data, size));
     *strrchr(directory, '/') = '\0';
     result_lines r;
-    if (result_lines_read(&r, directory) == EXIT_OK)
+    if (result_lines_read(&r, directory) == LBH_OK)
         for (int i = 0; i < r.n; i++) {
             (void)result_number(r.line[i], "recall");
             FUZZ_CHECK(result_is(r.line[i], "key", result_text(r.line[i], "key")));

@@ -13,7 +13,7 @@ static void rows(char *text)
 {
     int64_t from, to;
     char *range = split_range(text);
-    if (range && parse_range(range, text, 1000, &from, &to) == EXIT_OK)
+    if (range && parse_range(range, text, 1000, &from, &to) == LBH_OK)
         FUZZ_CHECK(from >= 0 && from < to && to <= 1000);
 }
 
@@ -31,7 +31,7 @@ static void make(const char *text)
     char small[512];
     snprintf(small, sizeof small, "d=4,clusters=3%s%s", *text ? "," : "", text);
     synthetic *s = NULL;
-    if (synthetic_open(&s, small) == EXIT_OK) {
+    if (synthetic_open(&s, small) == LBH_OK) {
         float *x = calloc((size_t)synthetic_d(s), sizeof *x);
         if (x && synthetic_rows(s) > 0) {
             synthetic_row(s, synthetic_rows(s) - 1, x);
@@ -53,11 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rows(text);
     else if (kind == 1)
         make(text);
-    else if (kind == 2 && split_parse(&plan, text) == EXIT_OK)
+    else if (kind == 2 && split_parse(&plan, text) == LBH_OK)
         FUZZ_CHECK(plan.queries > 0 || plan.train > 0);
-    else if (kind == 3 && parse_int(text, -5, 1000, "n", &whole) == EXIT_OK)
+    else if (kind == 3 && parse_int(text, -5, 1000, "n", &whole) == LBH_OK)
         FUZZ_CHECK(whole >= -5 && whole <= 1000);
-    else if (kind == 4 && parse_double(text, 0, 4, "x", &number) == EXIT_OK)
+    else if (kind == 4 && parse_double(text, 0, 4, "x", &number) == LBH_OK)
         FUZZ_CHECK(number >= 0 && number <= 4);
     free(text);
     return 0;

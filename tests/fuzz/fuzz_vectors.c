@@ -11,7 +11,7 @@ enum { ROWS = 16 };
 
 static void read_integers(const vectors *v, int64_t row)
 {
-    if (!vectors_is_int(v) || vectors_check_row(v, row) != EXIT_OK)
+    if (!vectors_is_int(v) || vectors_check_row(v, row) != LBH_OK)
         return;
     for (int j = 0; j < v->d && j < 64; j++)
         (void)vectors_int(v, row, j);
@@ -21,7 +21,7 @@ static void read_integers(const vectors *v, int64_t row)
 static void read_rows(const vectors *v, float *x)
 {
     int64_t count = v->n < ROWS ? v->n : ROWS, ids[] = {v->n - 1, 0, v->n / 2};
-    if (vectors_floats(v, v->n - count, count, x) == EXIT_OK)
+    if (vectors_floats(v, v->n - count, count, x) == LBH_OK)
         for (int64_t i = 0; i < count * v->d; i++)
             FUZZ_CHECK(isfinite(x[i]));
     (void)vectors_gather(v, 3, ids, x);
@@ -43,8 +43,8 @@ void fuzz_vectors(const char *extension, const char *spec, const uint8_t *data, 
     char full[512];
     snprintf(full, sizeof full, "%s%s", path, spec);
     vectors v;
-    if (vectors_open(&v, full) != EXIT_OK) {
-        FUZZ_CHECK(*cli_error());
+    if (vectors_open(&v, full) != LBH_OK) {
+        FUZZ_CHECK(*lbh_last_error());
         return;
     }
     FUZZ_CHECK(v.n > 0 && v.d > 0);

@@ -27,7 +27,7 @@ Test(options, kinds_and_bounds)
                          OPTIONS_LAST};
     char *good[] = {"test", "--text=a", "-k", "7", "-s", "a=1", "--set", "b=2", "--flag",
                     "--metric", "ip", NULL};
-    cr_assert_eq(parse(11, good, defs), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(parse(11, good, defs), LBH_OK, "%s", lbh_last_error());
     cr_assert_str_eq(text, "a");
     cr_assert_str_eq(joined, "a=1,b=2");
     cr_assert(number == 7 && flag == 1 && choice == 1);
@@ -39,7 +39,7 @@ Test(options, kinds_and_bounds)
                              {"test", "-k1", "--metric=l1"}, {"test", "--text=a", "--flag"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *argv[] = {bad[i][0], bad[i][1], bad[i][2], NULL};
-        cr_assert_eq(parse(3, argv, defs), EXIT_USAGE, "case %zu", i);
+        cr_assert_eq(parse(3, argv, defs), CLI_EUSAGE, "case %zu", i);
     }
     free(joined);
 }
@@ -48,8 +48,8 @@ static void names(const char *list, int d, int nbits, int expected, const char *
 {
     rival *r;
     int count;
-    cr_assert_eq(rivals_new(&r, &count, list, d, nbits, BENCH_L2, false), EXIT_OK, "%s",
-                 cli_error());
+    cr_assert_eq(rivals_new(&r, &count, list, d, nbits, BENCH_L2, false), LBH_OK, "%s",
+                 lbh_last_error());
     cr_assert_eq(count, expected);
     for (int i = 0; i < count; i++)
         cr_assert_str_eq(r[i].name, want[i]);
@@ -70,10 +70,10 @@ Test(rivals, every_method_takes_part_unless_it_needs_labels)
     int count, unlabelled = 0;
     for (int i = 0; i < lbh_method_count(); i++)
         unlabelled += !lbh_method_needs_labels(lbh_method_name(i));
-    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, BENCH_L2, false), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, BENCH_L2, false), LBH_OK);
     cr_assert_eq(count, unlabelled + 3);
     rivals_free(r, count);
-    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, BENCH_L2, true), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, "all", 32, 16, BENCH_L2, true), LBH_OK);
     cr_assert_eq(count, lbh_method_count() + 3);
     rivals_free(r, count);
 }
@@ -82,10 +82,10 @@ Test(rivals, the_usual_ones_are_there)
 {
     rival *r;
     int count, usual;
-    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, BENCH_L2, false), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, BENCH_L2, false), LBH_OK);
     usual = count;
     rivals_free(r, count);
-    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, BENCH_LABEL, true), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, NULL, 32, 16, BENCH_LABEL, true), LBH_OK);
     cr_assert(usual > 3 && count > usual, "%d, with labels %d", usual, count);
     rivals_free(r, count);
 }
@@ -96,18 +96,18 @@ Test(rivals, wrong_names_are_found_at_once)
     int count;
     static const char *const bad[] = {"nonsense", "", "PQ,,ITQ", "PQ,", "PQ7", "ITQ64"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_assert_eq(rivals_new(&r, &count, bad[i], 64, 64, BENCH_L2, false), EXIT_USAGE, "%s",
+        cr_assert_eq(rivals_new(&r, &count, bad[i], 64, 64, BENCH_L2, false), CLI_EUSAGE, "%s",
                      bad[i]);
     char text[64];
     snprintf(text, sizeof text, "%s:no_such_option=1", lbh_method_name(0));
-    cr_assert_eq(rivals_new(&r, &count, text, 64, 64, BENCH_L2, false), EXIT_USAGE);
+    cr_assert_eq(rivals_new(&r, &count, text, 64, 64, BENCH_L2, false), CLI_EUSAGE);
 }
 
 Test(rivals, bits_that_are_no_bytes_leave_pq_out)
 {
     rival *r;
     int count;
-    cr_assert_eq(rivals_new(&r, &count, "PQ", 64, 12, BENCH_L2, false), EXIT_OK);
+    cr_assert_eq(rivals_new(&r, &count, "PQ", 64, 12, BENCH_L2, false), LBH_OK);
     cr_assert(r[0].skip);
     rivals_free(r, count);
 }

@@ -53,17 +53,17 @@ static double value(int i, int j)
 static void expect_rows(const char *spec, int n, int d)
 {
     vectors v;
-    cr_assert_eq(vectors_open(&v, spec), EXIT_OK, "%s: %s", spec, cli_error());
+    cr_assert_eq(vectors_open(&v, spec), LBH_OK, "%s: %s", spec, lbh_last_error());
     cr_assert_eq(v.n, n);
     cr_assert_eq(v.d, d);
     float *x = malloc(sizeof(float) * (size_t)(n * d));
-    cr_assert_eq(vectors_floats(&v, 0, n, x), EXIT_OK, "%s: %s", spec, cli_error());
+    cr_assert_eq(vectors_floats(&v, 0, n, x), LBH_OK, "%s: %s", spec, lbh_last_error());
     for (int i = 0; i < n; i++)
         for (int j = 0; j < d; j++)
             cr_assert_eq(x[i * d + j], (float)value(i, j), "%s: row %d, number %d is %g", spec, i,
                          j, x[i * d + j]);
     int64_t last = n - 1;
-    cr_assert_eq(vectors_gather(&v, 1, &last, x), EXIT_OK);
+    cr_assert_eq(vectors_gather(&v, 1, &last, x), LBH_OK);
     cr_assert_eq(x[d - 1], (float)value(n - 1, d - 1));
     vectors_ahead(&v, 0, n);
     free(x);
@@ -77,9 +77,9 @@ static void expect_selection(const char *path)
     vectors v;
     float x[2 * D];
     snprintf(spec, sizeof spec, "%s@1:3", path);
-    cr_assert_eq(vectors_open(&v, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(vectors_open(&v, spec), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(v.n, 2);
-    cr_assert_eq(vectors_floats(&v, 0, 2, x), EXIT_OK);
+    cr_assert_eq(vectors_floats(&v, 0, 2, x), LBH_OK);
     cr_assert_eq(x[0], (float)value(1, 0));
     cr_assert_eq(x[2 * D - 1], (float)value(2, D - 1));
     vectors_close(&v);
@@ -89,9 +89,8 @@ static void expect_selection(const char *path)
 static void refuse(const char *spec, const char *text)
 {
     vectors v;
-    cli_clear_error();
-    cr_assert_neq(vectors_open(&v, spec), EXIT_OK, "%s was taken", spec);
-    cr_assert(strstr(cli_error(), text), "%s: '%s' does not say '%s'", spec, cli_error(), text);
+    cr_assert_neq(vectors_open(&v, spec), LBH_OK, "%s was taken", spec);
+    cr_assert(strstr(lbh_last_error(), text), "%s: '%s' does not say '%s'", spec, lbh_last_error(), text);
 }
 
 /* No beginning of a file is taken for the whole. */
@@ -100,9 +99,9 @@ static void refuse_beginnings(const char *name, const bytes *b)
     vectors v;
     for (size_t size = 0; size < b->size; size += size < 64 ? 1 : 7) {
         test_spit(test_tmp(name), b->data, size);
-        cr_assert_neq(vectors_open(&v, test_tmp(name)), EXIT_OK, "%zu of %zu bytes were taken",
+        cr_assert_neq(vectors_open(&v, test_tmp(name)), LBH_OK, "%zu of %zu bytes were taken",
                       size, b->size);
-        cr_assert(*cli_error());
+        cr_assert(*lbh_last_error());
     }
 }
 
@@ -164,7 +163,7 @@ Test(foreign_readers, idx_labels)
     labels l;
     put(&b, (unsigned char[]){0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9}, 11);
     spit_gz("y-idx1-ubyte.gz", &b);
-    cr_assert_eq(labels_open(&l, test_tmp("y-idx1-ubyte.gz")), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(labels_open(&l, test_tmp("y-idx1-ubyte.gz")), LBH_OK, "%s", lbh_last_error());
     cr_assert(l.n == 3 && l.item[0] == 7 && l.item[1] == 0 && l.item[2] == 9);
     labels_close(&l);
 }
@@ -235,7 +234,7 @@ static void expect_cifar_labels(const char *part, int first)
     char spec[512];
     labels l;
     snprintf(spec, sizeof spec, "%s:%s", test_tmp("batch.bin"), part);
-    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(labels_open(&l, spec), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(l.n, N);
     for (int i = 0; i < N; i++)
         cr_assert_eq(l.item[i], first - i);
@@ -251,10 +250,10 @@ Test(foreign_readers, cifar)
         test_spit(test_tmp("batch.bin"), b.data, b.size);
         vectors v;
         snprintf(spec, sizeof spec, "%s%s", test_tmp("batch.bin"), prefix == 1 ? "" : ":images");
-        cr_assert_eq(vectors_open(&v, spec), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, spec), LBH_OK, "%s", lbh_last_error());
         cr_assert(v.n == N && v.d == 3072);
         float *x = malloc(N * 3072 * sizeof(float));
-        cr_assert_eq(vectors_floats(&v, 0, N, x), EXIT_OK);
+        cr_assert_eq(vectors_floats(&v, 0, N, x), LBH_OK);
         for (int i = 0; i < N * 3072; i++)
             cr_assert_eq(x[i], (float)pixel(i / 3072, i % 3072));
         free(x);
@@ -332,9 +331,9 @@ Test(foreign_readers, hostile_word2vec)
     test_spit(test_tmp("w.bin"), b.data, b.size);
     vectors v;
     float x[D];
-    cr_assert_eq(vectors_open(&v, test_tmp("w.bin")), EXIT_OK);
-    cr_assert_eq(vectors_floats(&v, 0, 1, x), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "row 0 holds a NaN"));
+    cr_assert_eq(vectors_open(&v, test_tmp("w.bin")), LBH_OK);
+    cr_assert_eq(vectors_floats(&v, 0, 1, x), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "row 0 holds a NaN"));
     vectors_close(&v);
 }
 
@@ -415,7 +414,7 @@ Test(foreign_readers, ground_truth)
         const char *path = test_tmp(i ? "gt.bin" : "gt.ibin");
         vectors v;
         refuse(path, "neighbours and their distances");
-        cr_assert_eq(numbers_open(&v, path), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(numbers_open(&v, path), LBH_OK, "%s", lbh_last_error());
         cr_assert(v.n == N && v.d == D && vectors_int(&v, N - 1, 1) == (int64_t)value(N - 1, 1));
         vectors_close(&v);
     }
@@ -446,7 +445,7 @@ Test(foreign_readers, range_ground_truth)
         vectors v;
         test_spit(test_tmp(names[i]), b.data, b.size);
         snprintf(spec, sizeof spec, "%s%s", i == 2 ? "bin:" : "", test_tmp(names[i]));
-        cr_assert_eq(numbers_open(&v, spec), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(numbers_open(&v, spec), LBH_OK, "%s", lbh_last_error());
         cr_assert(v.n == 3 && v.d == 3 && vectors_is_int(&v));
         for (int j = 0; j < 9; j++)
             cr_assert_eq(vectors_int(&v, j / 3, j % 3), wanted[j], "%s: %d", spec, j);

@@ -118,14 +118,14 @@ Test(labels_text, every_form)
         labels l;
         int rc = labels_open(&l, text_file(e->name, e->text));
         if (!e->labels) {
-            cr_assert_eq(rc, EXIT_RUNTIME, "%s", e->name);
-            cr_assert(strstr(cli_error(), e->error), "%s: %s", e->name, cli_error());
+            cr_assert_eq(rc, LBH_EFORMAT, "%s", e->name);
+            cr_assert(strstr(lbh_last_error(), e->error), "%s: %s", e->name, lbh_last_error());
             continue;
         }
-        cr_assert_eq(rc, EXIT_OK, "%s: %s", e->name, cli_error());
+        cr_assert_eq(rc, LBH_OK, "%s: %s", e->name, lbh_last_error());
         cr_assert_str_eq(spell(&l), e->labels, "%s as opened", e->name);
         for (int again = 0; again < 2; again++) { /* dense numbers keep what they stand for */
-            cr_assert_eq(labels_dense(&l, NULL), EXIT_OK);
+            cr_assert_eq(labels_dense(&l, NULL), LBH_OK);
             cr_assert_str_eq(spell(&l), e->labels, "%s dense", e->name);
         }
         for (int64_t j = 0; j < l.start[l.n]; j++)
@@ -147,9 +147,9 @@ Test(labels_text, empty_lines_at_the_end)
             labels l;
             vectors rows = {.n = n, .name = (char[]){"rows"}};
             const char *path = text_file(cases[i].name, cases[i].text);
-            cr_assert_eq(labels_open(&l, path), EXIT_OK, "%s", cli_error());
+            cr_assert_eq(labels_open(&l, path), LBH_OK, "%s", lbh_last_error());
             bool fits = n >= cases[i].least && n <= cases[i].most;
-            cr_assert_eq(labels_fit(&l, path, &rows) == EXIT_OK, fits, "%s, %d rows", cases[i].name, n);
+            cr_assert_eq(labels_fit(&l, path, &rows) == LBH_OK, fits, "%s, %d rows", cases[i].name, n);
             cr_assert(!fits || l.n == n);
             labels_close(&l);
         }
@@ -161,16 +161,16 @@ Test(labels_text, a_column_by_its_name)
     labels l;
     const char *path = text_file("c.csv", "id,y,label\n1,cat,5\n2,dog,6\n");
     snprintf(spec, sizeof spec, "%s:y", path);
-    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(labels_open(&l, spec), LBH_OK, "%s", lbh_last_error());
     cr_assert_str_eq(spell(&l), "cat;dog");
     labels_close(&l);
     snprintf(spec, sizeof spec, "%s:y@1:2", path);
-    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(labels_open(&l, spec), LBH_OK, "%s", lbh_last_error());
     cr_assert_str_eq(spell(&l), "dog");
     labels_close(&l);
     snprintf(spec, sizeof spec, "%s:z", path);
-    cr_assert_eq(labels_open(&l, spec), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "no column 'z'"), "%s", cli_error());
+    cr_assert_eq(labels_open(&l, spec), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "no column 'z'"), "%s", lbh_last_error());
 }
 
 Test(labels_text, a_byte_zero_is_no_text)
@@ -178,8 +178,8 @@ Test(labels_text, a_byte_zero_is_no_text)
     labels l;
     const char *path = test_tmp("z.csv");
     test_spit(path, "1\n\0\n", 4);
-    cr_assert_eq(labels_open(&l, path), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "no text"));
+    cr_assert_eq(labels_open(&l, path), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "no text"));
 }
 
 Test(labels_text, a_part_of_the_rows)
@@ -187,11 +187,11 @@ Test(labels_text, a_part_of_the_rows)
     char spec[512];
     labels l;
     snprintf(spec, sizeof spec, "%s@1:3", text_file("a.csv", "label\na\nb\n\nd\n"));
-    cr_assert_eq(labels_open(&l, spec), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(labels_open(&l, spec), LBH_OK, "%s", lbh_last_error());
     cr_assert_str_eq(spell(&l), "b;");
     labels_close(&l);
     snprintf(spec, sizeof spec, "%s@1:9", text_file("b.csv", "label\na\nb\n"));
-    cr_assert_eq(labels_open(&l, spec), EXIT_USAGE);
+    cr_assert_eq(labels_open(&l, spec), CLI_EUSAGE);
 }
 
 /* Two files: whatever classes each one has, equal ones get equal numbers, in a stable order. */
@@ -206,9 +206,9 @@ Test(labels_text, two_files_share_their_classes)
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         labels a, b, c;
-        cr_assert_eq(labels_open(&a, text_file("a.csv", pairs[i][0])), EXIT_OK);
-        cr_assert_eq(labels_open(&b, text_file("b.csv", pairs[i][1])), EXIT_OK);
-        cr_assert_eq(labels_dense(&a, &b), EXIT_OK);
+        cr_assert_eq(labels_open(&a, text_file("a.csv", pairs[i][0])), LBH_OK);
+        cr_assert_eq(labels_open(&b, text_file("b.csv", pairs[i][1])), LBH_OK);
+        cr_assert_eq(labels_dense(&a, &b), LBH_OK);
         cr_assert_str_eq(spell(&a), pairs[i][2]);
         cr_assert_str_eq(spell(&b), pairs[i][3]);
         cr_assert_eq(a.classes, b.classes);
@@ -222,9 +222,9 @@ Test(labels_text, two_files_share_their_classes)
                              strcmp(class_name(&a, a.item[x], text),
                                     class_name(&b, b.item[y], (char[CLASS_TEXT]){0})) == 0);
         /* rows that are picked keep their classes, also when they are made dense alone */
-        cr_assert_eq(labels_pick(&c, &b, 1, (int64_t[]){1}), EXIT_OK);
+        cr_assert_eq(labels_pick(&c, &b, 1, (int64_t[]){1}), LBH_OK);
         cr_assert_str_eq(spell(&c), strchr(pairs[i][3], ';') + 1);
-        cr_assert_eq(labels_dense(&c, NULL), EXIT_OK);
+        cr_assert_eq(labels_dense(&c, NULL), LBH_OK);
         cr_assert_eq(c.classes, 1);
         cr_assert_str_eq(spell(&c), strchr(pairs[i][3], ';') + 1);
         cJSON *names = class_names(&c);
@@ -240,11 +240,11 @@ Test(labels_text, counts_that_do_not_match_are_named)
 {
     labels l;
     vectors v;
-    cr_assert_eq(vectors_open(&v, "synthetic:n=5,d=2,queries=1"), EXIT_OK);
+    cr_assert_eq(vectors_open(&v, "synthetic:n=5,d=2,queries=1"), LBH_OK);
     const char *path = text_file("a.csv", "label\na\nb\n");
-    cr_assert_eq(labels_open(&l, path), EXIT_OK);
-    cr_assert_eq(labels_fit(&l, path, &v), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "2 rows") && strstr(cli_error(), "5 rows"), "%s", cli_error());
+    cr_assert_eq(labels_open(&l, path), LBH_OK);
+    cr_assert_eq(labels_fit(&l, path, &v), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "2 rows") && strstr(lbh_last_error(), "5 rows"), "%s", lbh_last_error());
     labels_close(&l);
     vectors_close(&v);
 }

@@ -102,10 +102,10 @@ Test(readers, every_format_gives_its_rows)
         vectors v;
         float x[ROWS * D];
         make(&b, formats[f].extension, formats[f].type);
-        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_OK, "%s", lbh_last_error());
         cr_assert_eq(v.n, ROWS);
         cr_assert_eq(v.d, D);
-        cr_assert_eq(vectors_floats(&v, 0, ROWS, x), EXIT_OK);
+        cr_assert_eq(vectors_floats(&v, 0, ROWS, x), LBH_OK);
         for (int i = 0; i < ROWS * D; i++)
             cr_assert_float_eq(x[i], value(i / D, i % D), 0);
         int64_t ids[] = {4, 0, 4};
@@ -127,14 +127,13 @@ Test(readers, a_file_cut_at_any_byte_is_refused)
             vectors v;
             if (row && b.size && b.size % row == 0)
                 continue; /* whole rows: a shorter file */
-            cli_clear_error();
-            cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_RUNTIME,
+            cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_EFORMAT,
                          "%s of %zu bytes", formats[f].extension, b.size);
-            cr_assert(*cli_error());
+            cr_assert(*lbh_last_error());
         }
         b.size = whole + 1;
         vectors v;
-        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_RUNTIME);
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_EFORMAT);
     }
 }
 
@@ -167,15 +166,15 @@ Test(readers, impossible_dimensions_are_refused)
             vectors v;
             make(&b, formats[f].extension, formats[f].type);
             memcpy(b.data + (f < 3 ? 0 : 4), &bad[i], 4);
-            cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_RUNTIME);
-            cr_assert(strstr(cli_error(), "dimension"), "%s", cli_error());
+            cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_EFORMAT);
+            cr_assert(strstr(lbh_last_error(), "dimension"), "%s", lbh_last_error());
         }
     bytes b;
     vectors v;
     make(&b, ".fbin", "f4");
     uint32_t huge = UINT32_MAX;
     memcpy(b.data, &huge, 4);
-    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_RUNTIME);
+    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), LBH_EFORMAT);
 }
 
 Test(readers, a_row_of_another_dimension_is_named)
@@ -186,10 +185,10 @@ Test(readers, a_row_of_another_dimension_is_named)
     make(&b, ".fvecs", "f4");
     int32_t wrong = 2;
     memcpy(b.data + 2 * (4 + 4 * D), &wrong, 4);
-    cr_assert_eq(vectors_open(&v, file(".fvecs", &b)), EXIT_OK);
-    cr_assert_eq(vectors_floats(&v, 0, 2, x), EXIT_OK);
-    cr_assert_eq(vectors_floats(&v, 0, ROWS, x), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "row 2"), "%s", cli_error());
+    cr_assert_eq(vectors_open(&v, file(".fvecs", &b)), LBH_OK);
+    cr_assert_eq(vectors_floats(&v, 0, 2, x), LBH_OK);
+    cr_assert_eq(vectors_floats(&v, 0, ROWS, x), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "row 2"), "%s", lbh_last_error());
     vectors_close(&v);
 }
 
@@ -202,9 +201,9 @@ Test(readers, nan_and_infinity_are_named)
         float x[ROWS * D];
         make(&b, ".fbin", "f4");
         memcpy(b.data + 8 + 4 * (3 * D + 1), &bad[i], 4);
-        cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_OK);
-        cr_assert_eq(vectors_floats(&v, 0, ROWS, x), EXIT_RUNTIME);
-        cr_assert(strstr(cli_error(), "row 3"), "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, file(".fbin", &b)), LBH_OK);
+        cr_assert_eq(vectors_floats(&v, 0, ROWS, x), LBH_EFORMAT);
+        cr_assert(strstr(lbh_last_error(), "row 3"), "%s", lbh_last_error());
         vectors_close(&v);
     }
 }
@@ -222,9 +221,9 @@ Test(readers, the_first_of_several_bad_rows_is_named)
         float f = i == 120 || i == 123 || i == 290 ? NAN : (float)i;
         put(&b, &f, 4);
     }
-    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_OK);
-    cr_assert_eq(vectors_floats(&v, 0, N, x), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "row 120 "), "%s", cli_error());
+    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), LBH_OK);
+    cr_assert_eq(vectors_floats(&v, 0, N, x), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "row 120 "), "%s", lbh_last_error());
     vectors_close(&v);
 }
 
@@ -234,7 +233,7 @@ Test(readers, rows_are_found_where_they_lie)
         bytes b;
         vectors v;
         make(&b, formats[f].extension, formats[f].type);
-        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_OK, "%s", lbh_last_error());
         const float *x = vectors_mapped_floats(&v, 2);
         const uint8_t *u = vectors_mapped_bytes(&v, 2);
         cr_assert_eq(x != NULL, v.type == VEC_F32 && !v.prefixed);
@@ -265,9 +264,9 @@ Test(readers, codes_do_not_depend_on_the_kind_of_file)
         bytes b;
         vectors v;
         make(&b, formats[f].extension, formats[f].type);
-        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, file(formats[f].extension, &b)), LBH_OK, "%s", lbh_last_error());
         for (int how = ENCODE_QUERIES; how <= ENCODE_BASE; how++) {
-            cr_assert_eq(encode_all(enc, &v, how, &of_file), EXIT_OK, "%s", cli_error());
+            cr_assert_eq(encode_all(enc, &v, how, &of_file), LBH_OK, "%s", lbh_last_error());
             cr_assert(memcmp(codes, of_file, ROWS) == 0, "%s", formats[f].extension);
             free(of_file);
         }
@@ -291,15 +290,15 @@ Test(readers, encoding_names_the_file_and_the_row)
     cr_assert_eq(lbh_encoder_train(enc, ROWS, x), LBH_OK);
     make(&b, ".fbin", "f4");
     memcpy(b.data + 8 + 4 * (3 * D + 1), &bad, 4);
-    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), EXIT_OK);
-    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), ".fbin': row 3 holds a NaN"), "%s", cli_error());
+    cr_assert_eq(vectors_open(&v, file(".fbin", &b)), LBH_OK);
+    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), ".fbin': row 3 holds a NaN"), "%s", lbh_last_error());
     vectors_close(&v);
     make(&b, ".bvecs", "u1");
     memcpy(b.data + 2 * (4 + D), &wrong, 4);
-    cr_assert_eq(vectors_open(&v, file(".bvecs", &b)), EXIT_OK);
-    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "row 2"), "%s", cli_error());
+    cr_assert_eq(vectors_open(&v, file(".bvecs", &b)), LBH_OK);
+    cr_assert_eq(encode_all(enc, &v, ENCODE_BASE, &codes), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "row 2"), "%s", lbh_last_error());
     vectors_close(&v);
     lbh_encoder_free(enc);
 }
@@ -313,19 +312,19 @@ Test(readers, a_range_selects_rows)
     make(&b, ".bvecs", "u1");
     const char *path = file(".bvecs", &b);
     snprintf(spec, sizeof spec, "%s@1:3", path);
-    cr_assert_eq(vectors_open(&v, spec), EXIT_OK);
+    cr_assert_eq(vectors_open(&v, spec), LBH_OK);
     cr_assert_eq(v.n, 2);
     vectors_floats(&v, 1, 1, x);
     cr_assert_float_eq(x[0], value(2, 0), 0);
     vectors_close(&v);
     snprintf(spec, sizeof spec, "%s@:2", path);
-    cr_assert_eq(vectors_open(&v, spec), EXIT_OK);
+    cr_assert_eq(vectors_open(&v, spec), LBH_OK);
     cr_assert_eq(v.n, 2);
     vectors_close(&v);
     static const char *const bad[] = {"@3:3", "@4:2", "@0:6", "@9:", "@99999999999999999999:"};
     for (int i = 0; i < 5; i++) {
         snprintf(spec, sizeof spec, "%s%s", path, bad[i]);
-        cr_assert_eq(vectors_open(&v, spec), EXIT_USAGE, "%s", bad[i]);
+        cr_assert_eq(vectors_open(&v, spec), CLI_EUSAGE, "%s", bad[i]);
     }
 }
 
@@ -350,8 +349,8 @@ Test(readers, npy_refusals_say_what_to_do)
         make(&b, ".npy", "f4");
         char *at = memmem(b.data, 128, cases[i].from, strlen(cases[i].from));
         memcpy(at, cases[i].to, strlen(cases[i].to));
-        cr_assert_eq(vectors_open(&v, file(".npy", &b)), EXIT_RUNTIME);
-        cr_assert(strstr(cli_error(), cases[i].says), "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, file(".npy", &b)), LBH_EFORMAT);
+        cr_assert(strstr(lbh_last_error(), cases[i].says), "%s", lbh_last_error());
     }
 }
 
@@ -362,7 +361,7 @@ Test(readers, ground_truth_ibin_with_distances_is_read)
     make(&b, ".ibin", "i4");
     float distances[ROWS * D] = {0};
     put(&b, distances, sizeof distances);
-    cr_assert_eq(numbers_open(&v, file(".ibin", &b)), EXIT_OK);
+    cr_assert_eq(numbers_open(&v, file(".ibin", &b)), LBH_OK);
     cr_assert_eq(v.n, ROWS);
     cr_assert_eq(vectors_int(&v, 4, 2), 42);
     vectors_close(&v);
@@ -371,27 +370,27 @@ Test(readers, ground_truth_ibin_with_distances_is_read)
 Test(readers, what_is_no_file_of_vectors_is_refused)
 {
     vectors v;
-    cr_assert_eq(vectors_open(&v, "/nonexistent/x.fvecs"), EXIT_RUNTIME);
-    cr_assert_eq(vectors_open(&v, "x.tex"), EXIT_USAGE);
-    cr_assert_eq(vectors_open(&v, "noextension"), EXIT_USAGE);
+    cr_assert_eq(vectors_open(&v, "/nonexistent/x.fvecs"), LBH_EIO);
+    cr_assert_eq(vectors_open(&v, "x.tex"), CLI_EUSAGE);
+    cr_assert_eq(vectors_open(&v, "noextension"), CLI_EUSAGE);
     test_spit(test_tmp("e.fvecs"), "", 0);
-    cr_assert_eq(vectors_open(&v, test_tmp("e.fvecs")), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "empty"));
+    cr_assert_eq(vectors_open(&v, test_tmp("e.fvecs")), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "empty"));
 }
 
 Test(synthetic, rows_depend_on_seed_and_number_alone)
 {
     vectors a, b;
     float x[20], y[20], z[20];
-    cr_assert_eq(vectors_open(&a, "synthetic:n=1000,d=20,clusters=5,seed=3"), EXIT_OK);
-    cr_assert_eq(vectors_open(&b, "synthetic:n=1000,d=20,clusters=5,seed=3@500:600"), EXIT_OK);
+    cr_assert_eq(vectors_open(&a, "synthetic:n=1000,d=20,clusters=5,seed=3"), LBH_OK);
+    cr_assert_eq(vectors_open(&b, "synthetic:n=1000,d=20,clusters=5,seed=3@500:600"), LBH_OK);
     vectors_floats(&a, 507, 1, x);
     vectors_floats(&b, 7, 1, y);
     cr_assert_arr_eq(x, y, sizeof x);
     vectors_floats(&a, 508, 1, z);
     cr_assert_arr_neq(x, z, sizeof x);
     vectors_close(&b);
-    cr_assert_eq(vectors_open(&b, "synthetic:n=507,d=20,clusters=5,seed=3,part=query"), EXIT_OK);
+    cr_assert_eq(vectors_open(&b, "synthetic:n=507,d=20,clusters=5,seed=3,part=query"), LBH_OK);
     vectors_floats(&b, 0, 1, y);
     cr_assert_arr_eq(x, y, sizeof x, "queries are the rows behind the base");
     vectors_close(&a);
@@ -402,7 +401,7 @@ Test(synthetic, the_spectrum_decays_and_the_data_are_not_axis_aligned)
 {
     enum { N = 4000, DIM = 16 };
     vectors v;
-    cr_assert_eq(vectors_open(&v, "synthetic:n=4000,d=16,clusters=50,decay=1"), EXIT_OK);
+    cr_assert_eq(vectors_open(&v, "synthetic:n=4000,d=16,clusters=50,decay=1"), LBH_OK);
     float *x = malloc(N * DIM * sizeof *x);
     double mean[DIM] = {0}, variance[DIM] = {0}, total = 0, largest = 0;
     vectors_floats(&v, 0, N, x);
@@ -447,7 +446,7 @@ Test(synthetic, wrong_words_are_usage_errors)
                                       "synthetic:part=learn"};
     vectors v;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_assert_eq(vectors_open(&v, bad[i]), EXIT_USAGE, "%s", bad[i]);
+        cr_assert_eq(vectors_open(&v, bad[i]), CLI_EUSAGE, "%s", bad[i]);
 }
 
 /* ---- Parts of large files ------------------------------------------------------------------- */
@@ -456,9 +455,9 @@ static void opens_with_first(const char *spec, int64_t n, double first)
 {
     vectors v;
     float x[D];
-    cr_assert_eq(vectors_open(&v, spec), EXIT_OK, "%s: %s", spec, cli_error());
+    cr_assert_eq(vectors_open(&v, spec), LBH_OK, "%s: %s", spec, lbh_last_error());
     cr_assert_eq(v.n, n, "%s: %lld rows", spec, (long long)v.n);
-    cr_assert_eq(vectors_floats(&v, 0, 1, x), EXIT_OK);
+    cr_assert_eq(vectors_floats(&v, 0, 1, x), LBH_OK);
     cr_assert_float_eq(x[0], first, 0);
     vectors_close(&v);
 }
@@ -475,20 +474,20 @@ Test(readers, first_part_of_a_bin)
         snprintf(path, sizeof path, "%s", test_tmp(kinds[i][0]));
         size_t row = (b.size - 8) / ROWS;
         test_spit(path, b.data, 8 + 3 * row + 1); /* and a piece of the next */
-        cr_assert_eq(vectors_open(&v, path), EXIT_RUNTIME);
-        cr_assert(strstr(cli_error(), "cut off"), "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, path), LBH_EFORMAT);
+        cr_assert(strstr(lbh_last_error(), "cut off"), "%s", lbh_last_error());
         snprintf(spec, sizeof spec, "%s@0:3", path);
         opens_with_first(spec, 3, value(0, 0));
         snprintf(spec, sizeof spec, "%s@2:", path);
         opens_with_first(spec, 1, value(2, 0));
         snprintf(spec, sizeof spec, "%s@0:4", path);
-        cr_assert_eq(vectors_open(&v, spec), EXIT_USAGE);
-        cr_assert(strstr(cli_error(), "rows 0 to 3"), "%s", cli_error());
+        cr_assert_eq(vectors_open(&v, spec), CLI_EUSAGE);
+        cr_assert(strstr(lbh_last_error(), "rows 0 to 3"), "%s", lbh_last_error());
         test_spit(path, b.data, b.size + 1); /* longer than it says */
         snprintf(spec, sizeof spec, "%s@0:3", path);
-        cr_assert_eq(vectors_open(&v, spec), EXIT_RUNTIME);
+        cr_assert_eq(vectors_open(&v, spec), LBH_EFORMAT);
         test_spit(path, b.data, 8); /* no row at all */
-        cr_assert_eq(vectors_open(&v, spec), EXIT_RUNTIME);
+        cr_assert_eq(vectors_open(&v, spec), LBH_EFORMAT);
     }
 }
 
@@ -506,7 +505,7 @@ Test(readers, cropped_names)
     opens_with_first(spec, 2, value(1, 0));
     snprintf(path, sizeof path, "%s", test_tmp("base.u8bin.crop_nb_5x"));
     test_spit(path, b.data, b.size);
-    cr_assert_eq(vectors_open(&v, path), EXIT_USAGE);
+    cr_assert_eq(vectors_open(&v, path), CLI_EUSAGE);
 }
 
 /* What has been read may be forgotten: it is there again, also where the map is no file. */
@@ -519,10 +518,10 @@ Test(readers, rows_behind)
     make(&b, ".npy", "f4");
     snprintf(path, sizeof path, "%s", test_tmp("behind.npy"));
     test_spit(path, b.data, b.size);
-    cr_assert_eq(vectors_open(&v, path), EXIT_OK);
+    cr_assert_eq(vectors_open(&v, path), LBH_OK);
     cr_assert(v.lies);
     for (int turn = 0; turn < 2; turn++) {
-        cr_assert_eq(vectors_floats(&v, 4, 1, x), EXIT_OK);
+        cr_assert_eq(vectors_floats(&v, 4, 1, x), LBH_OK);
         cr_assert_float_eq(x[2], value(4, 2), 0);
         vectors_behind(&v, 0, ROWS);
     }

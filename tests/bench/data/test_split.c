@@ -11,7 +11,7 @@
 static labels make_labels(int64_t n, int classes, int several)
 {
     labels l = {0};
-    cr_assert_eq(labels_alloc(&l, n, 3 * n), EXIT_OK);
+    cr_assert_eq(labels_alloc(&l, n, 3 * n), LBH_OK);
     for (int64_t i = 0, at = 0; i < n; i++) {
         int64_t count = several ? 1 + (int64_t)(3 * test_uniform(2, (uint64_t)i)) : 1;
         if (i % 10 == 9)
@@ -21,7 +21,7 @@ static labels make_labels(int64_t n, int classes, int several)
         at += sort_unique(l.item + at, count);
         l.start[i + 1] = at;
     }
-    cr_assert_eq(labels_dense(&l, NULL), EXIT_OK);
+    cr_assert_eq(labels_dense(&l, NULL), LBH_OK);
     return l;
 }
 
@@ -85,7 +85,7 @@ Test(split, parts_are_disjoint_and_as_large_as_asked)
             split_rows r;
             int64_t classes = plans[i].classes ? plans[i].classes : l.classes;
             cr_assert_eq(l.classes, 8);
-            cr_assert_eq(split_make(&r, &plans[i], &l), EXIT_OK, "%s", cli_error());
+            cr_assert_eq(split_make(&r, &plans[i], &l), LBH_OK, "%s", lbh_last_error());
             check(&plans[i], &l, &r, several, classes);
             split_free(&r);
             labels_close(&l);
@@ -97,10 +97,10 @@ Test(split, is_a_function_of_the_seed)
     labels l = make_labels(N, 8, 1);
     split_rows a, b, c;
     split_plan plan = {10, 20, 0, 1};
-    cr_assert_eq(split_make(&a, &plan, &l), EXIT_OK);
-    cr_assert_eq(split_make(&b, &plan, &l), EXIT_OK);
+    cr_assert_eq(split_make(&a, &plan, &l), LBH_OK);
+    cr_assert_eq(split_make(&b, &plan, &l), LBH_OK);
     plan.seed = 2;
-    cr_assert_eq(split_make(&c, &plan, &l), EXIT_OK);
+    cr_assert_eq(split_make(&c, &plan, &l), LBH_OK);
     cr_assert_arr_eq(a.query, b.query, (size_t)a.nquery * sizeof *a.query);
     cr_assert_arr_eq(a.train, b.train, (size_t)a.ntrain * sizeof *a.train);
     cr_assert(memcmp(a.query, c.query, (size_t)a.nquery * sizeof *a.query) != 0);
@@ -109,9 +109,9 @@ Test(split, is_a_function_of_the_seed)
     plan = (split_plan){10, 5, 0, 1};
     labels single = make_labels(N, 8, 0);
     split_free(&a);
-    cr_assert_eq(split_make(&d, &plan, &single), EXIT_OK);
+    cr_assert_eq(split_make(&d, &plan, &single), LBH_OK);
     plan.train = 20;
-    cr_assert_eq(split_make(&a, &plan, &single), EXIT_OK);
+    cr_assert_eq(split_make(&a, &plan, &single), LBH_OK);
     cr_assert_arr_eq(a.query, d.query, (size_t)a.nquery * sizeof *a.query);
     int seen[N] = {0};
     mark(a.train, a.ntrain, 1, seen);
@@ -131,7 +131,7 @@ Test(split, rows_are_chosen_evenly)
     for (int64_t seed = 0; seed < 40; seed++) {
         split_rows r;
         split_plan plan = {100, 0, 0, seed};
-        cr_assert_eq(split_make(&r, &plan, &l), EXIT_OK);
+        cr_assert_eq(split_make(&r, &plan, &l), LBH_OK);
         for (int64_t i = 0; i < r.nquery; i++)
             groups[r.query[i] * 20 / N]++;
         split_free(&r);
@@ -146,7 +146,7 @@ Test(split, rare_classes_take_first)
 {
     /* class 0: all rows; class 1: rows 0 and 1 only. The rare class must not find them taken. */
     labels l = {0};
-    cr_assert_eq(labels_alloc(&l, 10, 12), EXIT_OK);
+    cr_assert_eq(labels_alloc(&l, 10, 12), LBH_OK);
     for (int64_t i = 0, at = 0; i < 10; i++) {
         l.item[at++] = 0;
         if (i < 2)
@@ -157,7 +157,7 @@ Test(split, rare_classes_take_first)
     for (int64_t seed = 0; seed < 20; seed++) {
         split_rows r;
         split_plan plan = {2, 0, 0, seed};
-        cr_assert_eq(split_make(&r, &plan, &l), EXIT_OK, "%s", cli_error());
+        cr_assert_eq(split_make(&r, &plan, &l), LBH_OK, "%s", lbh_last_error());
         cr_assert_eq(r.nquery, 4);
         cr_assert(r.query[0] == 0 && r.query[1] == 1);
         split_free(&r);
@@ -170,23 +170,23 @@ Test(split, too_few_rows_and_bad_plans_are_refused)
     labels l = make_labels(N, 8, 0);
     split_rows r;
     split_plan plan = {1000, 0, 0, 0};
-    cr_assert_eq(split_make(&r, &plan, &l), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "class ") && strstr(cli_error(), "queries-per-class=1000"), "%s",
-              cli_error());
+    cr_assert_eq(split_make(&r, &plan, &l), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "class ") && strstr(lbh_last_error(), "queries-per-class=1000"), "%s",
+              lbh_last_error());
     plan = (split_plan){1, 1000, 0, 0};
-    cr_assert_eq(split_make(&r, &plan, &l), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "train-per-class=1000"), "%s", cli_error());
+    cr_assert_eq(split_make(&r, &plan, &l), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "train-per-class=1000"), "%s", lbh_last_error());
     plan = (split_plan){1, 0, 9, 0};
-    cr_assert_eq(split_make(&r, &plan, &l), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "classes=9") && strstr(cli_error(), "8 classes"));
+    cr_assert_eq(split_make(&r, &plan, &l), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "classes=9") && strstr(lbh_last_error(), "8 classes"));
     labels_close(&l);
     static const char *const bad[] = {"", "seed=1", "queries-per-class", "queries-per-class=0",
                                       "queries-per-class=x", "train-per-class=5,", "train=5",
                                       "queries-per-class=1,queries-per-class =2"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_assert_eq(split_parse(&plan, bad[i]), EXIT_USAGE, "%s", bad[i]);
+        cr_assert_eq(split_parse(&plan, bad[i]), CLI_EUSAGE, "%s", bad[i]);
     cr_assert_eq(split_parse(&plan, "seed=5,train-per-class=3,queries-per-class=2,classes=4"),
-                 EXIT_OK);
+                 LBH_OK);
     cr_assert(plan.seed == 5 && plan.train == 3 && plan.queries == 2 && plan.classes == 4);
 }
 
@@ -197,27 +197,27 @@ Test(split, parts_of_two_files)
     split_plan plan = {1, 2, 0, 4};
     static const char base[] = "synthetic:n=200,d=6,clusters=5,queries=100",
                       query[] = "synthetic:n=200,d=6,clusters=5,queries=100,part=query";
-    cr_assert_eq(split_open(&d, &plan, "test", base, NULL, query, NULL), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(split_open(&d, &plan, "test", base, NULL, query, NULL), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(d.pool, 300);
     cr_assert_eq(d.query.n + d.base.n, 300);
     vectors file[2];
     float x[6], y[6];
-    cr_assert_eq(vectors_open(&file[0], base), EXIT_OK);
-    cr_assert_eq(vectors_open(&file[1], query), EXIT_OK);
+    cr_assert_eq(vectors_open(&file[0], base), LBH_OK);
+    cr_assert_eq(vectors_open(&file[1], query), LBH_OK);
     const vectors *part[] = {&d.base, &d.query, &d.train};
     const labels *l[] = {&d.base_labels, &d.query_labels, &d.train_labels};
     labels of[2];
-    cr_assert_eq(labels_open(&of[0], base), EXIT_OK);
-    cr_assert_eq(labels_open(&of[1], query), EXIT_OK);
+    cr_assert_eq(labels_open(&of[0], base), LBH_OK);
+    cr_assert_eq(labels_open(&of[1], query), LBH_OK);
     for (int p = 0; p < 3; p++) {
         cr_assert_eq(l[p]->n, part[p]->n);
         for (int64_t i = 0; i < part[p]->n; i++) {
             int64_t row = part[p]->pick[i], from = row >= 200;
             char text[CLASS_TEXT];
-            cr_assert_eq(vectors_floats(part[p], i, 1, x), EXIT_OK);
-            cr_assert_eq(vectors_floats(&file[from], row - 200 * from, 1, y), EXIT_OK);
+            cr_assert_eq(vectors_floats(part[p], i, 1, x), LBH_OK);
+            cr_assert_eq(vectors_floats(&file[from], row - 200 * from, 1, y), LBH_OK);
             cr_assert_arr_eq(x, y, sizeof x);
-            cr_assert_eq(vectors_gather(part[p], 1, &i, x), EXIT_OK);
+            cr_assert_eq(vectors_gather(part[p], 1, &i, x), LBH_OK);
             cr_assert_arr_eq(x, y, sizeof x);
             cr_assert_eq(atoll(class_name(l[p], l[p]->item[l[p]->start[i]], text)),
                          of[from].item[row - 200 * from]);

@@ -21,11 +21,11 @@ static void round_trip(const char *name, array_kind kind, const void *rows, int6
     float x[64];
     char path[300];
     snprintf(path, sizeof path, "%s", test_tmp(name));
-    cr_assert_eq(array_open(&out, path, kind, 2, d), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(array_open(&out, path, kind, 2, d), LBH_OK, "%s", lbh_last_error());
     cr_assert_neq(access(path, F_OK), 0, "nothing before the end");
-    cr_assert_eq(array_write(&out, 2, rows), EXIT_OK);
-    cr_assert_eq(array_close(&out, EXIT_OK), EXIT_OK);
-    cr_assert_eq(vectors_open(&v, path), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(array_write(&out, 2, rows), LBH_OK);
+    cr_assert_eq(array_close(&out, LBH_OK), LBH_OK);
+    cr_assert_eq(vectors_open(&v, path), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(v.n, 2);
     cr_assert_eq(v.d, d);
     vectors_floats(&v, 0, 2, x);
@@ -57,18 +57,18 @@ Test(writers, every_format_is_read_back)
 
 Test(writers, wrong_extensions_are_usage_errors)
 {
-    cr_assert_eq(array_check("x.fvecs", ARRAY_CODES), EXIT_USAGE);
-    cr_assert_eq(array_check("x.bvecs", ARRAY_IDS), EXIT_USAGE);
-    cr_assert_eq(array_check("x", ARRAY_IDS), EXIT_USAGE);
+    cr_assert_eq(array_check("x.fvecs", ARRAY_CODES), CLI_EUSAGE);
+    cr_assert_eq(array_check("x.bvecs", ARRAY_IDS), CLI_EUSAGE);
+    cr_assert_eq(array_check("x", ARRAY_IDS), CLI_EUSAGE);
 }
 
 Test(writers, an_id_beyond_32_bits_is_refused)
 {
     array_out out;
     int64_t id = (int64_t)1 << 31;
-    cr_assert_eq(array_open(&out, test_tmp("big.ivecs"), ARRAY_IDS, 1, 1), EXIT_OK);
-    cr_assert_eq(array_write(&out, 1, &id), EXIT_RUNTIME);
-    cr_assert_eq(array_close(&out, EXIT_RUNTIME), EXIT_RUNTIME);
+    cr_assert_eq(array_open(&out, test_tmp("big.ivecs"), ARRAY_IDS, 1, 1), LBH_OK);
+    cr_assert_eq(array_write(&out, 1, &id), LBH_EFORMAT);
+    cr_assert_eq(array_close(&out, LBH_EFORMAT), LBH_EFORMAT);
 }
 
 static int entries(const char *path)
@@ -88,10 +88,10 @@ Test(writers, a_full_disk_leaves_the_old_file_and_no_other)
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     outfile *f;
-    cr_assert_eq(outfile_open(&f, path), EXIT_OK);
+    cr_assert_eq(outfile_open(&f, path), LBH_OK);
     int rc = outfile_write(f, big, sizeof big);
-    cr_assert_eq(rc, EXIT_RUNTIME);
-    outfile_abort(f);
+    cr_assert_eq(rc, LBH_EIO);
+    cr_assert_eq(outfile_close(f, rc), rc);
     size_t size;
     unsigned char *old = test_slurp(path, &size);
     cr_assert_eq(size, 3);
@@ -105,14 +105,14 @@ Test(writers, devices_are_written_not_replaced)
 {
     outfile *f;
     char byte = 1;
-    cr_assert_eq(outfile_open(&f, "/dev/full"), EXIT_OK);
-    cr_assert_eq(outfile_write(f, &byte, 1), EXIT_OK);
-    cr_assert_eq(outfile_commit(f), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "/dev/full"));
+    cr_assert_eq(outfile_open(&f, "/dev/full"), LBH_OK);
+    cr_assert_eq(outfile_write(f, &byte, 1), LBH_OK);
+    cr_assert_eq(outfile_close(f, LBH_OK), LBH_EIO);
+    cr_assert(strstr(lbh_last_error(), "/dev/full"));
     struct stat st;
     stat("/dev/full", &st);
     cr_assert(S_ISCHR(st.st_mode));
-    cr_assert_eq(outfile_check("/dev/full", true), EXIT_RUNTIME);
+    cr_assert_eq(outfile_check("/dev/full", true), LBH_EFORMAT);
 }
 
 Test(writers, a_symbolic_link_stays_one)
@@ -123,9 +123,9 @@ Test(writers, a_symbolic_link_stays_one)
     test_spit(target, "old", 3);
     cr_assert_eq(symlink(target, link_path), 0);
     outfile *f;
-    cr_assert_eq(outfile_open(&f, link_path), EXIT_OK);
+    cr_assert_eq(outfile_open(&f, link_path), LBH_OK);
     outfile_write(f, "newer", 5);
-    cr_assert_eq(outfile_commit(f), EXIT_OK);
+    cr_assert_eq(outfile_close(f, LBH_OK), LBH_OK);
     struct stat st;
     lstat(link_path, &st);
     cr_assert(S_ISLNK(st.st_mode));
@@ -137,6 +137,6 @@ Test(writers, a_symbolic_link_stays_one)
 
 Test(writers, places_that_cannot_be_written_are_found_early)
 {
-    cr_assert_eq(outfile_check("/nonexistent/x.npy", true), EXIT_RUNTIME);
-    cr_assert_eq(outfile_check("/tmp", true), EXIT_RUNTIME);
+    cr_assert_eq(outfile_check("/nonexistent/x.npy", true), LBH_EIO);
+    cr_assert_eq(outfile_check("/tmp", true), LBH_EFORMAT);
 }

@@ -15,7 +15,7 @@
 static bench_spec *read_spec(const char *text)
 {
     bench_spec *s;
-    cr_assert_eq(bench_spec_parse(&s, "a.ini", text, strlen(text)), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(bench_spec_parse(&s, "a.ini", text, strlen(text)), LBH_OK, "%s", lbh_last_error());
     return s;
 }
 
@@ -99,10 +99,10 @@ Test(bench_spec, bad)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         bench_spec *s = (bench_spec *)1;
         int rc = bench_spec_parse(&s, "a.ini", bad[i].text, strlen(bad[i].text));
-        cr_assert(rc == EXIT_USAGE && s == NULL, "%s", bad[i].text);
-        cr_assert(strncmp(cli_error(), bad[i].line, strlen(bad[i].line)) == 0, "%s: '%s'",
-                  bad[i].text, cli_error());
-        cr_assert(strstr(cli_error(), bad[i].says), "%s: '%s'", bad[i].text, cli_error());
+        cr_assert(rc == CLI_EUSAGE && s == NULL, "%s", bad[i].text);
+        cr_assert(strncmp(lbh_last_error(), bad[i].line, strlen(bad[i].line)) == 0, "%s: '%s'",
+                  bad[i].text, lbh_last_error());
+        cr_assert(strstr(lbh_last_error(), bad[i].says), "%s: '%s'", bad[i].text, lbh_last_error());
     }
 }
 
@@ -111,21 +111,21 @@ Test(bench_spec, hostile)
     static char text[1 << 21];
     bench_spec *s;
     /* a zero byte, an endless line, a long section, more than a megabyte */
-    cr_assert_eq(bench_spec_parse(&s, "a", "[bench]\0", 8), EXIT_USAGE);
+    cr_assert_eq(bench_spec_parse(&s, "a", "[bench]\0", 8), CLI_EUSAGE);
     memset(text, 'a', sizeof text);
-    cr_assert_eq(bench_spec_parse(&s, "a", text, 5000), EXIT_USAGE);
-    cr_assert(strstr(cli_error(), "a:1: more than"), "%s", cli_error());
-    cr_assert_eq(bench_spec_parse(&s, "a", text, sizeof text), EXIT_USAGE);
+    cr_assert_eq(bench_spec_parse(&s, "a", text, 5000), CLI_EUSAGE);
+    cr_assert(strstr(lbh_last_error(), "a:1: more than"), "%s", lbh_last_error());
+    cr_assert_eq(bench_spec_parse(&s, "a", text, sizeof text), CLI_EUSAGE);
     memcpy(text, "[data ", 6);
     text[150] = ']';
-    cr_assert_eq(bench_spec_parse(&s, "a", text, 151), EXIT_USAGE);
-    cr_assert(strstr(cli_error(), "at most 120"), "%s", cli_error());
+    cr_assert_eq(bench_spec_parse(&s, "a", text, 151), CLI_EUSAGE);
+    cr_assert(strstr(lbh_last_error(), "at most 120"), "%s", lbh_last_error());
     /* as many sections and list items as fit, and one more */
     for (int more = 0; more < 2; more++) {
         size_t n = (size_t)sprintf(text, TAIL);
         for (int i = 1; i < SPEC_METHODS + more; i++)
             n += (size_t)sprintf(text + n, "[method itq:%d]\n", i);
-        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? EXIT_USAGE : EXIT_OK);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? CLI_EUSAGE : LBH_OK);
         bench_spec_free(s);
     }
     for (int more = 0; more < 2; more++) {
@@ -133,7 +133,7 @@ Test(bench_spec, hostile)
         for (int i = 2; i <= SPEC_LIST + more; i++)
             n += (size_t)sprintf(text + n, " %d\n", i);
         n += (size_t)sprintf(text + n, TAIL);
-        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? EXIT_USAGE : EXIT_OK);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, n), more ? CLI_EUSAGE : LBH_OK);
         bench_spec_free(s);
     }
 }
@@ -145,8 +145,8 @@ Test(bench_spec, every_prefix_of_every_preset)
     for (const bench_preset *p = bench_presets; p->name; p++, presets++) {
         size_t size = strlen(p->text);
         bench_spec *s;
-        cr_assert_eq(bench_spec_parse(&s, p->name, p->text, size), EXIT_OK, "%s", cli_error());
-        cr_assert_eq(bench_spec_quick(s), EXIT_OK);
+        cr_assert_eq(bench_spec_parse(&s, p->name, p->text, size), LBH_OK, "%s", lbh_last_error());
+        cr_assert_eq(bench_spec_quick(s), LBH_OK);
         for (int m = 0; m < s->nmethods; m++)
             for (int i = 0; i < s->method[m].sweep.nbits.count; i++)
                 cr_assert(s->method[m].sweep.nbits.value[i] <= 64 ||
@@ -168,7 +168,7 @@ Test(bench_spec, every_prefix_of_every_preset)
 static bench_plan plan_of(bench_spec *s, plan_data *data, int threads)
 {
     bench_plan p;
-    cr_assert_eq(bench_plan_make(&p, s, data, threads), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(bench_plan_make(&p, s, data, threads), LBH_OK, "%s", lbh_last_error());
     return p;
 }
 
@@ -262,19 +262,19 @@ Test(bench_plan, rivals)
                  {"ivfopq", 784, 64, "OPQ8_256,IVF256,PQ8"}, {"hnsw", 784, 64, "HNSW32"}};
     rival_recipe r;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits, NULL), EXIT_OK);
+        cr_assert_eq(bench_rival_recipe(&r, known[i].name, known[i].d, known[i].nbits, NULL), LBH_OK);
         cr_assert_str_eq(r.factory, known[i].factory);
         cr_assert_eq(r.hamming, strstr(r.factory, ",LSH") != NULL);
     }
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 784, 128, &(rival_options){.dims = 784}), EXIT_OK);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 784, 128, &(rival_options){.dims = 784}), LBH_OK);
     cr_assert_str_eq(r.factory, "OPQ16_784,PQ16");
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 200, 64, &(rival_options){.dims = 64}), EXIT_OK);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 200, 64, &(rival_options){.dims = 64}), LBH_OK);
     cr_assert_str_eq(r.factory, "OPQ8_64,PQ8");
-    cr_assert_eq(bench_rival_recipe(&r, "ivfpq", 128, 64, &(rival_options){.lists = 1024}), EXIT_OK);
+    cr_assert_eq(bench_rival_recipe(&r, "ivfpq", 128, 64, &(rival_options){.lists = 1024}), LBH_OK);
     cr_assert_str_eq(r.factory, "IVF1024,PQ8");
     cr_assert_eq(r.links, 8);
-    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, NULL), EXIT_RUNTIME);
-    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, NULL), EXIT_RUNTIME);
+    cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, NULL), LBH_EFORMAT);
+    cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, NULL), LBH_EFORMAT);
     cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
     cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
 }
@@ -282,17 +282,17 @@ Test(bench_plan, rivals)
 Test(bench_plan, options_of_rivals)
 {
     rival_options o;
-    cr_assert_eq(bench_rival_options(&o, "opq", "dims=64,max_train=100"), EXIT_OK);
+    cr_assert_eq(bench_rival_options(&o, "opq", "dims=64,max_train=100"), LBH_OK);
     cr_assert(o.dims == 64 && o.max_train == 100);
-    cr_assert_eq(bench_rival_options(&o, "pq", ""), EXIT_OK);
+    cr_assert_eq(bench_rival_options(&o, "pq", ""), LBH_OK);
     cr_assert(o.dims == 0 && o.max_train == 0);
     static const char *const bad[] = {"dims=", "dims=-1", "dims=64,", "dims=64 ", "steps=1", ",",
                                       "max_train=1.5"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_assert_eq(bench_rival_options(&o, "opq", bad[i]), EXIT_USAGE, "%s", bad[i]);
-    cr_assert_eq(bench_rival_options(&o, "pq", "dims=64"), EXIT_USAGE);
-    cr_assert_eq(bench_rival_options(&o, "pq", "lists=64"), EXIT_USAGE);
-    cr_assert_eq(bench_rival_options(&o, "ivfopq", "dims=64,lists=32"), EXIT_OK);
+        cr_assert_eq(bench_rival_options(&o, "opq", bad[i]), CLI_EUSAGE, "%s", bad[i]);
+    cr_assert_eq(bench_rival_options(&o, "pq", "dims=64"), CLI_EUSAGE);
+    cr_assert_eq(bench_rival_options(&o, "pq", "lists=64"), CLI_EUSAGE);
+    cr_assert_eq(bench_rival_options(&o, "ivfopq", "dims=64,lists=32"), LBH_OK);
     cr_assert(o.dims == 64 && o.lists == 32);
 }
 

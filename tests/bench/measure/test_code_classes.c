@@ -11,7 +11,7 @@ static labels lists(int64_t n, int64_t classes, const int64_t *item)
 {
     labels l;
     int64_t at = 0;
-    cr_assert_eq(labels_alloc(&l, n, 100), EXIT_OK);
+    cr_assert_eq(labels_alloc(&l, n, 100), LBH_OK);
     l.name = NULL;
     l.number = NULL;
     l.classes = classes;
@@ -30,7 +30,7 @@ Test(classify, worked_example_of_the_scores)
     labels have = lists(5, 4, (int64_t[]){0, 1, -1, 1, -1, -1, 2, -1, 0, -1});
     labels given = lists(5, 4, (int64_t[]){0, -1, 1, -1, 3, -1, 1, 2, -1, 2, -1});
     label_scores s;
-    cr_assert_eq(label_scores_of(&s, &given, &have, 4), EXIT_OK);
+    cr_assert_eq(label_scores_of(&s, &given, &have, 4), LBH_OK);
     cr_assert_eq(s.rows, 4);
     cr_assert_float_eq(s.exact, 1 / 4.0, 1e-15);
     cr_assert_float_eq(s.micro_f1, 2 * 3 / 10.0, 1e-15);
@@ -45,7 +45,7 @@ Test(classify, ties_of_the_vote_go_to_the_nearest)
     labels have = lists(5, 3, (int64_t[]){2, -1, 1, -1, 1, -1, 2, -1, 0, -1}), given;
     static const int64_t expected[] = {2, 2, 1, 2, 2}; /* k = 1 .. 5 */
     for (int64_t k = 1; k <= 5; k++) {
-        cr_assert_eq(knn_labels(&given, 1, 5, base, &have, 1, query, NULL, k, false), EXIT_OK);
+        cr_assert_eq(knn_labels(&given, 1, 5, base, &have, 1, query, NULL, k, false), LBH_OK);
         cr_assert_eq(given.start[1], 1);
         cr_assert_eq(given.item[0], expected[k - 1], "k = %d", (int)k);
         labels_close(&given);
@@ -53,7 +53,7 @@ Test(classify, ties_of_the_vote_go_to_the_nearest)
     /* without its own row 0: 1, 1, 1, then 1 1 2 0 */
     for (int64_t k = 1; k <= 4; k++) {
         cr_assert_eq(knn_labels(&given, 1, 5, base, &have, 1, query, (int64_t[]){0}, k, false),
-                     EXIT_OK);
+                     LBH_OK);
         cr_assert_eq(given.item[0], 1);
         labels_close(&given);
     }
@@ -64,16 +64,16 @@ Test(classify, rows_without_labels_have_no_vote)
 {
     uint8_t base[] = {0x00, 0x01, 0x03}, query[] = {0x00};
     labels have = lists(3, 2, (int64_t[]){-1, -1, 1, -1}), given;
-    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, NULL, 1, false), EXIT_OK);
+    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, NULL, 1, false), LBH_OK);
     cr_assert_eq(given.item[0], 1);
     labels_close(&given);
     /* an own row that has no vote is not missed */
-    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, (int64_t[]){0}, 1, false), EXIT_OK);
+    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, (int64_t[]){0}, 1, false), LBH_OK);
     cr_assert_eq(given.start[1], 1);
     labels_close(&given);
     labels_close(&have);
     have = lists(3, 2, (int64_t[]){-1, -1, -1});
-    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, NULL, 1, false), EXIT_RUNTIME);
+    cr_assert_eq(knn_labels(&given, 1, 3, base, &have, 1, query, NULL, 1, false), LBH_EFORMAT);
     labels_close(&have);
 }
 
@@ -83,7 +83,7 @@ Test(classify, several_labels_need_more_than_half_of_the_votes)
     labels have = lists(4, 4, (int64_t[]){3, -1, 1, 3, -1, 0, 1, -1, 0, -1}), given;
     static const int64_t expected[4][4] = {{3, -1}, {3, -1}, {1, 3, -1}, {-1}};
     for (int64_t k = 1; k <= 4; k++) {
-        cr_assert_eq(knn_labels(&given, 1, 4, base, &have, 1, query, NULL, k, true), EXIT_OK);
+        cr_assert_eq(knn_labels(&given, 1, 4, base, &have, 1, query, NULL, k, true), LBH_OK);
         int64_t count = 0;
         for (; expected[k - 1][count] >= 0; count++)
             cr_assert_eq(given.item[count], expected[k - 1][count], "k = %d", (int)k);
@@ -101,14 +101,14 @@ Test(classify, nearest_codes_against_the_definition)
     int32_t distances[NQ * K];
     int64_t ids[NQ * K];
     labels have, given;
-    cr_assert_eq(labels_alloc(&have, N, N), EXIT_OK);
+    cr_assert_eq(labels_alloc(&have, N, N), LBH_OK);
     have.name = NULL, have.number = NULL, have.classes = CLASSES;
     for (int64_t i = 0; i < N; i++) {
         have.item[i] = (int64_t)(CLASSES * test_uniform(3, (uint64_t)i));
         have.start[i + 1] = i + 1;
     }
     test_naive_search(N, base, NQ, query, 3, K, distances, ids);
-    cr_assert_eq(knn_labels(&given, 3, N, base, &have, NQ, query, NULL, K, false), EXIT_OK);
+    cr_assert_eq(knn_labels(&given, 3, N, base, &have, NQ, query, NULL, K, false), LBH_OK);
     for (int64_t q = 0; q < NQ; q++) {
         int64_t best = -1;
         int most = 0;

@@ -89,7 +89,7 @@ static int64_t times(const sample *s, int64_t of, int64_t first, int64_t last)
 static void check(const sample *s)
 {
     code_stats got;
-    cr_assert_eq(code_stats_compute(&got, s->n, s->nbits, s->code_size, s->codes), EXIT_OK);
+    cr_assert_eq(code_stats_compute(&got, s->n, s->nbits, s->code_size, s->codes), LBH_OK);
     double sum = 0, least = 1, greatest = 0, entropy = 0;
     int constant = 0;
     int64_t distinct = 0;
@@ -139,12 +139,12 @@ Test(code_stats, best_and_worst)
         all[i] = (uint8_t)i;
         same[i] = 77;
     }
-    cr_assert_eq(code_stats_compute(&s, 256, 8, 1, all), EXIT_OK);
+    cr_assert_eq(code_stats_compute(&s, 256, 8, 1, all), LBH_OK);
     cr_assert_float_eq(s.entropy, 8, 1e-12);
     cr_assert_float_eq(s.correlation, 0, 1e-12);
     cr_assert(s.least == 0.5 && s.greatest == 0.5 && s.distinct == 256);
     code_stats_free(&s);
-    cr_assert_eq(code_stats_compute(&s, 256, 8, 1, same), EXIT_OK);
+    cr_assert_eq(code_stats_compute(&s, 256, 8, 1, same), LBH_OK);
     cr_assert(s.entropy == 0 && s.distinct == 1 && s.constant == 8 && isnan(s.correlation));
     code_stats_free(&s);
 }
@@ -160,7 +160,7 @@ Test(code_stats, many_rows)
         int b = test_uniform(4, (uint64_t)i) < 0.75 ? a : !a;
         codes[i] = (uint8_t)(a | b << 1);
     }
-    cr_assert_eq(code_stats_compute(&s, n, 2, 1, codes), EXIT_OK);
+    cr_assert_eq(code_stats_compute(&s, n, 2, 1, codes), LBH_OK);
     cr_assert_float_eq(s.correlation, 0.5, 0.01);
     cr_assert_eq(s.distinct, 4);
     code_stats_free(&s);

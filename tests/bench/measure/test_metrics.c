@@ -89,7 +89,7 @@ static void check(const relevance *rel, size_t code_size, int64_t r)
 {
     uint8_t *base = clumped(N, code_size, 1), *query = clumped(NQ, code_size, 2);
     map_scores s;
-    cr_assert_eq(score_codes(&s, rel, N, base, query, code_size, r), EXIT_OK);
+    cr_assert_eq(score_codes(&s, rel, N, base, query, code_size, r), LBH_OK);
     naive_scores e = naive(rel, N, base, query, code_size, r);
     cr_assert_float_eq(s.map, e.map, 1e-12, "code_size %zu", code_size);
     cr_assert_float_eq(s.map_r, e.map_r, 1e-12);
@@ -141,7 +141,7 @@ Test(metrics, labels_against_the_definition)
     int64_t own[NQ] = {0, 1, 2, 3, 4, 5, N - 1};
     for (int with_own = 0; with_own < 2; with_own++) {
         relevance rel;
-        cr_assert_eq(relevance_labels(&rel, with_own ? own : NULL, &b, &q), EXIT_OK);
+        cr_assert_eq(relevance_labels(&rel, with_own ? own : NULL, &b, &q), LBH_OK);
         check(&rel, 1, 50);
         check(&rel, 8, 3);
         relevance_free(&rel);

@@ -14,7 +14,7 @@ enum { MAX_N = 400, NQ = 300, RADII = 17 };
 static labels make_labels(int64_t n, int classes, uint64_t seed)
 {
     labels l = {.classes = classes + 1};
-    cr_assert_eq(labels_alloc(&l, n, n), EXIT_OK);
+    cr_assert_eq(labels_alloc(&l, n, n), LBH_OK);
     for (int64_t i = 0; i < n; i++) {
         l.item[i] = (int64_t)(classes * test_uniform(seed, (uint64_t)i));
         l.start[i + 1] = i + 1;
@@ -109,10 +109,10 @@ static void compare(int with_own)
     rank_stats s;
     map_scores scores;
     naive_stats e = {0};
-    cr_assert_eq(relevance_labels(&rel, with_own ? own : NULL, &b, &q), EXIT_OK);
-    cr_assert_eq(rank_stats_new(&s, N, RADII - 1, 6, point), EXIT_OK);
+    cr_assert_eq(relevance_labels(&rel, with_own ? own : NULL, &b, &q), LBH_OK);
+    cr_assert_eq(rank_stats_new(&s, N, RADII - 1, 6, point), LBH_OK);
     rank_visitor visitor = rank_stats_visitor(&s);
-    cr_assert_eq(score_codes_visited(&scores, &rel, N, base, query, 2, 50, &visitor), EXIT_OK);
+    cr_assert_eq(score_codes_visited(&scores, &rel, N, base, query, 2, 50, &visitor), LBH_OK);
     rank_stats_finish(&s);
     for (int i = 0; i < NQ; i++) {
         int64_t n = rank_rows(N, base, query + 2 * i, with_own ? i : -1, &b, q.item[i], relevant,
@@ -196,10 +196,10 @@ Test(rank_stats, ties_in_random_order_by_enumeration)
         relevance rel;
         rank_stats s;
         map_scores scores;
-        cr_assert_eq(relevance_labels(&rel, NULL, &b, &q), EXIT_OK);
-        cr_assert_eq(rank_stats_new(&s, N, 8, 1, (int64_t[]){1}), EXIT_OK);
+        cr_assert_eq(relevance_labels(&rel, NULL, &b, &q), LBH_OK);
+        cr_assert_eq(rank_stats_new(&s, N, 8, 1, (int64_t[]){1}), LBH_OK);
         rank_visitor visitor = rank_stats_visitor(&s);
-        cr_assert_eq(score_codes_visited(&scores, &rel, N, base, query, 1, N, &visitor), EXIT_OK);
+        cr_assert_eq(score_codes_visited(&scores, &rel, N, base, query, 1, N, &visitor), LBH_OK);
         rank_stats_finish(&s);
         orders o = {.n = N, .relevant = relevant, .distance = distance};
         all_orders(&o, 0);
@@ -225,8 +225,8 @@ Test(rank_stats, conventions)
     }
     relevance rel;
     map_scores s;
-    cr_assert_eq(relevance_labels(&rel, NULL, &b, &q), EXIT_OK);
-    cr_assert_eq(score_codes(&s, &rel, 3, base, query, 1, 2), EXIT_OK);
+    cr_assert_eq(relevance_labels(&rel, NULL, &b, &q), LBH_OK);
+    cr_assert_eq(score_codes(&s, &rel, 3, base, query, 1, 2), LBH_OK);
     cr_assert_float_eq(s.map, (1 + 1 / 3.0) / 2, 1e-12);
     cr_assert_float_eq(s.map_zero, (1 + 1 / 3.0) / 3, 1e-12);
     cr_assert_float_eq(s.map_r, 1, 1e-12);

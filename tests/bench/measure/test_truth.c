@@ -24,12 +24,12 @@ static void check(const char *base_spec, const char *query_spec, bool own_rows, 
 {
     vectors b, q;
     truth t;
-    cr_assert_eq(vectors_open(&b, base_spec), EXIT_OK);
-    cr_assert_eq(vectors_open(&q, query_spec), EXIT_OK);
+    cr_assert_eq(vectors_open(&b, base_spec), LBH_OK);
+    cr_assert_eq(vectors_open(&q, query_spec), LBH_OK);
     int64_t *own = own_rows ? malloc(q.n * sizeof *own) : NULL;
     for (int64_t i = 0; own && i < q.n; i++)
         own[i] = i;
-    cr_assert_eq(truth_compute(&t, &b, &q, own, k, metric), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(truth_compute(&t, &b, &q, own, k, metric), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(t.k, k < b.n - own_rows ? k : b.n - own_rows);
     float *x = malloc(b.n * b.d * sizeof *x), *y = malloc(q.n * q.d * sizeof *y);
     pair *p = malloc(b.n * sizeof *p);
@@ -107,7 +107,7 @@ Test(truth, lists_may_end_in_minus_one)
     relevance rel;
     uint8_t mark[20] = {0};
     int64_t items[WIDTH];
-    cr_assert_eq(read_ids(&t, ids, NULL, 10), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(read_ids(&t, ids, NULL, 10), LBH_OK, "%s", lbh_last_error());
     cr_assert_eq(t.k, WIDTH);
     for (int i = 0; i < NQ * WIDTH; i++)
         cr_assert_eq(t.ids[i], ids[i]);
@@ -123,7 +123,7 @@ Test(truth, lists_may_end_in_minus_one)
     cr_assert_eq(relevance_of(&rel, 2, items, mark), 0);
     truth_free(&t);
     static const int64_t own[] = {6, 3, 0};
-    cr_assert_eq(read_ids(&t, ids, own, 10), EXIT_OK);
+    cr_assert_eq(read_ids(&t, ids, own, 10), LBH_OK);
     static const int64_t left[] = {5, 7, 8, 9, -1, -1, -1, -1, -1};
     cr_assert_eq(t.k, 3);
     for (int i = 0; i < NQ * 3; i++)
@@ -144,7 +144,7 @@ Test(truth, lists_that_are_none_are_refused)
                {{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, "no neighbours at all"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         truth t;
-        cr_assert_eq(read_ids(&t, bad[i].ids, NULL, 10), EXIT_RUNTIME, "%zu", i);
-        cr_assert(strstr(cli_error(), bad[i].says), "%s", cli_error());
+        cr_assert_eq(read_ids(&t, bad[i].ids, NULL, 10), LBH_EFORMAT, "%zu", i);
+        cr_assert(strstr(lbh_last_error(), bad[i].says), "%s", lbh_last_error());
     }
 }

@@ -26,7 +26,6 @@ static void setup(void)
 {
     strcpy(dir, "/tmp/lbh_lines_XXXXXX");
     cr_assert(mkdtemp(dir));
-    cli_clear_error();
 }
 
 static void teardown(void)
@@ -47,7 +46,7 @@ static void spit(const char *name, const char *text)
 static result_lines read_all(void)
 {
     result_lines r;
-    cr_assert_eq(result_lines_read(&r, dir), EXIT_OK, "%s", cli_error());
+    cr_assert_eq(result_lines_read(&r, dir), LBH_OK, "%s", lbh_last_error());
     return r;
 }
 
@@ -60,8 +59,8 @@ Test(result_lines, nothing_there)
     r = read_all();
     cr_assert(r.n == 0 && r.files == 1);
     result_lines_free(&r);
-    cr_assert_eq(result_lines_read(&r, file("absent")), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "absent"));
+    cr_assert_eq(result_lines_read(&r, file("absent")), LBH_EIO);
+    cr_assert(strstr(lbh_last_error(), "absent"));
     result_lines_free(&r);
 }
 
@@ -81,7 +80,7 @@ Test(result_lines, every_cut)
         cr_assert_eq(r.torn, cut > 0 && whole[cut - 1] != '\n');
         cr_assert_eq(r.damaged, 0);
         result_lines_free(&r);
-        cr_assert_eq(result_lines_append(file("a.jsonl"), HEAD "\"key\":\"new\"}"), EXIT_OK);
+        cr_assert_eq(result_lines_append(file("a.jsonl"), HEAD "\"key\":\"new\"}"), LBH_OK);
         r = read_all();
         cr_assert(r.n == ends + 1 && r.torn == 0 && r.damaged == 0);
         cr_assert_str_eq(result_text(r.line[ends], "key"), "new");
@@ -98,7 +97,7 @@ Test(result_lines, long_torn_line)
     text[n] = 0;
     spit("a.jsonl", text);
     free(text);
-    cr_assert_eq(result_lines_append(file("a.jsonl"), HEAD "\"key\":\"2\"}"), EXIT_OK);
+    cr_assert_eq(result_lines_append(file("a.jsonl"), HEAD "\"key\":\"2\"}"), LBH_OK);
     result_lines r = read_all();
     cr_assert(r.n == 2 && r.damaged == 0 && r.torn == 0);
     result_lines_free(&r);
@@ -122,8 +121,8 @@ Test(result_lines, newer_format_is_an_error)
 {
     spit("a.jsonl", "{\"format\":\"lbh-bench 2\"}\n");
     result_lines r;
-    cr_assert_eq(result_lines_read(&r, dir), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "lbh-bench 2") && strstr(cli_error(), "line 1"));
+    cr_assert_eq(result_lines_read(&r, dir), LBH_EFORMAT);
+    cr_assert(strstr(lbh_last_error(), "lbh-bench 2") && strstr(lbh_last_error(), "line 1"));
     result_lines_free(&r);
 }
 
@@ -160,7 +159,7 @@ Test(result_lines, members)
 
 Test(result_lines, append_errors)
 {
-    cr_assert_eq(result_lines_append(file("absent/a.jsonl"), "{}"), EXIT_RUNTIME);
-    cr_assert(strstr(cli_error(), "absent"));
-    cr_assert_eq(result_lines_append("/dev/full", "{}"), EXIT_RUNTIME);
+    cr_assert_eq(result_lines_append(file("absent/a.jsonl"), "{}"), LBH_EIO);
+    cr_assert(strstr(lbh_last_error(), "absent"));
+    cr_assert_eq(result_lines_append("/dev/full", "{}"), LBH_EIO);
 }

@@ -121,14 +121,14 @@ Test(tune_space, every_trial_is_a_specification)
                              {.n = 1000000, .d = 384, .k = 10, .at = 1000, .metric = LBH_METRIC_COSINE, .bytes = 64}};
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         tune_space space;
-        cr_assert_eq(tune_space_make(&space, &asks[i], NULL, NULL), EXIT_OK);
+        cr_assert_eq(tune_space_make(&space, &asks[i], NULL, NULL), LBH_OK);
         for (int c = 0; c < space.n; c++)
             for (int round = 0; round <= TUNE_SWEEP; round++) {
                 char text[8192] = "[data x]\nbase = synthetic:\n";
                 size_t used = strlen(text);
                 bench_spec *spec = NULL;
                 tune_trial_text(text + used, sizeof text - used, &asks[i], &space.candidate[c], round);
-                cr_assert_eq(bench_spec_parse(&spec, "trial", text, strlen(text)), EXIT_OK, "%s\n%s", cli_error(),
+                cr_assert_eq(bench_spec_parse(&spec, "trial", text, strlen(text)), LBH_OK, "%s\n%s", lbh_last_error(),
                              text);
                 cr_assert_eq(spec->nmethods, 1);
                 cr_assert_eq(spec->what.at.value[0], asks[i].at);
@@ -142,23 +142,23 @@ Test(tune_space, bounds_leave_out_what_cannot_keep_them)
     tune_space space;
     char text[8192];
     tune_ask ask = {.n = 10000, .d = 128, .k = 10, .at = 10, .bytes = 8};
-    cr_assert_eq(tune_space_make(&space, &ask, NULL, NULL), EXIT_OK);
+    cr_assert_eq(tune_space_make(&space, &ask, NULL, NULL), LBH_OK);
     for (int i = 0; i < space.n; i++) {
         cr_assert_leq(space.candidate[i].nbits, 64);
         tune_trial_text(text, sizeof text, &ask, &space.candidate[i], 1);
         cr_assert_null(strstr(text, "float:"), "%s", text);
     }
     ask.bytes = 8 + 4 * 128;
-    cr_assert_eq(tune_space_make(&space, &ask, "sgh", "64"), EXIT_OK);
+    cr_assert_eq(tune_space_make(&space, &ask, "sgh", "64"), LBH_OK);
     tune_trial_text(text, sizeof text, &ask, &space.candidate[0], 1);
     cr_assert(strstr(text, "float:"));
     ask.bytes = .5;
-    cr_assert_eq(tune_space_make(&space, &ask, NULL, NULL), EXIT_USAGE);
+    cr_assert_eq(tune_space_make(&space, &ask, NULL, NULL), CLI_EUSAGE);
     ask.bytes = 8;
-    cr_assert_eq(tune_space_make(&space, &ask, "sgh,nothing", NULL), EXIT_USAGE);
-    cr_assert_eq(tune_space_make(&space, &ask, "sgh,", NULL), EXIT_USAGE);
-    cr_assert_eq(tune_space_make(&space, &ask, NULL, "12"), EXIT_USAGE);
-    cr_assert_eq(tune_space_make(&space, &ask, NULL, "64,,8"), EXIT_USAGE);
-    cr_assert_eq(tune_space_make(&space, &ask, "itq", "64,32"), EXIT_OK);
+    cr_assert_eq(tune_space_make(&space, &ask, "sgh,nothing", NULL), CLI_EUSAGE);
+    cr_assert_eq(tune_space_make(&space, &ask, "sgh,", NULL), CLI_EUSAGE);
+    cr_assert_eq(tune_space_make(&space, &ask, NULL, "12"), CLI_EUSAGE);
+    cr_assert_eq(tune_space_make(&space, &ask, NULL, "64,,8"), CLI_EUSAGE);
+    cr_assert_eq(tune_space_make(&space, &ask, "itq", "64,32"), LBH_OK);
     cr_assert_eq(space.n, 2);
 }
