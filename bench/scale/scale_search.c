@@ -39,7 +39,7 @@ static int search_queries(const scale *s, search_fn search, void *index, scale_a
         rc = progress_tick("search", q, r->nq);
         if (rc == LBH_OK)
             rc = search(index, s->code_size, count, r->query + (size_t)q * s->code_size, r->k,
-                                     r->distances + q * r->k, r->ids + q * r->k);
+                        r->distances + q * r->k, r->ids + q * r->k);
     }
     progress_clear();
     return rc;
