@@ -10,7 +10,9 @@
  * and it ends when the mean of |o_ij - m/4| is below `tolerance` of m/4 and the standard deviation
  * of o_ij below `spread` of it.
  *
- * Left open by the paper, and taken: a pivot starts as the mean of ten random rows. The paper ranks
+ * Left open by the paper, and taken: a pivot starts as the mean of ten random rows; where no place lets
+ * spheres share less, as among rows most of which are one, pivots flee from each other, and are left where
+ * they are 100 times as far from the mean as the rows. The paper ranks
  * by a distance of its own, |xor| / |and|; in FAISS's indexes codes are ranked by Hamming distance. */
 #include "blas.h"
 #include "linalg.h"
@@ -25,6 +27,8 @@
 
 enum { OPT_MAX_TRAIN, OPT_ITERATIONS, OPT_TOLERANCE, OPT_SPREAD };
 enum { START_ROWS = 10, BLOCK_ROWS = 96 };
+
+static const float FAR_AWAY = 1e4f; /* squared, in mean squared lengths of rows */
 
 static const lbh_param params[] = {
     [OPT_MAX_TRAIN] = {"max_train", 20000, 1, 1e7, 1, NULL, "rows to learn from, at most"},
@@ -135,6 +139,14 @@ static void move(run *r, float *pivot)
         pivot[i] += r->force[i];
 }
 
+static bool fled(const run *r, const float *pivot)
+{
+    for (int k = 0; k < r->L; k++)
+        if (squared_norm(r->d, pivot + (int64_t)k * r->d) > FAR_AWAY)
+            return true;
+    return false;
+}
+
 static void start(const run *r, uint64_t seed, float *pivot)
 {
     for (int k = 0; k < r->L; k++)
@@ -182,7 +194,7 @@ static int train(lbh_encoder *self, lbh_training *t)
         double spread, off;
         measure(&r, s->pivot, s->radius);
         off = unevenness(&r, &spread);
-        bool done = i == iterations || t->stop ||
+        bool done = i == iterations || t->stop || fled(&r, s->pivot) ||
                     (off <= self->value[OPT_TOLERANCE] && spread <= self->value[OPT_SPREAD]);
         LBH_TRY(lbh_report(t, done ? iterations + 1 : i + 1, iterations + 1, off));
         if (done)

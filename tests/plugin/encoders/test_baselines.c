@@ -84,6 +84,17 @@ Test(sph, spheres_are_balanced_and_share_a_quarter)
 }
 
 /* Clusters at the corners of a square: neighbours along a side differ in one bit, across in two. */
+/* No pivots make spheres of half of the rows share a quarter: they flee, and used to reach infinity. */
+Test(sph, learns_where_half_of_the_rows_are_one)
+{
+    enum { ROWS = 400, DIM = 16, L = 16 };
+    float *x = test_mixture(ROWS, DIM, 3, NULL);
+    for (int i = 0; i < ROWS; i += 2)
+        memcpy(x + i * DIM, x, DIM * sizeof *x);
+    lbh_encoder_free(trained("sph", "", ROWS, DIM, L, x));
+    free(x);
+}
+
 Test(kmh, indices_tell_distances)
 {
     enum { N = 800 };
