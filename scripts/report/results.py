@@ -101,7 +101,7 @@ def number_text(v):
     if a >= 1e6:
         return f"{v / 1e6:.4g}M" if a < 1e9 else f"{v:.4g}"
     return f"{v:.0f}" if a >= 1000 else f"{v:.1f}" if a >= 100 else f"{v:.2f}" if a >= 10 else \
-        f"{v:.3f}" if a >= .01 else f"{v:.2e}"
+        f"{v:.3f}" if a >= .01 else f"{v:.2g}" if a >= 1e-4 else f"{v:.1e}"
 
 
 def spread_text(s, scale=1):

@@ -28,7 +28,7 @@ class Browser:
         self.folder = tempfile.mkdtemp()
         to_browser, to_us = os.pipe(), os.pipe()
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-                 "--disable-background-networking", "--no-first-run", "--disable-dev-shm-usage",
+                 "--disable-background-networking", "--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars",
                  "--user-data-dir=" + self.folder, "about:blank"]
         # The browser reads from descriptor 3 and writes to 4.
         command = 'exec "$0" "$@" 3<&%d 4>&%d' % (to_browser[0], to_us[1])
