@@ -43,15 +43,6 @@ int cli_kept(const char *format, ...) CLI_PRINTF(1, 2);
  * (interrupted: what a shell says of a process that Ctrl-C ended). */
 int cli_exit(int code);
 
-/* The names of before. */
-#define EXIT_OK LBH_OK
-#define EXIT_USAGE CLI_EUSAGE
-#define EXIT_RUNTIME LBH_EFORMAT
-#define EXIT_CANCELLED LBH_ECANCELLED
-#define TRY LBH_TRY
-#define fail_library(code) (code)
-#define cli_error lbh_last_error
-
 /* Ctrl-C, SIGTERM and SIGHUP set a flag that every loop over blocks looks at. A second signal ends
  * the process at once, and removes the temporary files. */
 void cli_catch_signals(void);

@@ -4,14 +4,8 @@
 #define LBH_HDF5_FILE_H
 
 #include <hdf5.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 /* Keeps HDF5 from printing its own errors; call before anything else. */
 void hdf5_quiet(void);
-
-/* A text attribute of the root group, of either kind of string, cut at `size` - 1 bytes; false if
- * it is absent or no text. */
-bool hdf5_text(hid_t file, const char *name, char *text, size_t size);
 
 #endif

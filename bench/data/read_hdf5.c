@@ -72,7 +72,9 @@ static bool read_text(hid_t attribute, hid_t type, char *text, size_t size)
     return ok;
 }
 
-bool hdf5_text(hid_t file, const char *name, char *text, size_t size)
+/* A text attribute of the root group, of either kind of string, cut at `size` - 1 bytes; false if
+ * it is absent or no text. */
+static bool text_attribute(hid_t file, const char *name, char *text, size_t size)
 {
     memset(text, 0, size);
     if (H5Aexists(file, name) <= 0)
@@ -125,7 +127,7 @@ static bool text_of(const source *s, const char *name, char *text, size_t size)
 {
     const hid_t places[] = {s->file, s->set};
     for (int i = 0; i < 2; i++) {
-        if (hdf5_text(places[i], name, text, size))
+        if (text_attribute(places[i], name, text, size))
             return true;
         if (H5Aexists(places[i], name) > 0) {
             strcpy(text, "?");

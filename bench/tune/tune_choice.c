@@ -9,20 +9,21 @@
  * things too. */
 static const double SAME_RECALL = .002, SAME_SPEED = .9;
 
-bool tune_holds(const tune_ask *ask, const tune_point *p)
+/* Whether it keeps the bounds on time and memory; and whether it reaches the recall that is wanted. */
+static bool holds(const tune_ask *ask, const tune_point *p)
 {
     return (ask->bytes <= 0 || p->bytes <= ask->bytes) &&
            (ask->seconds <= 0 || p->qps * ask->seconds >= 1);
 }
 
-bool tune_reached(const tune_ask *ask, const tune_point *p)
+static bool reached(const tune_ask *ask, const tune_point *p)
 {
     return ask->recall <= 0 || p->recall >= ask->recall;
 }
 
 double tune_value(const tune_ask *ask, const tune_point *p, double slack)
 {
-    if (!tune_holds(ask, p))
+    if (!holds(ask, p))
         return -1;
     if (ask->recall > 0 && p->recall >= ask->recall - slack)
         return 1 + p->qps;
@@ -72,7 +73,7 @@ int tune_front(const tune_point *p, int n, int *front)
 
 static bool in_question(const tune_ask *ask, const tune_point *p, bool reach)
 {
-    return tune_holds(ask, p) && (!reach || tune_reached(ask, p));
+    return holds(ask, p) && (!reach || reached(ask, p));
 }
 
 /* Of two that count as equal in what is asked for. */
@@ -139,7 +140,7 @@ static int runner_up(const tune_ask *ask, const tune_point *p, int n, int best)
 {
     int next = -1;
     for (int i = 0; i < n; i++)
-        if (strcmp(p[i].method, p[best].method) != 0 && tune_holds(ask, &p[i]) &&
+        if (strcmp(p[i].method, p[best].method) != 0 && holds(ask, &p[i]) &&
             (next < 0 || tune_value(ask, &p[i], 0) > tune_value(ask, &p[next], 0)))
             next = i;
     return next;
@@ -152,7 +153,7 @@ void tune_reason(char *text, size_t size, const tune_ask *ask, const tune_point 
     const tune_point *b = &p[best];
     tune_name(name, sizeof name, b);
     SAY("Take %s: ", name);
-    if (ask->recall > 0 && tune_reached(ask, b))
+    if (ask->recall > 0 && reached(ask, b))
         SAY("of %d ways that were measured it is the fastest, or as fast and smaller, with a recall "
             "%lld@%lld of %.4g or more", n, (long long)ask->k, (long long)ask->at, ask->recall);
     else if (ask->recall > 0)

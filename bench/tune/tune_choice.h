@@ -26,9 +26,6 @@ typedef struct tune_point {
     double recall, qps, bytes, train; /* bytes an item; seconds of training */
 } tune_point;
 
-/* Whether it keeps the bounds on time and memory. */
-bool tune_holds(const tune_ask *ask, const tune_point *p);
-
 /* How good a point is for what is asked, for comparing trials: greater is better. A recall is worth
  * itself, below 1; where one is wanted, a point that comes within `slack` of it is worth 1 and more,
  * rising with its speed. -1 where a bound is broken. */
@@ -46,7 +43,6 @@ int tune_front(const tune_point *p, int n, int *front);
  * Else: the highest recall; what is at most .002 lower counts as equal, and then the fewest bytes, the
  * greater speed, the first. */
 int tune_best(const tune_ask *ask, const tune_point *p, int n);
-bool tune_reached(const tune_ask *ask, const tune_point *p); /* the recall that is wanted */
 
 /* "sgh, 64 bits, score=decoder, ranked by the decoder", "pq of FAISS, 64 bits", for people. */
 void tune_name(char *text, size_t size, const tune_point *p);

@@ -46,7 +46,8 @@ static const family families[] = {
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
-const char *tune_families(void)
+/* "sgh itq ...". */
+static const char *all_families(void)
 {
     static char text[256];
     size_t used = 0;
@@ -88,7 +89,7 @@ static int check_names(const char *list)
             known |= strlen(families[i].name) == len && strncmp(p, families[i].name, len) == 0;
         if (!known)
             return fail_usage("tune: --methods: '%.*s' is none of %s", (int)(len < 60 ? len : 60), p,
-                              tune_families());
+                              all_families());
         p += len;
         if (!*p)
             return LBH_OK;

@@ -24,9 +24,6 @@ typedef struct tune_space {
  * bytes suggests. CLI_EUSAGE for a name or number that is none, or if nothing can keep the bounds. */
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits);
 
-/* All families, "sgh itq ...". */
-const char *tune_families(void);
-
 /* The sections [bench] and [method ...] of a trial, for a data set of any name. Two rounds of one
  * candidate may be the same. */
 void tune_trial_text(char *text, size_t size, const tune_ask *ask, const tune_candidate *c, int round);

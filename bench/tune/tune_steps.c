@@ -14,7 +14,8 @@ static const tune_done *find(const tune_done *done, int n, int candidate, int ro
     return NULL;
 }
 
-int tune_keep(int round, int of)
+/* How many candidates the rounds after the first keep, of so many. */
+static int kept_of(int round, int of)
 {
     int keep = round == TUNE_SWEEP ? 2 : (of + 3) / 4 > 3 ? (of + 3) / 4 : 3;
     return keep < of ? keep : of;
@@ -34,7 +35,7 @@ static int survivors(const tune_space *space, const tune_done *done, int n, int 
             list[at] = list[at - 1];
         list[at] = i;
     }
-    return round ? tune_keep(round, count) : count;
+    return round ? kept_of(round, count) : count;
 }
 
 static bool begun(const tune_done *done, int n, int round)

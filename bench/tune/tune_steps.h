@@ -25,7 +25,4 @@ typedef struct tune_step {
 bool tune_next(const tune_space *space, bool sweep, const tune_done *done, int n, double budget,
                tune_step *next);
 
-/* How many candidates the rounds after the first keep, of so many. */
-int tune_keep(int round, int of);
-
 #endif
