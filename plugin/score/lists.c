@@ -33,9 +33,7 @@ typedef struct lists_job {
 
 /* One thread's memory, and its query's best so far. */
 typedef struct worker {
-    float *room, *norm, *score; /* norm: zeros, or those of a block */
-    lbh_score_table table;
-    lbh_code_block block;
+    lbh_block_scores s;
     found *best;
     int64_t count, most;
     float bar; /* a score above it is of none of the k best */
@@ -43,30 +41,19 @@ typedef struct worker {
 
 static int worker_new(worker *w, const lists_job *s)
 {
-    const lbh_rescorer *r = s->r;
-    int64_t words = (r->nbytes + 3) / 4, all = 0;
+    int64_t all = 0;
     for (int64_t i = 0; i < s->lists->n && all < s->k; i++)
         all += s->lists->size[i];
     w->most = 2 * (s->k < all ? s->k : all) + SPARE;
-    w->room = lbh_alloc(lbh_decoder_score_room(&r->decoder), sizeof *w->room);
-    int rc = lbh_score_table_new(&w->table, r->nbytes, r->nibble_tables, r->byte_tables);
-    w->block = (lbh_code_block){.nbytes = r->nbytes, .stride = LBH_DECODED_BLOCK};
-    w->block.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->block.word);
-    w->norm = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->norm);
-    w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
     w->best = lbh_alloc(w->most, sizeof *w->best);
-    return w->room && w->block.word && w->norm && w->score && w->best ? rc : LBH_ENOMEM;
+    int rc = lbh_block_scores_new(&w->s, s->r);
+    return w->best ? rc : LBH_ENOMEM;
 }
 
 static void workers_free(worker *w, int count)
 {
     for (int t = 0; w && t < count; t++) {
-        free(w[t].room);
-        free(w[t].table.nibble);
-        free(w[t].table.byte);
-        free(w[t].block.word);
-        free(w[t].norm);
-        free(w[t].score);
+        lbh_block_scores_free(&w[t].s);
         free(w[t].best);
     }
     free(w);
@@ -138,11 +125,11 @@ static void sort_best(worker *w, int64_t k)
 static void add_scores(worker *w, int64_t k, int64_t n, const int64_t *ids)
 {
     for (int64_t i = 0; i < n; i++) {
-        if (w->score[i] > w->bar || ids[i] < 0)
+        if (w->s.score[i] > w->bar || ids[i] < 0)
             continue;
         if (w->count == w->most)
             sort_best(w, k);
-        w->best[w->count++] = (found){w->score[i], ids[i]};
+        w->best[w->count++] = (found){w->s.score[i], ids[i]};
     }
 }
 
@@ -151,15 +138,10 @@ static void visit_list(const lists_job *s, worker *w, int64_t list)
     const lbh_rescorer *r = s->r;
     int64_t size = s->lists->size[list];
     const float *norms = s->norm ? s->norm[list] : NULL;
-    bool times = norms && lbh_decoder_score_multiplies(&r->decoder);
     for (int64_t first = 0; first < size; first += LBH_DECODED_BLOCK) {
         int64_t n = size - first < LBH_DECODED_BLOCK ? size - first : LBH_DECODED_BLOCK;
-        lbh_code_block_fill(&w->block, n, s->lists->codes[list] + first * r->nbytes);
-        if (norms && !times)
-            memcpy(w->norm, norms + first, (size_t)n * sizeof *w->norm);
-        r->score(&w->block, &w->table, w->norm, w->score);
-        if (times)
-            lbh_decoder_score_multiply(n, norms + first, w->score);
+        lbh_block_scores_fill(&w->s, r, n, s->lists->codes[list] + first * r->nbytes,
+                              norms ? norms + first : NULL);
         add_scores(w, s->k, n, s->lists->ids[list] + first);
     }
 }
@@ -170,7 +152,7 @@ static void search_query(const lists_job *s, worker *w, int64_t i)
     bool falling = r->metric != LBH_METRIC_L2;
     w->count = 0;
     w->bar = INFINITY;
-    lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->room, &w->table);
+    lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->s.room, &w->s.table);
     for (int64_t j = 0; j < s->nprobe; j++)
         if (s->probe[i * s->nprobe + j] >= 0)
             visit_list(s, w, s->probe[i * s->nprobe + j]);

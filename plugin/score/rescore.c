@@ -42,11 +42,9 @@ typedef struct shortlist {
 
 /* One thread's memory. */
 typedef struct worker {
-    float *room, *row; /* room: what making tables needs; a row of vectors */
-    lbh_near *near;    /* by vectors: the candidates that are read */
-    lbh_score_table table;
-    lbh_code_block block;
-    float *norm, *score; /* of a block */
+    lbh_block_scores s;
+    float *row;     /* of vectors */
+    lbh_near *near; /* by vectors: the candidates that are read */
     uint64_t *key, *sorted;
 } worker;
 
@@ -124,40 +122,63 @@ int lbh_rescorer_mode(const lbh_rescorer *r)
     return r->mode;
 }
 
-/* ---- Threads' memory ----------------------------------------------------------------------- */
+/* ---- Scores of blocks ---------------------------------------------------------------------- */
 
-static int worker_new(worker *w, const shortlist *s)
+int lbh_block_scores_new(lbh_block_scores *w, const lbh_rescorer *r)
 {
-    const lbh_rescorer *r = s->r;
-    int64_t d = r->enc->d, nbytes = r->nbytes, words = (nbytes + 3) / 4, room = 8 * nbytes;
+    int64_t words = (r->nbytes + 3) / 4, room = 8 * (int64_t)r->nbytes;
     if (r->mode == LBH_RESCORE_DECODER)
         room = lbh_decoder_score_room(&r->decoder);
     w->room = lbh_alloc(room, sizeof *w->room);
-    w->row = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? READ * d : 0, sizeof *w->row);
-    w->near = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? s->m : 0, sizeof *w->near);
     int rc = lbh_score_table_new(&w->table, r->nbytes, r->nibble_tables, r->byte_tables);
     w->block = (lbh_code_block){.nbytes = r->nbytes, .stride = LBH_DECODED_BLOCK};
     w->block.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->block.word);
     w->norm = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->norm);
     w->score = lbh_alloc(LBH_DECODED_BLOCK, sizeof *w->score);
+    return w->room && w->block.word && w->norm && w->score ? rc : LBH_ENOMEM;
+}
+
+void lbh_block_scores_free(lbh_block_scores *w)
+{
+    free(w->room);
+    free(w->table.nibble);
+    free(w->table.byte);
+    free(w->block.word);
+    free(w->norm);
+    free(w->score);
+}
+
+void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, int64_t n, const uint8_t *codes,
+                           const float *norms)
+{
+    bool times = norms && lbh_decoder_score_multiplies(&r->decoder);
+    lbh_code_block_fill(&w->block, n, codes);
+    if (norms && !times)
+        memcpy(w->norm, norms, (size_t)n * sizeof *w->norm);
+    r->score(&w->block, &w->table, w->norm, w->score);
+    if (times)
+        lbh_decoder_score_multiply(n, norms, w->score);
+}
+
+/* ---- Threads' memory ----------------------------------------------------------------------- */
+
+static int worker_new(worker *w, const shortlist *s)
+{
+    const lbh_rescorer *r = s->r;
+    w->row = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? READ * (int64_t)r->enc->d : 0, sizeof *w->row);
+    w->near = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? s->m : 0, sizeof *w->near);
+    int rc = lbh_block_scores_new(&w->s, r);
     w->key = lbh_alloc(s->m, sizeof *w->key);
     w->sorted = lbh_alloc(s->m, sizeof *w->sorted);
-    bool ok = w->room && w->row && w->near && w->block.word && w->norm && w->score && w->key &&
-              w->sorted;
-    return ok ? rc : LBH_ENOMEM;
+    return w->row && w->near && w->key && w->sorted ? rc : LBH_ENOMEM;
 }
 
 static void workers_free(worker *w, int count)
 {
     for (int t = 0; w && t < count; t++) {
-        free(w[t].room);
+        lbh_block_scores_free(&w[t].s);
         free(w[t].row);
         free(w[t].near);
-        free(w[t].table.nibble);
-        free(w[t].table.byte);
-        free(w[t].block.word);
-        free(w[t].norm);
-        free(w[t].score);
         free(w[t].key);
         free(w[t].sorted);
     }
@@ -205,7 +226,7 @@ static void make_table(const shortlist *s, worker *w, int64_t i)
 {
     const lbh_rescorer *r = s->r;
     if (r->mode == LBH_RESCORE_DECODER) {
-        lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->room, &w->table);
+        lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->s.room, &w->s.table);
         return;
     }
     int nbits = r->enc->nbits;
@@ -214,11 +235,11 @@ static void make_table(const shortlist *s, worker *w, int64_t i)
         float z = s->z[i * nbits + j];
         sum += fabs((double)z) / 2;
         /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
-        w->room[j] = -z;
+        w->s.room[j] = -z;
     }
-    w->table.least = 0;
-    w->table.offset = (float)sum;
-    lbh_score_table_fill(&w->table, r->nbytes, w->room);
+    w->s.table.least = 0;
+    w->s.table.offset = (float)sum;
+    lbh_score_table_fill(&w->s.table, r->nbytes, w->s.room);
 }
 
 /* Keys of the candidates of query i that are there, by the scores of their codes; their number. */
@@ -230,17 +251,11 @@ static int64_t score_codes(const shortlist *s, worker *w, int64_t i)
     make_table(s, w, i);
     for (int64_t first = 0; first < s->m; first += LBH_DECODED_BLOCK) {
         int64_t n = s->m - first < LBH_DECODED_BLOCK ? s->m - first : LBH_DECODED_BLOCK;
-        lbh_code_block_fill(&w->block, n, s->codes + (i * s->m + first) * r->nbytes);
-        const float *norm = s->norm ? s->norm + i * s->m + first : NULL;
-        bool times = norm && lbh_decoder_score_multiplies(&r->decoder);
-        if (norm && !times)
-            memcpy(w->norm, norm, (size_t)n * sizeof *w->norm);
-        r->score(&w->block, &w->table, w->norm, w->score);
-        if (times)
-            lbh_decoder_score_multiply(n, norm, w->score);
+        lbh_block_scores_fill(&w->s, r, n, s->codes + (i * s->m + first) * r->nbytes,
+                              s->norm ? s->norm + i * s->m + first : NULL);
         for (int64_t j = 0; j < n; j++)
             if (ids[first + j] >= 0)
-                w->key[count++] = lbh_topk_key(w->score[j], (uint32_t)(first + j));
+                w->key[count++] = lbh_topk_key(w->s.score[j], (uint32_t)(first + j));
     }
     return count;
 }
