@@ -44,7 +44,7 @@ static const family families[] = {
     {"ivfopq", "ivfopq", {"max_train=2560", "max_train=10000"}, SCORES | FAST, true},
     {"hnsw", "hnsw", {"", ""}, SCORES | WHOLE | FAST, true},
 };
-enum { FAMILIES = sizeof families / sizeof *families };
+enum { FAMILIES = sizeof families / sizeof *families, BY_TABLES = 3 }; /* families 1 to 3 */
 
 /* "sgh itq ...". */
 static const char *all_families(void)
@@ -154,6 +154,14 @@ static void add(tune_space *s, int family_number, int64_t nbits)
         s->candidate[s->n++] = (tune_candidate){family_number, nbits};
 }
 
+/* The families in the order in which they are tried. Where recall alone counts and codes are all there is,
+ * scores by tables find more than Hamming distance: those three go first, for time may be short. */
+static int in_turn(const tune_ask *ask, int i)
+{
+    bool codes_alone = !tune_wants_sweep(ask) && !vectors_fit(ask, 8, 1);
+    return codes_alone && i <= BY_TABLES ? (i + 1) % (BY_TABLES + 1) : i;
+}
+
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits)
 {
     int64_t length[LENGTHS] = {0};
@@ -166,7 +174,8 @@ int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, con
     if (!bits)
         usual_lengths(ask, length, &lengths);
     for (int i = 0; i < lengths || i == 0; i++)
-        for (int f = 0; f < FAMILIES; f++) {
+        for (int turn = 0; turn < FAMILIES; turn++) {
+            int f = in_turn(ask, turn);
             const family *one = &families[f];
             bool wanted = methods ? named(methods, one->name)
                                   : (ask->metric != LBH_METRIC_IP || one->learns_products) &&
