@@ -44,7 +44,7 @@ static const family families[] = {
     {"ivfopq", "ivfopq", {"max_train=2560", "max_train=10000"}, SCORES | FAST, true},
     {"hnsw", "hnsw", {"", ""}, SCORES | WHOLE | FAST, true},
 };
-enum { FAMILIES = sizeof families / sizeof *families, BY_TABLES = 3 }; /* families 1 to 3 */
+enum { FAMILIES = sizeof families / sizeof *families };
 
 /* "sgh itq ...". */
 static const char *all_families(void)
@@ -155,11 +155,13 @@ static void add(tune_space *s, int family_number, int64_t nbits)
 }
 
 /* The families in the order in which they are tried. Where recall alone counts and codes are all there is,
- * scores by tables find more than Hamming distance: those three go first, for time may be short. */
+ * scores by tables find more than Hamming distance: those three go before sgh, for time may be short, and pq
+ * at the head, which takes the least of it. */
 static int in_turn(const tune_ask *ask, int i)
 {
+    static const int by_tables[] = {2, 1, 3, 0}; /* pq, sgh-decoder, opq; sgh */
     bool codes_alone = !tune_wants_sweep(ask) && !vectors_fit(ask, 8, 1);
-    return codes_alone && i <= BY_TABLES ? (i + 1) % (BY_TABLES + 1) : i;
+    return codes_alone && i < 4 ? by_tables[i] : i;
 }
 
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits)
