@@ -38,6 +38,11 @@ if [ ! -e "$cache" ]; then
     [ ${#setup[@]} -gt 0 ] || options+=(-DBUILD_TESTING=OFF)
     options+=(-DCMAKE_BUILD_TYPE=Release)
     if command -v ninja >/dev/null; then options+=(-G Ninja); fi
+    # What is compiled more than once, as for the Python package, is compiled once.
+    if command -v ccache >/dev/null; then
+        export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
+        export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+    fi
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

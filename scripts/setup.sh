@@ -90,6 +90,7 @@ if [ $want_test = 1 ]; then
     need_package python3-pil # reads pictures
     need_package python3-torch
     need_package python3-venv
+    need_tool ccache ccache # for build.sh and the wheel
     need_tool doxygen doxygen
     need_tool groff groff-base
 fi

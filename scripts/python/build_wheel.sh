@@ -36,6 +36,11 @@ if [ ! -e "$out/venv/.complete" ]; then
 fi
 FAISS_ROOT=$("$source/scripts/get_faiss.sh")
 export FAISS_ROOT
+export CC=${CC:-cc} CXX=${CXX:-c++} # not what Python was built with
+if command -v ccache >/dev/null; then # as build.sh
+    export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
+    export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+fi
 defines=("--config-settings=cmake.define.FAISS_ROOT=$FAISS_ROOT")
 # The C interface to LAPACK as objects; LAPACK itself is in OpenBLAS.
 lapacke=$(ls /usr/lib/*/liblapacke.a 2>/dev/null | head -n 1 || true)

@@ -1,4 +1,5 @@
 """What the tests of the package share: data, oracles, and what may be absent."""
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,14 +13,10 @@ try:
     import faiss
 except ImportError:
     faiss = None
-try:
-    import torch
-except ImportError:
-    torch = None
-try:
-    import sklearn
-except ImportError:
-    sklearn = None
+def there_is(module):
+    """Whether it can be imported; those that take long to load are by the tests that are about them."""
+    return importlib.util.find_spec(module) is not None
+
 
 COMMAND = os.environ.get("LBH_COMMAND")  # the `lbh` command, where there is one
 

@@ -5,7 +5,7 @@ import pickle
 import subprocess
 import unittest
 
-from common import COMMAND, D, N, directory, faiss_lbh, hamming, label, np, rng, torch, x
+from common import COMMAND, D, N, directory, faiss_lbh, hamming, label, np, rng, there_is, x
 
 
 class Codes(unittest.TestCase):
@@ -50,7 +50,8 @@ class Codes(unittest.TestCase):
         wide[:, ::2] = x
         others = [x.astype(np.float64), np.asfortranarray(x), wide[:, ::2], x.tolist(),
                   np.ma.masked_array(x, np.zeros(x.shape, bool))]
-        if torch:
+        if there_is("torch"):
+            import torch
             others += [torch.tensor(x), torch.tensor(x, requires_grad=True)]
             halves = torch.tensor(x).to(torch.bfloat16)
             self.assertTrue((self.enc.encode(halves) == self.enc.encode(halves.float())).all())

@@ -1,7 +1,7 @@
 """scikit-learn's conventions, by its own checks where it is there."""
 import unittest
 
-from common import D, N, faiss_lbh, label, np, sklearn, x
+from common import D, N, faiss_lbh, label, np, there_is, x
 
 
 class Conventions(unittest.TestCase):
@@ -23,7 +23,7 @@ class Conventions(unittest.TestCase):
         self.assertEqual((enc.n_features_in_, list(enc.get_feature_names_out())[:2]), (D, ["bit0", "bit1"]))
 
 
-@unittest.skipUnless(sklearn, "no scikit-learn here")
+@unittest.skipUnless(there_is("sklearn"), "no scikit-learn here")
 class Sklearn(unittest.TestCase):
     def test_in_a_pipeline(self):
         from sklearn.base import clone

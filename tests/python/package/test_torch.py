@@ -4,13 +4,14 @@ import itertools
 import os
 import unittest
 
-from common import directory, faiss_lbh, hamming, np, torch
+from common import directory, faiss_lbh, hamming, np, there_is
 
-if torch:
+if there_is("torch"):
+    import torch
     from faiss_lbh.torch import JMLHLoss, SGHLoss, StochasticBinary, bernoulli_kl, to_encoder
 
 
-@unittest.skipUnless(torch, "no PyTorch here")
+@unittest.skipUnless(there_is("torch"), "no PyTorch here")
 class Gradients(unittest.TestCase):
     L = 5
 
@@ -93,7 +94,7 @@ def pictures(n, seed):
     return x, y
 
 
-@unittest.skipUnless(torch, "no PyTorch here")
+@unittest.skipUnless(there_is("torch"), "no PyTorch here")
 class EndToEnd(unittest.TestCase):
     def test_a_convolutional_network(self):
         torch.manual_seed(1)
