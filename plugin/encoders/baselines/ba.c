@@ -201,7 +201,8 @@ static int train(lbh_encoder *self, lbh_training *t)
     int L = self->nbits, rounds = (int)self->value[OPT_ITERATIONS];
     int steps = (int)self->value[OPT_SVM_ITERATIONS];
     double mu = self->value[OPT_MU_START], ridge = self->value[OPT_RIDGE];
-    LBH_TRY(lbh_reduce(t, (int64_t)self->value[OPT_MAX_TRAIN], lbh_reduced_components(L), &r.p));
+    LBH_TRY(lbh_reduce(t, (int64_t)self->value[OPT_MAX_TRAIN],
+                       lbh_space_dimension(LBH_SPACE_LEAST, L, self->d), &r.p));
     LBH_TRY(allocate(t, &r, L));
     float *W = lbh_scratch_f(t, L, r.p.r);
     if (!W)

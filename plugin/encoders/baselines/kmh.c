@@ -51,8 +51,7 @@ typedef struct layout {
 static layout layout_of(const lbh_encoder *self)
 {
     layout l = {.nbits = self->nbits, .subbits = (int)self->value[OPT_SUBBITS]};
-    int components = lbh_reduced_components(self->nbits);
-    l.r = self->d < components ? self->d : components;
+    l.r = lbh_space_dimension(LBH_SPACE_LEAST, self->nbits, self->d);
     l.nsub = (l.nbits + l.subbits - 1) / l.subbits;
     l.width = (l.r + l.nsub - 1) / l.nsub;
     return l;

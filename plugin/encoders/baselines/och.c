@@ -198,7 +198,8 @@ static int train(lbh_encoder *self, lbh_training *t)
              .gamma = (float)self->value[OPT_GAMMA],
              .seed = (uint64_t)self->common[LBH_OPT_SEED]};
     int64_t steps = (int64_t)self->value[OPT_STEPS];
-    LBH_TRY(lbh_reduce(t, (int64_t)self->value[OPT_MAX_TRAIN], lbh_reduced_components(r.L), &r.p));
+    LBH_TRY(lbh_reduce(t, (int64_t)self->value[OPT_MAX_TRAIN],
+                       lbh_space_dimension(LBH_SPACE_LEAST, r.L, self->d), &r.p));
     r.K = r.p.m < r.K ? (int)r.p.m : r.K;
     LBH_TRY(allocate(t, &r));
     LBH_TRY(start(t, &r));

@@ -26,12 +26,8 @@ static const double TARGET_RMS = 0.33; /* without PCA: that of MNIST's pixels in
 
 int sgh_space_dimension(const lbh_encoder *self)
 {
-    int pca = (int)self->value[SGH_OPT_PCA], d = self->d, wanted = pca;
-    if (pca == 0)
-        return d;
-    if (wanted < 2 * self->nbits)
-        wanted = 2 * self->nbits;
-    return wanted < d ? wanted : d;
+    int pca = (int)self->value[SGH_OPT_PCA]; /* 0: the vectors as they are */
+    return pca ? lbh_space_dimension(pca, self->nbits, self->d) : self->d;
 }
 
 /* ---- Into the space ------------------------------------------------------------------------ */

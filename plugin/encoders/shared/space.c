@@ -13,6 +13,12 @@ enum { ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, AS_ITQ_ITERATIONS = 50, BLOCK = 10
 
 static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 
+int lbh_space_dimension(int least, int nbits, int d)
+{
+    int wanted = least > 2 * nbits ? least : 2 * nbits;
+    return wanted < d ? wanted : d;
+}
+
 int lbh_space_components(int64_t m, int d, const float *S, int r, int nbits, uint64_t seed,
                          float *V, float *variance, float *scale)
 {
@@ -91,11 +97,6 @@ int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, in
 }
 
 /* ---- A sample of the rows ------------------------------------------------------------------ */
-
-int lbh_reduced_components(int nbits)
-{
-    return 2 * nbits > 256 ? 2 * nbits : 256;
-}
 
 int lbh_reduce(lbh_training *t, int64_t max_train, int max_components, lbh_reduced *out)
 {

@@ -10,6 +10,10 @@
 
 #include "method.h"
 
+/* How many components are kept for nbits bits: `least`, or twice the bits, of the d that there are. */
+enum { LBH_SPACE_LEAST = 256 };
+int lbh_space_dimension(int least, int nbits, int d);
+
 /* The leading r components of centred rows S[m * d]: V[r * d], orthonormal rows; their variances in
  * the data; the scale at which the first min(nbits, r) have variance 1 on average. */
 int lbh_space_components(int64_t m, int d, const float *S, int r, int nbits, uint64_t seed,
@@ -39,9 +43,6 @@ typedef struct lbh_reduced {
 
 /* Takes at most max_train rows into scratch memory of the training. */
 int lbh_reduce(lbh_training *t, int64_t max_train, int max_components, lbh_reduced *out);
-
-/* How many components to keep for nbits bits: max(256, 2 nbits), as for sgh. */
-int lbh_reduced_components(int nbits);
 
 /* The map W y + w (w[L], NULL = 0) of components as one of vectors: A[L * d],
  * b[L] = w - A mean, with A = scale W V. */

@@ -101,10 +101,9 @@ bool sigah_keeps_generator(const lbh_encoder *self);
 void sigah_keep_generator(const sigah_run *r, sigah_model *model);
 int sigah_rebuild(const lbh_encoder *self, int64_t n, const uint8_t *codes, float *x);
 
-/* sigah_space.c: dimension of the training space; finds it and brings the rows into it; sets the
+/* sigah_space.c: finds the training space and brings the rows into it; sets the
  * parameters that training starts from; the median of ||x_i - x_j||^2 over rows of the space; folds
  * the hash layer, and the least-squares decoder of its codes, into the model. */
-int sigah_space_dimension(const lbh_encoder *self);
 sigah_config sigah_configure(const lbh_encoder *self); /* shapes and weights, by the options */
 int sigah_enter_space(const lbh_encoder *self, lbh_training *t, sigah_run *r);
 int sigah_start(const lbh_encoder *self, lbh_training *t, sigah_run *r, bool as_itq);

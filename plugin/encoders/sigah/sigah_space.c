@@ -24,18 +24,10 @@ static const float LEAST_MEDIAN = 0.5f;
 
 enum { STREAM_W = 32, STREAM_WG, STREAM_A, STREAM_WE, STREAM_WD, STREAM_ITQ, STREAM_PAIRS };
 
-int sigah_space_dimension(const lbh_encoder *self)
-{
-    int wanted = (int)self->value[SIGAH_OPT_PCA];
-    if (wanted < 2 * self->nbits)
-        wanted = 2 * self->nbits;
-    return wanted < self->d ? wanted : self->d;
-}
-
 sigah_config sigah_configure(const lbh_encoder *self)
 {
     const double *o = self->value;
-    int d = sigah_space_dimension(self);
+    int d = lbh_space_dimension((int)o[SIGAH_OPT_PCA], self->nbits, self->d);
     sigah_measurement A = (sigah_measurement)o[SIGAH_OPT_MEASUREMENT];
     return (sigah_config){.d = d,
                           .nbits = self->nbits,
