@@ -40,7 +40,9 @@ layout() { # name; prints nothing if there is none
             mine=0
             line=${line#[}
             for pattern in ${line%]}; do
-                [[ $1 =~ ^$(sed 's/NAME/[a-z][a-z0-9-]*/; s/DIM/[0-9]+/' <<<"$pattern")$ ]] && mine=1
+                pattern=${pattern/NAME/[a-z][a-z0-9-]*}
+                pattern=${pattern/DIM/[0-9]+}
+                [[ $1 =~ ^$pattern$ ]] && mine=1
             done
             ;;
         *) [ $mine = 0 ] || printf '%s\n' "${line//"{}"/$1}" ;;
