@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_readme_table.py LBH README DATA: the README's table of recall, measured again where the large sets
-are at hand: each figure by Hamming distance lies within what seeds and queries change; with
-LBH_TEST_ALL=1 all sets and those by tables too, which takes many minutes; else MNIST."""
+are at hand: each figure lies within what seeds and queries change. With LBH_TEST_ALL=1 all of it, which takes many
+minutes; else MNIST's figures by Hamming distance of our own methods."""
 import json
 import os
 import re
@@ -41,7 +41,7 @@ def main():
     figures = table()
     missing = set(METHODS) - set(figures)
     assert not missing, f"the README's table lacks {missing}"
-    wanted = {row: how for row, how in METHODS.items() if "tables" not in row or os.environ.get("LBH_TEST_ALL")}
+    wanted = {row: how for row, how in METHODS.items() if how[0] in ("sgh", "itq") or os.environ.get("LBH_TEST_ALL")}
     failed = measured = False
     for name, files in SETS.items():
         if name != "MNIST" and not os.environ.get("LBH_TEST_ALL"):
