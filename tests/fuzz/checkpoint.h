@@ -38,7 +38,7 @@ static inline int training_new(training *t, unsigned kind)
     static const struct {
         const char *name;
         double value;
-    } small[] = {{"steps", 4}, {"hidden", 8}, {"layers", 1}, {"width", 8}, {"epochs", 1}};
+    } small[] = {{"steps", 4}, {"hidden", 8}, {"layers", 1}, {"width", 8}, {"epochs", 1}, {"few_rows", 0}};
     for (size_t i = 0; rc == LBH_OK && i < sizeof small / sizeof *small; i++)
         (void)lbh_encoder_set_value(t->enc, small[i].name, small[i].value);
     return rc;
