@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """test_layouts.py LBH SCRIPTS: each set that a preset names has a layout; the commands of the layouts make the sets
 from tiny files of the published form, with the numbers that are in them; damaged files are refused in one line and
-leave nothing; then presets of the papers run on the sets, `--quick`: so many that each set is used, all of
-them (minutes) with LBH_TEST_ALL=1."""
+leave nothing; then presets of the papers run on the sets, `--quick`: so many that each set is used and each method, all
+of them whole (minutes) with LBH_TEST_ALL=1."""
+import functools
 import gzip
 import json
 import os
@@ -28,7 +29,8 @@ import made_sets as made  # noqa: E402
 lbh, scripts = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 home = tempfile.mkdtemp(prefix="lbh-test-")
 os.chdir(home)
-WHOLE = ("sgh-fig8-mips",)  # presets that run as they are, `--preset NAME --quick`; of others training is cut
+ALL = bool(os.environ.get("LBH_TEST_ALL"))
+WHOLE = ("sgh-fig8-mips",)  # with LBH_TEST_ALL run as they are, `--preset NAME --quick`; of others training is cut
 os.environ.update(OMP_WAIT_POLICY="passive", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 
@@ -38,6 +40,7 @@ def run(*args, code=0):
     return p
 
 
+@functools.cache
 def layout(name):
     return run(f"{scripts}/get_data.sh", "--layout", name).stdout
 
@@ -327,13 +330,22 @@ for name, part in ("base.fvecs", x), ("query.fvecs", x[ids]), ("query_ids.ivecs"
 
 
 def shortened(preset):
-    """The preset with one length of its codes and a few steps of training, which is all that is cut."""
+    """The preset with one length of its codes and a few steps of training. Unless all are run: the first method on all sets,
+    others on one, and those not that were run in another preset."""
     text = run(lbh, "bench", "--print-preset", preset).stdout
     text = re.sub(r"^time_limit = .*\n", "", text, flags=re.M).replace("[bench]\n", "[bench]\ntime_limit = 36000\n", 1)
     text = re.sub(r"(\[bench\][^[]*?^nbits = \d+)[ \d]*$", r"\1", text, count=1, flags=re.M | re.S)
     parts = re.split(r"(?=^\[)", text, flags=re.M)
+    rows, first = 0, re.search(r"^\[data (\S+)\]", text, re.M)[1]
     for i, part in enumerate(parts):
         method = re.match(r"\[method ([\w-]+)", part)
+        if method and rows and not ALL and method[1] in tried:
+            parts[i] = ""
+            continue
+        if method and rows and not ALL and "\ndata = " not in part:
+            part = parts[i] = part.replace("]\n", f"]\ndata = {first}\n", 1)
+        rows += bool(method)
+        tried.update(method.groups() if method else ())
         known = steps_of(method[1]) if method else ""
         if known and "options = " in part:
             parts[i] = re.sub(r"^options = .*$", rf"\g<0> {known}", part, flags=re.M)
@@ -350,15 +362,15 @@ def steps_of(method, cache={}):
     return cache[method]
 
 
-wanted, used = [], set()
+wanted, used, tried = [], set(), set()
 for preset in presets:
-    if preset.startswith(("sgh-", "jmlh-", "sigah-")) and (os.environ.get("LBH_TEST_ALL") or set(sets[preset]) - used):
+    if preset.startswith(("sgh-", "jmlh-", "sigah-")) and (ALL or set(sets[preset]) - used):
         wanted.append(preset)
         used |= set(sets[preset])
 
 for preset in sys.argv[3:] or wanted:
     began = time.time()
-    how = ["--preset", preset] if preset in WHOLE else [f"{preset}.ini"]
+    how = ["--preset", preset] if ALL and preset in WHOLE else [f"{preset}.ini"]
     with open(f"{preset}.ini", "w", encoding="utf-8") as file:
         file.write(shortened(preset))
     p = run(lbh, "bench", *how, "--quick", "--data", "data", "--out", f"out-{preset}", "--json")
