@@ -133,9 +133,9 @@ def sets(g, n, nq, d):
     yield "few directions", np.rint(x[np.arange(n) % 7] * 4) * (1 + np.arange(n) % 5)[:, None], q
     yield "nothing but zeros", 0 * x, 0 * q
     # 2^-30 apart beside 1e8: beyond doubles
-    far = column(1e8, -1e8)
-    yield "beyond doubles", far[0] * np.r_[1, [2.0**-28] * (d - 1)], \
-        far[1] * np.r_[1, [2.0**-28] * (d - 1)]
+    for name, at in ("beyond doubles", 1e8), ("beyond doubles, at many distances", 1e8 + 1e6 * (np.arange(n) % 60)):
+        far = column(at, -1e8)
+        yield name, far[0] * np.r_[1, [2.0**-28] * (d - 1)], far[1] * np.r_[1, [2.0**-28] * (d - 1)]
 
 
 def check(name, x, q, k, metric, skip):
