@@ -4,10 +4,13 @@
 #include "mih.h"
 
 #include "error.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { WATCH_ROWS = 1 << 16 }; /* between two looks at whether to stop */
 
 /* Substrings of about log2 n bits (section 3.2 of the paper): a bucket holds about one code. */
 static int choose_substrings(size_t code_size, int64_t n)
@@ -20,18 +23,24 @@ static int choose_substrings(size_t code_size, int64_t n)
 
 /* ---- Tables -------------------------------------------------------------------------------- */
 
+/* Whether to leave the rest of the rows from i on undone. */
+static bool stopped(int64_t i, bool *stop)
+{
+    return i % WATCH_ROWS == 0 && lbh_watch_stopped(stop);
+}
+
 /* order[n]: rows in stable order of the low bits of their keys, fewer than 32. */
-static int sort_by_low_bits(uint32_t *order, int64_t n, const uint32_t *key, int low)
+static int sort_by_low_bits(uint32_t *order, int64_t n, const uint32_t *key, int low, bool *stop)
 {
     uint32_t mask = (UINT32_C(1) << low) - 1;
     uint32_t *start = calloc((size_t)mask + 2, sizeof *start);
     if (!start)
         return LBH_ENOMEM;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !stopped(i, stop); i++)
         start[(key[i] & mask) + 1]++;
     for (uint32_t v = 0; v < mask; v++)
         start[v + 1] += start[v];
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !stopped(i, stop); i++)
         order[start[key[i] & mask]++] = (uint32_t)i;
     free(start);
     return LBH_OK;
@@ -39,15 +48,15 @@ static int sort_by_low_bits(uint32_t *order, int64_t n, const uint32_t *key, int
 
 /* order NULL: 0 .. n-1. */
 static void fill_table(const lbh_mih *mih, const lbh_mih_table *t, const uint32_t *key,
-                       const uint32_t *order)
+                       const uint32_t *order, bool *stop)
 {
     int low = t->bits - t->dir_bits;
     size_t size = (size_t)1 << t->dir_bits;
-    for (int64_t i = 0; i < mih->n; i++)
+    for (int64_t i = 0; i < mih->n && !stopped(i, stop); i++)
         t->dir[(key[i] >> low) + 1]++;
     for (size_t h = 0; h < size; h++)
         t->dir[h + 1] += t->dir[h];
-    for (int64_t i = 0; i < mih->n; i++) {
+    for (int64_t i = 0; i < mih->n && !stopped(i, stop); i++) {
         uint32_t row = order ? order[i] : (uint32_t)i;
         uint32_t at = t->dir[key[row] >> low]++;
         t->rows[at] = row;
@@ -61,20 +70,21 @@ static void fill_table(const lbh_mih *mih, const lbh_mih_table *t, const uint32_
     t->dir[0] = 0;
 }
 
-static int build_table(const lbh_mih *mih, const lbh_mih_table *t)
+static int build_table(const lbh_mih *mih, const lbh_mih_table *t, bool *stop)
 {
-    size_t n = (size_t)mih->n;
+    int64_t n = mih->n;
     int rc = LBH_OK, low = t->bits - t->dir_bits;
-    uint32_t *key = malloc((n + 1) * sizeof *key);
-    uint32_t *order = low && key ? malloc((n + 1) * sizeof *order) : NULL;
+    uint32_t *key = malloc(((size_t)n + 1) * sizeof *key);
+    uint32_t *order = low && key ? malloc(((size_t)n + 1) * sizeof *order) : NULL;
     if (!key || (low && !order))
         rc = LBH_ENOMEM;
-    for (size_t i = 0; rc == LBH_OK && i < n; i++)
-        key[i] = lbh_mih_bits(mih->codes + i * mih->code_size, mih->code_size, t->begin, t->bits);
+    for (int64_t i = 0; rc == LBH_OK && i < n && !stopped(i, stop); i++)
+        key[i] = lbh_mih_bits(mih->codes + (size_t)i * mih->code_size, mih->code_size, t->begin,
+                              t->bits);
     if (rc == LBH_OK && low)
-        rc = sort_by_low_bits(order, mih->n, key, low);
-    if (rc == LBH_OK)
-        fill_table(mih, t, key, order);
+        rc = sort_by_low_bits(order, n, key, low, stop);
+    if (rc == LBH_OK && !stopped(0, stop)) /* else what was sorted is no order */
+        fill_table(mih, t, key, order, stop);
     free(key);
     free(order);
     return rc;
@@ -83,9 +93,11 @@ static int build_table(const lbh_mih *mih, const lbh_mih_table *t)
 static int build_tables(const lbh_mih *mih)
 {
     int failed = 0;
+    bool stop = false;
 #pragma omp parallel for schedule(dynamic) reduction(+ : failed) if (mih->n > 10000)
     for (int t = 0; t < mih->m; t++)
-        failed += build_table(mih, &mih->table[t]) != LBH_OK;
+        failed += build_table(mih, &mih->table[t], &stop) != LBH_OK;
+    LBH_TRY(lbh_watch_check());
     return failed ? lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld codes", (long long)mih->n)
                   : LBH_OK;
 }
@@ -96,12 +108,36 @@ typedef struct id_row {
     int64_t id, row;
 } id_row;
 
-static int by_id_and_row(const void *a, const void *b)
+/* Sorts order[n], of rising rows, by id, byte after byte; spare[n]. Where it is in the end. */
+static id_row *sort_by_id(int64_t n, id_row *order, id_row *spare)
 {
-    const id_row *x = a, *y = b;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    bool stop = false;
+    for (int shift = 0; shift < 64; shift += 8) {
+        int64_t start[257] = {0};
+        for (int64_t i = 0; i < n && !stopped(i, &stop); i++)
+            start[((uint64_t)order[i].id >> shift & 255) + 1]++;
+        if (start[((uint64_t)order[0].id >> shift & 255) + 1] == n)
+            continue; /* the same in all ids */
+        for (int v = 0; v < 255; v++)
+            start[v + 1] += start[v];
+        for (int64_t i = 0; i < n && !stopped(i, &stop); i++)
+            spare[start[(uint64_t)order[i].id >> shift & 255]++] = order[i];
+        id_row *other = order;
+        order = spare;
+        spare = other;
+    }
+    return order;
+}
+
+/* memcpy of what may be gigabytes. */
+static int copy(void *to, const void *from, size_t size)
+{
+    const size_t part = (size_t)1 << 26;
+    for (size_t i = 0; i < size; i += part) {
+        LBH_TRY(lbh_watch_check());
+        memcpy((char *)to + i, (const char *)from + i, size - i < part ? size - i : part);
+    }
+    return LBH_OK;
 }
 
 /* Where equal distances go by rising row, they go by rising id too. */
@@ -112,22 +148,23 @@ static int copy_by_id(const lbh_mih *mih, const uint8_t *codes, const int64_t *i
     for (int64_t i = 1; i < mih->n; i++)
         rising &= ids[i - 1] <= ids[i];
     if (rising) {
-        memcpy(mih->codes, codes, (size_t)mih->n * size);
-        memcpy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
-        return LBH_OK;
+        LBH_TRY(copy(mih->codes, codes, (size_t)mih->n * size));
+        return copy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
     }
-    id_row *order = malloc((size_t)mih->n * sizeof *order);
+    id_row *order = malloc(2 * (size_t)mih->n * sizeof *order), *sorted;
     if (!order)
         return lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld ids", (long long)mih->n);
     for (int64_t i = 0; i < mih->n; i++)
         order[i] = (id_row){ids[i], i};
-    qsort(order, (size_t)mih->n, sizeof *order, by_id_and_row);
-    for (int64_t i = 0; i < mih->n; i++) {
-        mih->ids[i] = order[i].id;
-        memcpy(mih->codes + (size_t)i * size, codes + (size_t)order[i].row * size, size);
+    sorted = sort_by_id(mih->n, order, order + mih->n);
+    int rc = lbh_watch_check();
+    bool stop = rc != LBH_OK;
+    for (int64_t i = 0; i < mih->n && !stopped(i, &stop); i++) {
+        mih->ids[i] = sorted[i].id;
+        memcpy(mih->codes + (size_t)i * size, codes + (size_t)sorted[i].row * size, size);
     }
     free(order);
-    return LBH_OK;
+    return rc ? rc : lbh_watch_check();
 }
 
 static int check_input(int64_t n, const uint8_t *codes, const int64_t *ids)
@@ -153,12 +190,14 @@ int lbh_mih_build(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *cod
     lbh_mih *mih = NULL;
     LBH_TRY(lbh_mih_new(&mih, code_size, n, substrings, ids != NULL, NULL));
     int rc = LBH_OK;
+    lbh_watch_begin("build", n);
     if (n && ids)
         rc = copy_by_id(mih, codes, ids);
     else if (n)
-        memcpy(mih->codes, codes, (size_t)n * code_size);
+        rc = copy(mih->codes, codes, (size_t)n * code_size);
     if (rc == LBH_OK)
         rc = build_tables(mih);
+    rc = lbh_watch_end(rc);
     if (rc != LBH_OK) {
         lbh_mih_free(mih);
         return rc;

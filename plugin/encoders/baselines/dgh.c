@@ -23,6 +23,7 @@
 #include "blas.h"
 #include "linalg.h"
 #include "rng.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ int lbh_dgh_relax(dgh_run *r)
     LBH_TRY(lbh_leading_eigenvectors(L, r->D, L, r->V, r->square));
     lbh_gemm_nt((int)n, L, L, 1, J, r->V, 0, U);
     for (int k = 0; k < L; k++) {
+        LBH_TRY(lbh_watch_check());
         if (r->square[k] <= 1e-5F * (float)n) {
             complete_column(r, k, U);
             continue;
@@ -237,7 +239,7 @@ static int train(lbh_encoder *self, lbh_training *t)
     LBH_TRY(lbh_report(t, 1, turns + 1, -now));
     for (int turn = 0; turn < turns && !t->stop; turn++) {
         for (int step = 0; step < steps && lbh_dgh_sign_step(&r) > 0 && !t->stop; step++)
-            ;
+            LBH_TRY(lbh_watch_check());
         LBH_TRY(lbh_dgh_relax(&r));
         now = lbh_dgh_objective(&r);
         bool done = now - before <= 1e-6 * fabs(before); /* the paper's Q stands */

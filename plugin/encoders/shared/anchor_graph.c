@@ -6,6 +6,7 @@
 #include "linear.h"
 #include "rng.h"
 #include "vmath.h"
+#include "watch.h"
 
 #include <float.h>
 #include <math.h>
@@ -93,13 +94,14 @@ static int nearest_of_all(const lbh_anchor_graph *g, lbh_training *t, const lbh_
                           int s, const float *X, int *who, float *value)
 {
     int d = t->rows.d, failed = 0;
+    bool stop = false;
 #pragma omp parallel
     {
         float *distance = lbh_alloc((int64_t)BLOCK_ROWS * w->m, sizeof *distance);
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < w->n; i += BLOCK_ROWS) {
             int rows = w->n - i < BLOCK_ROWS ? (int)(w->n - i) : BLOCK_ROWS;
-            if (distance)
+            if (distance && !lbh_watch_stopped(&stop))
                 nearest(g, w->m, s, rows, X + i * d, distance, who + i * s, value + i * s);
         }
         if (!distance)
@@ -107,7 +109,7 @@ static int nearest_of_all(const lbh_anchor_graph *g, lbh_training *t, const lbh_
             failed = 1;
         free(distance);
     }
-    return failed ? LBH_ENOMEM : LBH_OK;
+    return failed ? LBH_ENOMEM : lbh_watch_check();
 }
 
 /* A round of k-means; a cell that has become empty keeps its anchor. */

@@ -164,7 +164,7 @@ Test(watch, ends_encoding_and_searching)
     uint8_t *codes = malloc(N * BYTES);
     int32_t distances[4 * 10];
     int64_t labels[4 * 10];
-    lbh_mih *mih = NULL;
+    lbh_mih *mih = NULL, *none = NULL;
     lbh_range_result *found = NULL;
     lbh_rescorer *r = NULL;
     OK(lbh_encoder_encode(enc, N, x, codes));
@@ -178,6 +178,10 @@ Test(watch, ends_encoding_and_searching)
     CANCELS(lbh_encoder_project(enc, N, x, y));
     CANCELS(lbh_hamming_search(4, codes, N, codes, BYTES, 10, distances, labels));
     CANCELS(lbh_hamming_range(&found, 4, codes, N, codes, BYTES, 5));
+    CANCELS(lbh_mih_build(&none, BYTES, N, codes, NULL, 0));
+    cr_expect_null(none);
+    CANCELS(lbh_mih_add(mih, 4, codes, NULL));
+    cr_expect_eq(lbh_mih_ntotal(mih), N);
     CANCELS(lbh_mih_search(mih, 4, codes, 10, distances, labels, NULL));
     CANCELS(lbh_mih_range(&found, mih, 4, codes, 5, NULL));
     CANCELS(lbh_encoder_search_decoded(enc, LBH_METRIC_L2, N, codes, 4, x, 10, scores, labels));
