@@ -118,17 +118,24 @@ sheet *sheet_new(int columns, const char *const *heads)
     return s;
 }
 
+/* Room for one cell more. */
+static bool make_room(sheet *s)
+{
+    if (s->count % 64)
+        return true;
+    char **more = realloc(s->cell, (size_t)(s->count + 64) * sizeof *more);
+    if (more)
+        s->cell = more;
+    return more;
+}
+
 void sheet_cell(sheet *s, const char *format, ...)
 {
     if (!s || s->failed)
         return;
-    if (s->count % 64 == 0) {
-        char **more = realloc(s->cell, (size_t)(s->count + 64) * sizeof *more);
-        s->failed = !more;
-        if (s->failed)
-            return;
-        s->cell = more;
-    }
+    s->failed = !make_room(s);
+    if (s->failed)
+        return;
     va_list args;
     va_start(args, format);
     s->failed = vasprintf(&s->cell[s->count], format, args) < 0;

@@ -8,8 +8,8 @@ The blocks of a document run in their order in one scratch directory, which hold
 
 and with the library installed into a scratch prefix, so that lbh, pkg-config and cc find it.
 
-    sh      runs in bash; any failing command fails the block. `lbh train` is cut to two seconds,
-            `lbh tune` to five and `lbh curve` to a few samples, whatever they say.
+    sh      runs in bash; any failing command fails the block. `lbh train` is cut to a second,
+            `lbh tune` to four and `lbh curve` to a few samples, whatever they say.
     c       with main(): saved as example.c, compiled with -Wall -Wextra -Werror and run
             with "method.h": an encoder: compiled into the registry of a library, trained and saved
             else: statements, run after n x d floats x, nq queries q and room for k = 10 answers
@@ -44,8 +44,8 @@ CFLAGS = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror"
 
 SHIM = """#!/bin/sh
 case $1 in
-train) exec {lbh} "$@" --time-limit 2 ;;
-tune) exec {lbh} "$@" --time-limit 5 ;;
+train) exec {lbh} "$@" --time-limit 1 ;;
+tune) exec {lbh} "$@" --time-limit 4 ;;
 curve) exec {lbh} "$@" --samples 20000 ;;
 *) exec {lbh} "$@" ;;
 esac

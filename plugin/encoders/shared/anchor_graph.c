@@ -54,11 +54,14 @@ static int pack(lbh_anchor_graph *g, int m, int d)
 /* The s least of distance[m], nearest first, the first of equal ones first. */
 static void least(int m, int s, const float *distance, int *who, float *value)
 {
-    int found = 0;
+    for (int k = 0; k < s; k++) {
+        value[k] = FLT_MAX;
+        who[k] = 0;
+    }
     for (int j = 0; j < m; j++) {
-        if (found == s && !(distance[j] < value[s - 1]))
+        if (!(distance[j] < value[s - 1]))
             continue;
-        int at = found < s ? found++ : s - 1;
+        int at = s - 1;
         for (; at > 0 && distance[j] < value[at - 1]; at--) {
             value[at] = value[at - 1];
             who[at] = who[at - 1];
@@ -273,8 +276,8 @@ void lbh_anchor_graph_release(lbh_anchor_graph *g)
 int lbh_anchor_graph_project(const lbh_anchor_graph *g, const lbh_encoder *enc, int m, int s,
                              int columns, int64_t n, const float *x, float *y)
 {
-    int d = enc->d, who[BLOCK_ROWS * LBH_MAX_NEAR_ANCHORS];
-    float value[BLOCK_ROWS * LBH_MAX_NEAR_ANCHORS];
+    int d = enc->d, who[BLOCK_ROWS * LBH_MAX_NEAR_ANCHORS] = {0};
+    float value[BLOCK_ROWS * LBH_MAX_NEAR_ANCHORS] = {0};
     float *U = lbh_alloc((int64_t)BLOCK_ROWS * (d + m), sizeof *U);
     if (!U)
         return LBH_ENOMEM;
