@@ -22,7 +22,7 @@ if(LBH_FUZZ)
 endif()
 if(LBH_SANITIZE)
     add_compile_options(-fsanitize=${LBH_SANITIZE} -fno-sanitize-recover=all
-                        -fno-omit-frame-pointer -g1)
+                        -fno-omit-frame-pointer -g1 -O1) # -O1: built in two thirds of the time
     add_link_options(-fsanitize=${LBH_SANITIZE})
     # The choice of a clone runs before the run-time of the sanitizer does.
     add_compile_definitions(LBH_NO_CLONES)
