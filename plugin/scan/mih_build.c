@@ -74,8 +74,8 @@ static int build_table(const lbh_mih *mih, const lbh_mih_table *t, bool *stop)
 {
     int64_t n = mih->n;
     int rc = LBH_OK, low = t->bits - t->dir_bits;
-    uint32_t *key = malloc(((size_t)n + 1) * sizeof *key);
-    uint32_t *order = low && key ? malloc(((size_t)n + 1) * sizeof *order) : NULL;
+    uint32_t *key = calloc((size_t)n + 1, sizeof *key); /* zeros, where a stop leaves some undone */
+    uint32_t *order = low && key ? calloc((size_t)n + 1, sizeof *order) : NULL;
     if (!key || (low && !order))
         rc = LBH_ENOMEM;
     for (int64_t i = 0; rc == LBH_OK && i < n && !stopped(i, stop); i++)
