@@ -27,7 +27,8 @@ void engine_close(bench_engine *e)
 {
     lbh_rescorer_free(e->rescorer);
     lbh_index_free(e->index);
-    byte_rows_close(&e->bytes);
+    lbh_pipeline_free(e->bytes);
+    e->bytes = NULL;
     e->rescorer = NULL;
     e->index = NULL;
 }
@@ -74,6 +75,30 @@ int engine_index(bench_engine *e, const char *factory, const char *search, const
     return cli_usage(code);
 }
 
+/* The rows of the base, a byte a number: those that a pipeline stores, whose codes nobody looks at. */
+static int store_bytes(bench_engine *e)
+{
+    lbh_rows rows = vectors_rows(&e->data->base);
+    lbh_pipeline *made = NULL;
+    int rc = lbh_pipeline_new(&made, rows.d, "lsh8,BFlat,RSQ8", LBH_METRIC_L2);
+    if (rc == LBH_OK)
+        rc = lbh_pipeline_train_rows(made, &rows, NULL, NULL);
+    if (rc == LBH_OK)
+        rc = lbh_pipeline_add_rows(made, &rows, NULL);
+    if (rc == LBH_OK)
+        e->bytes = made;
+    else
+        lbh_pipeline_free(made);
+    return rc;
+}
+
+static int read_bytes(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
+{
+    for (int64_t i = 0; i < count; i++)
+        LBH_TRY(lbh_pipeline_reconstruct(self->ctx, ids[i], x + i * self->d));
+    return LBH_OK;
+}
+
 int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
 {
     static const int modes[] = {LBH_RESCORE_NONE, LBH_RESCORE_MARGIN, LBH_RESCORE_DECODER,
@@ -87,10 +112,10 @@ int engine_rank(bench_engine *e, spec_rescore how, lbh_shortlist list)
     e->list = list;
     if (!enc || mode == LBH_RESCORE_NONE || (engine_decodes_all(e) && has_decoder(enc)))
         return LBH_OK;
-    if (how.mode == RANK_SQ8 && !e->bytes.low)
-        LBH_TRY(byte_rows_open(&e->bytes, &e->data->base));
+    if (how.mode == RANK_SQ8 && !e->bytes)
+        LBH_TRY(store_bytes(e));
     if (how.mode == RANK_SQ8)
-        rows = byte_rows_view(&e->bytes);
+        rows = (lbh_rows){rows.n, rows.d, read_bytes, e->bytes};
     return lbh_rescorer_new(&e->rescorer, enc, mode, e->metric, mode == LBH_RESCORE_FLOAT ? &rows : NULL);
 }
 

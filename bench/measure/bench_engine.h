@@ -5,7 +5,6 @@
 #define LBH_BENCH_ENGINE_H
 
 #include "bench_model.h"
-#include "byte_rows.h"
 #include "encode.h"
 #include "lbh_pipeline.h"
 
@@ -19,7 +18,7 @@ typedef struct bench_engine {
     FaissIndexBinary *index; /* NULL: the decoder or the float index is what searches */
     const char *built;   /* its factory string */
     bool changed;        /* its search parameters are not the defaults */
-    byte_rows bytes;     /* of the base, where how.mode asks for them; open if low is not NULL */
+    lbh_pipeline *bytes; /* the base as RSQ8 keeps it, where how.mode asks for it, or NULL */
     double build_s;
     double index_bytes;  /* as FAISS writes it; NaN where that was not asked for */
 } bench_engine;
