@@ -40,8 +40,8 @@ static bool is_memory(const char *text)
 int worker_failed(FILE *out, const char *key, int rc)
 {
     char text[1024];
-    if (rc == LBH_ECANCELLED)
-        return rc;
+    if (cli_stopped(rc))
+        return LBH_ECANCELLED;
     snprintf(text, sizeof text, "%s", lbh_last_error());
     for (char *p = text; *p; p++)
         if (*p == '\n' || *p == '\t')

@@ -53,7 +53,7 @@ int bench_worker_main(void)
     }
     if (rc == LBH_OK)
         rc = job.truth ? worker_truth(&job, out) : worker_group(&job, out);
-    if (rc && rc != LBH_ECANCELLED)
+    if (rc)
         rc = worker_failed(out, "*", rc);
     bench_job_free(&job);
     free(text);
