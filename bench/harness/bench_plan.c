@@ -140,7 +140,7 @@ static bool rescore_fits(const char *method, const char **text, spec_rescore *ho
         return false;
     if (rival && (how->mode == RANK_MARGIN || how->mode == RANK_DECODER || how->mode == RANK_SQ8))
         return false;
-    if ((strcmp(method, "flat") == 0 || strcmp(method, "hnsw") == 0) && how->mode == RANK_FLOAT)
+    if (bench_rival_is_whole(method) && how->mode == RANK_FLOAT)
         return false;
     if (how->mode == RANK_HAMMING || how->mode == RANK_NONE) {
         bool codes =
@@ -228,7 +228,7 @@ static int add_groups(bench_plan *p, int data, int method)
     spec_sweep w = bench_sweep(p->spec, m);
     if (bench_is_rival(m->method))
         w.seeds.count = 1;
-    if (strcmp(m->method, "flat") == 0 || strcmp(m->method, "hnsw") == 0)
+    if (bench_rival_is_whole(m->method))
         w.nbits = (spec_numbers){1, {32 * (int64_t)p->data[data].d}};
     int rc = LBH_OK;
     for (int b = 0; b < w.nbits.count && rc == LBH_OK; b++)

@@ -111,6 +111,11 @@ static int quantizer(rival_recipe *out, const char *name, int d, int64_t nbits,
     return LBH_OK;
 }
 
+bool bench_rival_is_whole(const char *name)
+{
+    return strcmp(name, "flat") == 0 || strcmp(name, "hnsw") == 0;
+}
+
 const char *bench_rival_kind(const char *name)
 {
     return strncmp(name, "ivf", 3) == 0 ? "BIVF" : strcmp(name, "hnsw") == 0 ? "BHNSW" : "";

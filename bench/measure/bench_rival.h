@@ -32,6 +32,9 @@ typedef struct rival_recipe {
 int bench_rival_recipe(rival_recipe *out, const char *name, int d, int64_t nbits,
                        const rival_options *own);
 
+/* Whether it searches the vectors themselves, so that there is no number of bits to choose. */
+bool bench_rival_is_whole(const char *name);
+
 /* The kind of index by whose names its search parameters go: "BIVF", "BHNSW", or "" for none. */
 const char *bench_rival_kind(const char *name);
 

@@ -1,6 +1,8 @@
 /* tune_choice.c: see tune_choice.h. */
 #include "tune_choice.h"
 
+#include "bench_rival.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,8 +116,7 @@ void tune_name(char *text, size_t size, const tune_point *p)
     size_t used = 0;
     const char *colon = strchr(p->rescore, ':');
     SAY("%s%s", p->method, p->faiss ? " of FAISS" : "");
-    bool whole = strcmp(p->method, "flat") == 0 || strcmp(p->method, "hnsw") == 0;
-    if (p->nbits > 0 && !whole)
+    if (p->nbits > 0 && !bench_rival_is_whole(p->method))
         SAY(", %lld bits", (long long)p->nbits);
     if (*p->options)
         SAY(", %s", p->options);

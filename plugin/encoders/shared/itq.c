@@ -23,7 +23,7 @@
 enum { OPT_ITERATIONS, OPT_NORMALIZE, OPT_MAX_TRAIN, OPT_DECODER_SCALE };
 
 static const lbh_param params[] = {
-    [OPT_ITERATIONS] = {"iterations", 50, 0, 100000, 1, NULL, "rotation updates"},
+    [OPT_ITERATIONS] = {"iterations", LBH_ITQ_ITERATIONS, 0, 100000, 1, NULL, "rotation updates"},
     [OPT_NORMALIZE] = {"normalize", 0, 0, 1, 1, NULL,
                        "1: scale centred training rows to unit length, as FAISS does"},
     [OPT_MAX_TRAIN] = {"max_train", 100000, 1, 1e9, 1, NULL, "rows to learn from, at most"},

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, AS_ITQ_ITERATIONS = 50, BLOCK = 1024 };
+enum { ITQ_ROWS = 20000, ITQ_ITERATIONS = 20, BLOCK = 1024 };
 
 static const int64_t MAX_FLOATS = (int64_t)1 << 27; /* of training rows in memory: 512 MB */
 
@@ -87,7 +87,7 @@ int lbh_space_rotations(lbh_training *t, int64_t n, int d, const float *rows, in
         memcpy(*T + i * d, rows + row * d, (size_t)d * sizeof **T);
     }
     if (as_itq)
-        return lbh_itq_learn(t, *m, d, *T, L, AS_ITQ_ITERATIONS, seed, 0, A);
+        return lbh_itq_learn(t, *m, d, *T, L, LBH_ITQ_ITERATIONS, seed, 0, A);
     for (int k = 0; k < L; k += l) {
         int count = L - k < l ? L - k : l;
         LBH_TRY(lbh_itq_learn(t, *m, d, *T, l, ITQ_ITERATIONS, seed + (uint64_t)k, 0, R));
