@@ -130,7 +130,7 @@ static int probe(const rival *r, int d, int nbits, int metric)
     int rc = faiss_index_new(&index, d, r->recipe.factory, r->recipe.hamming, metric);
     lbh_float_index_free(index);
     return rc ? fail_usage("compare: '%s' is neither a method of lbh nor a FAISS factory string "
-                             "that fits: %s", r->name, lbh_last_error()) : LBH_OK;
+                           "that fits: %s", r->name, lbh_last_error()) : LBH_OK;
 }
 
 static int add(rival **list, int *count, const char *name, size_t len)

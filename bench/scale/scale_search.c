@@ -97,8 +97,8 @@ static int scan_one(scale *s, const vectors *codes, const scale_answers *r)
     double began = cli_now();
     int rc = scale_answers_new(&one, 1, r->k, r->query);
     if (rc == LBH_OK)
-        rc = lbh_hamming_search(1, one.query, s->n, vectors_mapped_bytes(codes, 0),
-                                             s->code_size, r->k, one.distances, one.ids);
+        rc = lbh_hamming_search(1, one.query, s->n, vectors_mapped_bytes(codes, 0), s->code_size,
+                                r->k, one.distances, one.ids);
     double seconds = cli_now() - began;
     report_seconds(s->doc, "scan_one_seconds", seconds);
     report_number(s->doc, "scan_bytes_per_second", (double)s->n * (double)s->code_size / seconds);

@@ -27,7 +27,7 @@ static int run_ours(void *ctx)
 {
     const scan *s = ctx;
     return lbh_hamming_search(s->nq, s->queries, s->n, s->codes, s->code_size, s->k,
-                                   s->distances, s->labels);
+                              s->distances, s->labels);
 }
 
 static int run_faiss(const scan *s, const char *mode)

@@ -72,7 +72,7 @@ static int search_index(const tables *t, FaissIndexBinary *index, int64_t nq, in
                         int32_t *distances)
 {
     return lbh_index_search_codes(index, NBITS / 8, nq, t->queries + first * (NBITS / 8),
-                                       t->k, distances + first * t->k, t->labels + first * t->k);
+                                  t->k, distances + first * t->k, t->labels + first * t->k);
 }
 
 /* All queries at once, and one after the other. */
