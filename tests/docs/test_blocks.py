@@ -226,7 +226,7 @@ class Runner:
         return must(["./example.bin"], here, self.env)
 
     def encoder(self, block, here):
-        """Files and registry line as the README says, in front of the static library."""
+        """Files and registry line as CONTRIBUTING.md says, in front of the static library."""
         name = block.text.split('.name = "')[1].split('"')[0]
         with open(os.path.join(self.source, "plugin", "encoder", "registry.c"), encoding="utf-8") as file:
             registry = file.read().replace(
