@@ -72,7 +72,8 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
 
 /* ---- Kernels ------------------------------------------------------------------------------- */
 
-enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32, LBH_SCAN_FIRST = 1024 };
+enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32, LBH_SCAN_FIRST = 1024,
+       LBH_SCAN_AHEAD = 12 << 10 /* a quarter of the first cache: measured, from 1 to 128 kB */ };
 
 /* A block of queries against runs of codes. */
 typedef struct lbh_scan {
@@ -85,6 +86,7 @@ typedef struct lbh_scan {
     const int64_t *ids;        /* of the run's codes, or NULL: first, first + 1, ... */
     int64_t first;
     const uint8_t *next;       /* codes of the run after this one, to be asked for early; or NULL */
+    size_t ahead;              /* how many bytes ahead to ask for codes; 0: leave it to the hardware */
     int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */
     uint64_t *tile;            /* words x tile_codes, where kernels need it */
     uint8_t *passed;           /* [nq + 16] and ... */

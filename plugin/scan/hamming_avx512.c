@@ -87,8 +87,9 @@ static AVX512_INLINE void report(lbh_scan *s, int64_t at, int64_t valid, const _
 static AVX512_INLINE void prefetch_group(const lbh_scan *s, const uint8_t *codes,
                                          const uint8_t *end, size_t bytes)
 {
-    enum { AHEAD = 12 << 10 }; /* a quarter of the first cache: measured, from 1 to 128 kB */
-    uintptr_t from = (uintptr_t)codes + AHEAD;
+    uintptr_t from = (uintptr_t)codes + s->ahead;
+    if (!s->ahead)
+        return;
     if (from >= (uintptr_t)end) {
         if (!s->next)
             return;

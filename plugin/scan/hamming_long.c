@@ -107,7 +107,7 @@ LONG static void scan(lbh_scan *s, int64_t n, const uint8_t *codes)
     const __mmask64 last = lbh_scan_lowest((int64_t)((size - 1) % LINE) + 1);
     int64_t at = 0;
     for (; at + STEP <= n; at += STEP, codes += STEP * size) {
-        for (size_t b = 0; b < STEP * size; b += LINE) /* of the next step */
+        for (size_t b = 0; s->ahead && b < STEP * size; b += LINE) /* of the next step */
             _mm_prefetch((const char *)(codes + STEP * size + b), _MM_HINT_T0);
         for (int64_t q = 0; q < s->nq; q++) {
             int64_t bar = s->bar[q] < UINT16_MAX ? s->bar[q] : UINT16_MAX;

@@ -139,6 +139,7 @@ static int worker_init(lbh_hamming_worker *w, const lbh_hamming_task *r)
     double pairs = (double)r->block * (double)r->h->nprobe;
     w->scan.code_size = r->h->code_size;
     w->scan.words = r->words;
+    w->scan.ahead = LBH_SCAN_AHEAD;
     w->scan.tile_codes = lbh_scan_needs_tile(r->h->code_size) ? codes : 0;
     if (r->h->which && pairs > (double)(SIZE_MAX / 4 / sizeof *w->pair))
         return lbh_error(LBH_ENOMEM, "Hamming search: out of memory for %lld lists a query",

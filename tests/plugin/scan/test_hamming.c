@@ -38,6 +38,15 @@ KERNEL_TEST(sizes_around_blocks)
     }
 }
 
+/* Enough for pieces that are read in either way (LBH_SCAN_AHEAD), and for the rest. */
+KERNEL_TEST(ways_of_reading)
+{
+    static const size_t few[] = {56, 128, 300};
+    omp_set_num_threads(1);
+    for (size_t i = 0; i < sizeof few / sizeof few[0]; i++)
+        check_random(2, ((int64_t)10 << 20) / (int64_t)few[i], few[i], 300);
+}
+
 /* More words than byte counts can hold, and the largest distances. */
 KERNEL_TEST(long_codes)
 {
