@@ -6,7 +6,7 @@ import subprocess
 import threading
 import unittest
 
-from common import COMMAND, D, N, directory, faiss, faiss_lbh, hamming, nearest, np, rng, x
+from common import COMMAND, D, N, directory, faiss, faiss_lbh, hamming, label, nearest, np, rng, x
 
 Q, K = x[:30] + np.float32(0.01), 7
 KINDS = {"BFlat": {}, "BIVF16": {"nprobe": 16}, "BHash6": {"nflip": 6}, "BHash3x5": {"nflip": 5},
@@ -72,6 +72,30 @@ class Searching(unittest.TestCase):
         again = faiss_lbh.Index("ITQ24,BIVF16,RFlat", d=D, nprobe=16)
         again.train(x).add(x)
         np.testing.assert_array_equal(again.search(Q, K)[1], index.search(Q, K)[1])
+
+    def test_training(self):
+        """The index hands on what the encoder's training takes: labels, neighbours, progress, a checkpoint."""
+        def pair(method, *arguments, **options):
+            text = ",".join(f"{name}={value}" for name, value in options.items())
+            index = faiss_lbh.Index(f"{method.upper()}16({text}),BFlat").train(x, *arguments)
+            self.assertEqual(index.encoder.digest,
+                             faiss_lbh.Encoder(method, 16, **options).train(x, *arguments).digest)
+            return index.encoder.digest
+        self.assertNotEqual(pair("jmlh", label, steps=20), pair("jmlh", (label + np.arange(N)) % 5, steps=20))
+        self.assertEqual(len({pair("sgh", None, [[(i + step) % N] for i in range(N)], steps=20, pairs="neighbours")
+                              for step in (5, 6)}), 2)
+        for make in (lambda: faiss_lbh.Index("SGH16(steps=60),BFlat"),
+                     lambda: faiss_lbh.Index(faiss_lbh.Encoder("sgh", 16, steps=60), "BFlat")):
+            seen, index = [], make()
+            whole = make().train(x, progress=lambda *a: seen.append(a)).encoder.digest
+            self.assertEqual((seen[-1][0], seen[-1][1]), ("sgh", seen[-1][2]))
+            with directory() as there:
+                path = os.path.join(there, "state")
+                with self.assertRaises(faiss_lbh.Cancelled):
+                    index.train(x, checkpoint=path, seconds=0, progress=lambda what, step, *_: step >= 20)
+                self.assertFalse(index.is_trained)
+                self.assertTrue(os.path.exists(path))
+                self.assertEqual(index.train(x, checkpoint=path).encoder.digest, whole)
 
     def test_filters(self):
         allowed = rng.random(N) < .3

@@ -44,16 +44,24 @@ class HammingIndex:
     >>> distances, ids = index.search(codes[:2], 3)
     >>> distances[:, 0], ids[:, 0]
     (array([0, 0], dtype=int32), array([0, 1]))
-    >>> len(index)
-    1000
+    >>> len(index), index.code_size, index.codes is codes
+    (1000, 8, True)
+    >>> index.range_search(codes[:2], 1)        # copies of the queries
+    (array([0, 1, 2]), array([0, 0], dtype=int32), array([0, 1]))
     """
 
     def __init__(self, codes: Any, ids: Any = None):
-        self.codes: Codes = _arrays.codes(codes, None)
-        self.ids: Optional[Ids] = None if ids is None else _arrays.ids(ids, len(self.codes))
+        self._codes: Codes = _arrays.codes(codes, None)
+        self._at = int(self._codes.ctypes.data)
+        self.ids: Optional[Ids] = None if ids is None else _arrays.ids(ids, len(self._codes))
+
+    @property
+    def codes(self) -> Codes:
+        """The array that is searched."""
+        return self._codes
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self._codes)
 
     def __repr__(self) -> str:
         return f"HammingIndex({len(self)} codes of {self.code_size} bytes)"
@@ -61,10 +69,10 @@ class HammingIndex:
     @property
     def code_size(self) -> int:
         """Bytes a code."""
-        return int(self.codes.shape[1])
+        return int(self._codes.shape[1])
 
     def _lists(self, ids: Ids) -> Any:
-        return (_lib.CodeList * 1)(_lib.CodeList(len(self), self.codes.ctypes.data, ids.ctypes.data))
+        return (_lib.CodeList * 1)(_lib.CodeList(len(self), self._at, ids.ctypes.data))
 
     def search(self, x: Any, k: int = 10) -> Tuple[Distances, Ids]:
         """The k nearest codes of each query.
@@ -89,8 +97,8 @@ class HammingIndex:
         queries, single = _queries(x, self.code_size)
         distances, ids = _room(len(queries), k)
         if self.ids is None:
-            _lib.call(_lib.plugin.lbh_hamming_search, len(queries), queries.ctypes.data, len(self),
-                      self.codes.ctypes.data, self.code_size, int(k), distances.ctypes.data, ids.ctypes.data)
+            _lib.call(_lib.plugin.lbh_hamming_search, len(queries), _arrays.pointer(queries), len(self._codes),
+                      self._at, queries.shape[1], int(k), _arrays.pointer(distances), _arrays.pointer(ids))
         else:
             lists = self._lists(self.ids)
             which = np.zeros(len(queries), np.int64)
@@ -146,8 +154,15 @@ class MultiIndexHash:
     >>> index = faiss_lbh.MultiIndexHash(codes)
     >>> int(index.search(codes[5], 1)[1][0])
     5
-    >>> index.stats["queries"]
-    1
+    >>> index.range_search(codes[:2], 1)[2]
+    array([0, 1])
+    >>> index.stats["queries"], index.code_size, index.nbytes > codes.nbytes
+    (3, 8, True)
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     index.save(os.path.join(directory, "codes.mih"))
+    ...     len(faiss_lbh.MultiIndexHash.load(os.path.join(directory, "codes.mih")).add(codes[:5]))
+    1005
     """
 
     def __init__(self, codes: Any, ids: Any = None, *, substrings: int = 0):
@@ -216,8 +231,8 @@ class MultiIndexHash:
         """
         queries, single = _queries(x, self.code_size)
         distances, ids = _room(len(queries), k)
-        _lib.call(_lib.plugin.lbh_mih_search, self._handle, len(queries), queries.ctypes.data, int(k),
-                  distances.ctypes.data, ids.ctypes.data, byref(self._stats))
+        _lib.call(_lib.plugin.lbh_mih_search, self._handle, len(queries), _arrays.pointer(queries), int(k),
+                  _arrays.pointer(distances), _arrays.pointer(ids), byref(self._stats))
         return (distances[0], ids[0]) if single else (distances, ids)
 
     def range_search(self, x: Any, radius: int) -> Tuple[Ids, Distances, Ids]:
@@ -398,10 +413,13 @@ def accelerate(index: Any) -> AcceleratedIndex:
 
     Examples
     --------
-    >>> import numpy, faiss_lbh
-    >>> import faiss                                        # doctest: +SKIP
-    >>> index = faiss.IndexBinaryFlat(64)                   # doctest: +SKIP
-    >>> index.add(codes)                                    # doctest: +SKIP
-    >>> faiss_lbh.accelerate(index).search(codes[:5], 10)   # doctest: +SKIP
+    >>> import faiss, faiss_lbh, numpy
+    >>> codes = numpy.random.default_rng(1).integers(0, 256, (1000, 8), numpy.uint8)
+    >>> index = faiss.IndexBinaryFlat(64)
+    >>> index.add(codes)
+    >>> faiss_lbh.accelerate(index).search(codes[:3], 10)[1][:, 0]
+    array([0, 1, 2])
+    >>> faiss_lbh.accelerate(index).range_search(codes[:3], 1)[2]
+    array([0, 1, 2])
     """
     return AcceleratedIndex(index)

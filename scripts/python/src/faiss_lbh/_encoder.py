@@ -107,6 +107,11 @@ class Encoder:
     (1000, 4)
     >>> enc.transform(x).shape                  # scikit-learn: a bit of code is a number, 0 or 1
     (1000, 32)
+    >>> enc.d, enc.code_size, enc.n_train, enc.options["iterations"]
+    (16, 4, 1000, 50.0)
+    >>> twin = faiss_lbh.Encoder.from_bytes(enc.to_bytes())
+    >>> twin.digest == enc.digest
+    True
     """
 
     def __init__(self, method: str = "sgh", nbits: int = 64, *, metric: str = "l2", **options: Any):
@@ -267,7 +272,7 @@ class Encoder:
         near_lists, kept_too = _arrays.lists(neighbours, len(x), "neighbours")
         handle = self._new(x.shape[1])
         if checkpoint is not None:
-            _lib.check(_lib.plugin.lbh_encoder_checkpoint(handle, os.fsencode(checkpoint), float(seconds)))
+            _lib.keep_checkpoint(handle, checkpoint, seconds)
         with as_progress(progress) as report:
             _lib.call(_lib.plugin.lbh_encoder_train_rows, handle, byref(pulled.rows),
                       label_lists and byref(label_lists), near_lists and byref(near_lists),
@@ -364,6 +369,15 @@ class Encoder:
         Returns
         -------
         ndarray of float32 (n, nbits)
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> enc = faiss_lbh.from_linear(numpy.eye(4), [-1, 0, 0, 0])
+        >>> enc.project([[1, 2, -3, 4]])
+        array([[ 0.,  2., -3.,  4.]], dtype=float32)
+        >>> enc.linear()[1]
+        array([-1.,  0.,  0.,  0.], dtype=float32)
         """
         lib = _lib.plugin
         return self._map(lib.lbh_encoder_project_queries if queries else lib.lbh_encoder_project, x,
@@ -397,6 +411,19 @@ class Encoder:
         Returns
         -------
         ndarray of uint8 (n, nbits)
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> x = numpy.random.default_rng(1).normal(size=(300, 8))
+        >>> enc = faiss_lbh.Encoder("itq", 8)
+        >>> bits = enc.fit_transform(x)
+        >>> bits.shape, enc.inverse_transform(bits).shape, enc.n_features_in_
+        ((300, 8), (300, 8), 8)
+        >>> enc.get_feature_names_out()[:2].tolist()
+        ['bit0', 'bit1']
+        >>> enc.set_params(nbits=4).get_params()
+        {'method': 'itq', 'nbits': 4, 'metric': 'l2'}
         """
         return self.fit(X, y).transform(X)
 
@@ -444,6 +471,15 @@ class Encoder:
         ------
         ValueError
             The method has no decoder.
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> enc = faiss_lbh.from_linear(numpy.eye(3), decoder=(2 * numpy.eye(3), [-1, -1, -1]))
+        >>> enc.decode(enc.encode([[.7, -.2, 3]]))
+        array([[ 1., -1.,  1.]], dtype=float32)
+        >>> enc.decoder()[1]
+        array([-1., -1., -1.], dtype=float32)
         """
         return self._of_codes(_lib.plugin.lbh_encoder_decode, codes, (self.d,), np.float32)
 
@@ -480,6 +516,15 @@ class Encoder:
         ------
         ValueError
             The method learned no classifier.
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> x = numpy.random.default_rng(1).normal(size=(300, 8))
+        >>> enc = faiss_lbh.Encoder("jmlh", 16, steps=20).train(x, (x[:, 0] > 0).astype(int))
+        >>> codes = enc.encode(x)
+        >>> bool((enc.class_scores(codes).argmax(1) == enc.classify(codes)).all()), enc.nclasses
+        (True, 2)
         """
         return self._of_codes(_lib.plugin.lbh_encoder_classify, codes, (), np.int64)
 
@@ -502,6 +547,14 @@ class Encoder:
             Squared distances, rising, or inner products, falling.
         ids : ndarray of int64 (nq, k)
             Rows of codes; -1 where there are fewer.
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> enc = faiss_lbh.from_linear(numpy.eye(3), decoder=(2 * numpy.eye(3), [-1, -1, -1]))
+        >>> codes = enc.encode([[1, -1, 1], [1, 1, 1]])
+        >>> enc.search_decoded(codes, [1, -1, 1], 2)
+        (array([0., 4.], dtype=float32), array([0, 1]))
         """
         codes = _arrays.codes(codes, self.code_size)
         x, single = _arrays.queries(queries, self.d)
@@ -560,6 +613,14 @@ class Encoder:
         Raises
         ------
         FileError, NotTrained
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy, os, tempfile
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     faiss_lbh.from_linear(numpy.eye(8)).save(os.path.join(directory, "eye.lbh"))
+        ...     faiss_lbh.Encoder.load(os.path.join(directory, "eye.lbh"))
+        Encoder('layers', 8, d=8, trained on 0 rows)
         """
         _lib.call(_lib.plugin.lbh_encoder_save, self._trained(), os.fsencode(path))
 
@@ -652,6 +713,16 @@ class Encoder:
         ValueError
             The encoder has no such form.
         FileError
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy, os, tempfile
+        >>> x = numpy.random.default_rng(1).normal(size=(300, 8))
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     path = os.path.join(directory, "itq.faiss")
+        ...     faiss_lbh.Encoder("itq", 8).fit(x).export_faiss("faiss-lsh", path, x)
+        ...     os.path.getsize(path) > 300
+        True
         """
         pulled = None if base is None else _arrays.Pulled(_arrays.rows(base, self.d, "base"))
         _lib.call(_lib.faiss_library.lbh_export_faiss, self._trained(), format.encode(),
@@ -734,6 +805,8 @@ class Notes:
     >>> enc.notes["source"] = "a test"
     >>> faiss_lbh.Encoder.from_bytes(enc.to_bytes()).notes["source"]
     'a test'
+    >>> enc.notes.get("absent", "none")
+    'none'
     """
 
     def __init__(self, encoder: Encoder):

@@ -57,6 +57,8 @@ class Index:
     array([0, 1, 2])
     >>> index
     Index('ITQ32,BFlat,RFlat', d=16, 2000 vectors)
+    >>> index.factory, index.metric, index.d, index.ntotal
+    ('ITQ32,BFlat,RFlat', 'l2', 16, 2000)
     >>> enc = faiss_lbh.Encoder("itq", 32).fit(x)
     >>> faiss_lbh.Index(enc, "BIVF16", nprobe=4).train(x).add(x).nprobe
     4
@@ -218,6 +220,14 @@ class Index:
         ------
         ValueError
             Names the parameters that there are.
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> x = numpy.random.default_rng(1).normal(size=(500, 8))
+        >>> index = faiss_lbh.Index("ITQ16,BIVF4,RFlat").train(x).set(nprobe=2, k_factor=5)
+        >>> index.parameters["nprobe"], index.encoder
+        (2, Encoder('itq', 16, d=8, trained on 500 rows))
         """
         if self._handle is None:
             self._pending.update(parameters)
@@ -251,7 +261,8 @@ class Index:
 
     # ---- Train, fill -------------------------------------------------------------------------
 
-    def train(self, x: Any, labels: Any = None, neighbours: Any = None, *, progress: Any = None) -> "Index":
+    def train(self, x: Any, labels: Any = None, neighbours: Any = None, *, progress: Any = None,
+              checkpoint: Union[None, str, "os.PathLike[str]"] = None, seconds: float = 60) -> "Index":
         """Trains what is not trained yet: the encoder, the lists of BIVF, the ranges of RSQ8.
 
         Parameters
@@ -259,8 +270,8 @@ class Index:
         x : array (n, d)
         labels, neighbours : optional
             As of :meth:`Encoder.train`.
-        progress : bool or callable, optional
-            As of :meth:`Encoder.train`.
+        progress, checkpoint, seconds : optional
+            As of :meth:`Encoder.train`; the checkpoint is of the encoder's training.
 
         Returns
         -------
@@ -276,13 +287,15 @@ class Index:
         """
         x = _arrays.rows(x, None if self._handle is None else self.d)
         if self._encoder is not None and not self._encoder.is_trained:
-            self._encoder.train(x, labels, neighbours, progress=progress)
+            self._encoder.train(x, labels, neighbours, progress=progress, checkpoint=checkpoint, seconds=seconds)
         if self._handle is None:
             self._make(x.shape[1])
         if not self.is_trained:
             pulled = _arrays.Pulled(x)
             label_lists, kept = _arrays.lists(labels, len(x), "labels")
             near_lists, kept_too = _arrays.lists(neighbours, len(x), "neighbours")
+            if checkpoint is not None and self._encoder is None:
+                _lib.keep_checkpoint(_lib.faiss_library.lbh_pipeline_encoder(self._handle), checkpoint, seconds)
             with as_progress(progress) as report:
                 _lib.call(_lib.faiss_library.lbh_pipeline_train_rows, self._handle, byref(pulled.rows),
                           label_lists and byref(label_lists), near_lists and byref(near_lists),
@@ -345,6 +358,16 @@ class Index:
         -------
         Index
             self
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> x = numpy.random.default_rng(1).normal(size=(500, 8)).astype("float32")
+        >>> index = faiss_lbh.Index("IDMap2,ITQ16,BFlat,RFlat").train(x).add_with_ids(x[:3], [70, 80, 90])
+        >>> index.remove_ids([80, 1000]), index.search(x[0], 1)[1]
+        (1, array([70]))
+        >>> bool((index.reconstruct(90) == x[2]).all()), len(index.reset())
+        (True, 0)
         """
         return self.add(x, ids=ids)
 
@@ -452,6 +475,13 @@ class Index:
         ------
         Error
             FAISS cannot do this for the kind (BHNSW).
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy
+        >>> index = faiss_lbh.Index(faiss_lbh.from_linear(numpy.eye(3)), "BFlat").add([[1, 1, 1], [1, 1, -1], [-1, -1, -1]])
+        >>> index.range_search([[1, 1, 1]], 2)
+        (array([0, 2]), array([0, 1], dtype=int32), array([0, 1]))
         """
         queries, _ = _arrays.queries(x, self.d)
         result = ctypes.POINTER(_lib.RangeResult)()
@@ -501,6 +531,15 @@ class Index:
         Raises
         ------
         FileError, NotTrained
+
+        Examples
+        --------
+        >>> import faiss_lbh, numpy, os, tempfile
+        >>> index = faiss_lbh.Index(faiss_lbh.from_linear(numpy.eye(3)), "BFlat").add([[1, 1, 1], [1, 1, -1]])
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     index.save(os.path.join(directory, "index.lbhp"))
+        ...     faiss_lbh.Index.load(os.path.join(directory, "index.lbhp"))
+        Index('layers3,BFlat', d=3, 2 vectors)
         """
         _lib.call(_lib.faiss_library.lbh_pipeline_save, self._made(), os.fsencode(path))
 
@@ -602,6 +641,17 @@ class Index:
         ------
         ValueError
             Codes of another size, or a kind that is not known here.
+
+        Examples
+        --------
+        >>> import faiss, faiss_lbh, numpy
+        >>> enc = faiss_lbh.from_linear(numpy.eye(8))
+        >>> index = faiss_lbh.Index(enc, "BFlat").add(numpy.eye(8) - .5)
+        >>> theirs = index.to_faiss()
+        >>> theirs.ntotal
+        8
+        >>> faiss_lbh.Index.from_faiss(theirs, enc).search(numpy.eye(8)[5] - .5, 1)[1]
+        array([5])
         """
         import faiss
         self = cls(encoder, _factory_of(faiss, index), metric=metric)

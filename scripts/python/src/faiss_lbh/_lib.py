@@ -370,6 +370,11 @@ def call(function: Any, *arguments: Any, progress: Optional[Progress] = None,
     check(code)
 
 
+def keep_checkpoint(encoder: Any, path: Any, seconds: float) -> None:
+    """The training of an encoder is to keep its state in a file."""
+    check(plugin.lbh_encoder_checkpoint(encoder, os.fsencode(path), float(seconds)))
+
+
 def take_bytes(function: Any, handle: Any) -> bytes:
     """What a ..._save_memory function hands out."""
     data, size = c_void_p(), c_size_t()
