@@ -3,6 +3,7 @@
 
 #include "product.h"
 #include "profile.h"
+#include "watch.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -22,6 +23,7 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
     int block = block_size(extent), nblocks = (extent + block - 1) / block;
     if (k == 0 || m == 0 || n == 0)
         nblocks = 0;
+    bool stop = false;
     lbh_time before = lbh_clock(LBH_TIME_GEMM);
     if (lbh_product(ta, tb, m, n, k, alpha, A, B, beta, C))
         nblocks = 0;
@@ -29,6 +31,8 @@ void lbh_gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float *A
     for (int i = 0; i < nblocks; i++) {
         ptrdiff_t at = (ptrdiff_t)i * block;
         int count = extent - (int)at < block ? extent - (int)at : block;
+        if (lbh_watch_stopped(&stop))
+            continue;
         if (rows)
             cblas_sgemm(CblasRowMajor, opa, opb, count, n, k, alpha, A + (ta ? at : at * k), lda, B,
                         ldb, beta, C + at * n, n);

@@ -4,7 +4,9 @@
  * Products with a short side are done by core/product.h, the others by BLAS. BLAS picks kernels and
  * cuts sums by the number of its threads, so its results depend on it. Here the longer side of C is
  * cut into blocks that depend on the shape alone, each done by BLAS with one thread: the same bits
- * with any number of threads. */
+ * with any number of threads.
+ *
+ * Whoever stops the call that they are in leaves them undone: lbh_watch_check() says so later (watch.h). */
 #ifndef LBH_CORE_BLAS_H
 #define LBH_CORE_BLAS_H
 

@@ -105,6 +105,7 @@ typedef struct group {
     int nbytes;
     const uint8_t *codes;
     float *E, *D, *sum; /* sum[256 * LANES] */
+    bool *stop;         /* what is left undone is of no use */
 } group;
 
 /* Sums of E by byte m, and the number of rows, of those that count. */
@@ -133,7 +134,7 @@ static void take_off(int64_t n, int nbytes, const uint8_t *codes, const float *r
 
 static void sweep(const group *g, float lambda, bool hold)
 {
-    for (int m = 0; m < g->nbytes; m++) {
+    for (int m = 0; m < g->nbytes && !lbh_watch_stopped(g->stop); m++) {
         int32_t count[LBH_TABLE] = {0};
         float *D = g->D + (int64_t)m * LBH_TABLE * LANES;
         memset(g->sum, 0, LBH_TABLE * LANES * sizeof *g->sum);
@@ -226,7 +227,7 @@ static int run_groups(const job *j)
     bool stop = false;
 #pragma omp parallel reduction(max : failed)
     {
-        group g = {.n = j->n, .nbytes = t->nbytes, .codes = j->codes};
+        group g = {.n = j->n, .nbytes = t->nbytes, .codes = j->codes, .stop = &stop};
         g.E = lbh_alloc(g.n * LANES, sizeof *g.E);
         g.D = lbh_alloc((int64_t)t->nbytes * LBH_TABLE * LANES, sizeof *g.D);
         g.sum = lbh_alloc(LBH_TABLE * LANES, sizeof *g.sum);

@@ -43,8 +43,11 @@ static double sum_of_sizes(int64_t n, const float *x)
 
 void lbh_centre(int64_t n, int d, float *X, float *mean)
 {
+    bool stop = false;
 #pragma omp parallel for schedule(static)
     for (int j0 = 0; j0 < d; j0 += 16) { /* a cache line of columns at a time */
+        if (lbh_watch_stopped(&stop))
+            continue;
         int width = d - j0 < 16 ? d - j0 : 16;
         double sum[16] = {0};
         for (int64_t i = 0; i < n; i++)

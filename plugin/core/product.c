@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "profile.h"
 #include "tile.h"
+#include "watch.h"
 
 #include <omp.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ enum {
     MAX_K = 1024, /* a packed group: 256 kB */
     MAX_M = 256,
     PACK_ROWS = 48,      /* from so many rows on, packing pays */
+    WATCH_ROWS = 256 * ROWS, /* between two looks at whether to stop */
     ALONE = 500 * 1000, /* multiply-adds that one thread had better do */
 };
 
@@ -32,6 +34,7 @@ typedef struct product {
     const float *table; /* rows that A is to hold, by number; NULL: it holds them */
     const int64_t *ids;
     float *gathered; /* A */
+    bool *stop;
 } product;
 
 /* C[rows, width] = alpha acc + beta C; `stride` floats from row to row of acc. */
@@ -87,6 +90,8 @@ static void multiply_group(const product *p, int row0, int row1, int first, int 
     }
     for (int i = row0; i < row1; i += ROWS) {
         int rows = row1 - i < ROWS ? row1 - i : ROWS;
+        if (i > row0 && (i - row0) % WATCH_ROWS == 0 && lbh_watch_stopped(p->stop))
+            return;
         t.x = p->A + i * t.row;
         fetch_rows(p, i, rows, row1, gather, &t);
         p->tile(rows, npanels, p->k, &t, acc);
@@ -124,8 +129,10 @@ static bool suits(bool ta, bool tb, int m, int n, int k)
 #endif
 }
 
-static void run(const product *p, bool by_rows)
+static void run(product *p, bool by_rows)
 {
+    bool stop = false;
+    p->stop = &stop;
     int tiles = (p->m + ROWS - 1) / ROWS, panels = (p->n + LANES - 1) / LANES;
     int parts = (int64_t)p->m * p->n * p->k < ALONE ? 1 : omp_get_max_threads();
     int units = by_rows ? tiles : panels;
@@ -146,7 +153,7 @@ bool lbh_product(bool ta, bool tb, int m, int n, int k, float alpha, const float
 {
     if (!suits(ta, tb, m, n, k))
         return false;
-    run(&(product){ta, tb, m, n, k, alpha, beta, A, B, C, lbh_tile_choose(), NULL, NULL, NULL},
+    run(&(product){ta, tb, m, n, k, alpha, beta, A, B, C, lbh_tile_choose(), NULL, NULL, NULL, NULL},
         m / ROWS >= n / LANES);
     return true;
 }
@@ -156,7 +163,7 @@ bool lbh_product_gathered(int m, int n, int k, const float *table, const int64_t
 {
     if (!suits(false, true, m, n, k))
         return false;
-    product p = {false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A};
+    product p = {false, true, m, n, k, 1, 0, A, B, C, lbh_tile_choose(), table, ids, A, NULL};
     run(&p, true);
     return true;
 }

@@ -1,5 +1,6 @@
 /* train.c: training as callers see it: some rows are held out, the encoder learns from the others, and
  * what its codes give on those held out is noted in the model. */
+#include "encoder_parts.h"
 #include "learn.h"
 #include "quality.h"
 #include "watch.h"
@@ -17,7 +18,10 @@ static int train(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels
         lbh_note_quality(enc, &h);
     }
     lbh_held_out_free(&h);
-    return rc;
+    int stopped = lbh_watch_check(); /* products, and notes, that were left undone say nothing of it */
+    if (stopped && !rc)
+        lbh_encoder_reset(enc);
+    return stopped ? stopped : rc;
 }
 
 int lbh_encoder_train_rows(lbh_encoder *enc, const lbh_rows *rows, const lbh_lists *labels,

@@ -16,6 +16,7 @@
 
 #include "blas.h"
 #include "linalg.h"
+#include "watch.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,6 +124,7 @@ static int mean_sizes(lbh_training *t, int64_t m, int d, int L, const float *X, 
             for (int k = 0; k < L; k++)
                 sum[k] += length * fabs((double)Z[r * L + k]);
         }
+        LBH_TRY(lbh_watch_check());
     }
     for (int k = 0; k < L; k++)
         scale[k] = (float)(sum[k] / (double)m);

@@ -219,6 +219,33 @@ Test(watch, ends_the_training_of_every_method)
     free(x);
 }
 
+/* Answers that it is enough as soon as the encoder has learned: while its codes are looked at. */
+static int when_it_has_learned(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    (void)what, (void)step, (void)steps, (void)loss;
+    return lbh_encoder_is_trained(ctx);
+}
+
+Test(watch, ends_training_while_it_looks_at_its_codes)
+{
+    enum { ROWS = 1000 };
+    float *x = test_mixture(ROWS, D, 2, NULL);
+    lbh_rows slow = {ROWS, D, read_slowly, x};
+    lbh_encoder *enc = NULL;
+    uint8_t code[2];
+    OK(lbh_encoder_new(&enc, "lsh", D, 16));
+    OK(lbh_encoder_set(enc, "held_out=-1"));
+    lbh_on_progress(when_it_has_learned, enc);
+    cr_expect_eq(lbh_encoder_train_rows(enc, &slow, NULL, NULL), LBH_ECANCELLED);
+    lbh_on_progress(NULL, NULL);
+    cr_expect_not(lbh_encoder_is_trained(enc));
+    OK(lbh_encoder_train(enc, ROWS, x));
+    cr_expect_not_null(lbh_encoder_note(enc, "held_out"));
+    OK(lbh_encoder_encode(enc, 1, x, code));
+    lbh_encoder_free(enc);
+    free(x);
+}
+
 /* Training tells its steps and its loss here too. */
 Test(watch, tells_of_training)
 {
