@@ -48,7 +48,7 @@ def main():
         os.execv(python, [python, os.path.realpath(__file__), "--inside", *sys.argv[1:]])
     import runner
     try:
-        return runner.run(args, os.path.join(HERE, os.pardir))
+        return runner.Run(args, os.path.join(HERE, os.pardir)).run()
     except runner.Refused as error:
         print(f"rivals.py: {error}", file=sys.stderr)
         return 1

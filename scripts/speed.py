@@ -15,6 +15,7 @@ faiss-cpu comes into a virtual environment of its own. Exit code 77: that cannot
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -70,7 +71,6 @@ class Measure:
 
     def __init__(self, args, python, directory):
         self.args, self.python = args, python
-        self.command = os.path.join(args.build, "lbh")
         self.file, self.built = os.path.join(directory, "codes.faiss"), None
 
     def side(self, side, cell, threads):
@@ -97,19 +97,20 @@ class Measure:
         bits, n, nq, _ = cell
         if self.args.index:
             return 0
-        done = subprocess.run([self.command, "speed", "--only", "limits", "--quiet", "--json",
-                               "--codes", str(max(1000, n * bits // 64)), "--threads",
-                               str(threads), "--repeats", "3"], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"speed.py: {done.stderr.strip()}")
-        best = {row["name"].split(" MB in ")[-1]: row["ours"] for row in json.loads(done.stdout)
-                if row["threads"] == threads}
+        best = limits(self.args.build, bits, n, threads)
         reading = best[f"{self.args.pages} pages"] * bits / 8 / nq
         return max(reading, best["xor and population count"] * -(-bits // 64))
 
 
-def median(values):
-    return sorted(values)[len(values) // 2]
+def limits(build, bits, n, threads):
+    """{name: nanoseconds} of what `lbh speed` finds for so many codes."""
+    done = subprocess.run([os.path.join(build, "lbh"), "speed", "--only", "limits", "--quiet", "--json", "--codes",
+                           str(max(1000, n * bits // 64)), "--threads", str(threads), "--repeats", "3"],
+                          capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr.strip())
+    return {row["name"].split(" MB in ")[-1]: row["ours"] for row in json.loads(done.stdout)
+            if row["threads"] == threads}
 
 
 def row(measure, cell, threads):
@@ -120,7 +121,7 @@ def row(measure, cell, threads):
     if len(sums) != 1 and not measure.args.index:  # lists at equal distances may be others
         sys.exit(f"speed.py: other distances than FAISS's, of {cell}")
     bits, n, nq, k = cell
-    ours, faiss = (median([r[side]["seconds"] for r in rounds]) for side in (0, 1))
+    ours, faiss = (statistics.median(r[side]["seconds"] for r in rounds) for side in (0, 1))
     units = nq / 1e6 if measure.args.index else n * nq / 1e9  # in microseconds, in nanoseconds
     return {"bits": bits, "codes": n, "queries": nq, "k": k, "threads": threads,
             "ours": ours / units, "faiss": faiss / units, "ratio": faiss / ours,

@@ -12,6 +12,7 @@ import argparse
 import ctypes
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "rivals"))
 import environment  # noqa: E402
+from speed import limits  # noqa: E402
 
 D, TRAIN = 64, 10000
 L2, IP = 0, 1
@@ -41,19 +43,9 @@ def arguments():
     return parser.parse_args()
 
 
-def lbh(args, *words):
-    done = subprocess.run([os.path.join(args.build, "lbh"), *words], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"speed_tables.py: {done.stderr.strip()}")
-    return done.stdout
-
-
 def reading(args, bits):
     """Nanoseconds a code and query of reading alone; each code is read once for all queries."""
-    rows = json.loads(lbh(args, "speed", "--only", "limits", "--quiet", "--json", "--codes",
-                          str(max(1000, args.codes * bits // 64)), "--threads", "1", "--repeats", "3"))
-    best = {row["name"].split(" MB in ")[-1]: row["ours"] for row in rows if row["threads"] == 1}
-    return best["ordinary pages"] * bits / 8 / args.queries
+    return limits(args.build, bits, args.codes, 1)["ordinary pages"] * bits / 8 / args.queries
 
 
 def ours(args, np, metric, bits, train, query):
@@ -61,8 +53,9 @@ def ours(args, np, metric, bits, train, query):
     folder = args.inside
     np.save(os.path.join(folder, "train.npy"), train)
     model = os.path.join(folder, "model.lbh")
-    lbh(args, "train", "-m", "itq", "-b", str(bits), "-s", "rebuild=tables,held_out=0", "--metric",
-        "ip" if metric == IP else "l2", "--base", os.path.join(folder, "train.npy"), "-o", model, "-q")
+    subprocess.run([os.path.join(args.build, "lbh"), "train", "-m", "itq", "-b", str(bits), "-s",
+                    "rebuild=tables,held_out=0", "--metric", "ip" if metric == IP else "l2", "--base",
+                    os.path.join(folder, "train.npy"), "-o", model, "-q"], check=True)
     library = ctypes.CDLL(os.path.join(args.build, "plugin", "liblbh.so"))
     library.lbh_set_num_threads(1)
     encoder = ctypes.c_void_p()
@@ -115,7 +108,7 @@ def measure(args, metric, bits):
     sides = [("tables", size, run), *rivals(args, metric, bits, train, base, query)]
     times = [[seconds(run) for _, _, run in sides] for _ in range(args.rounds + 1)][1:]
     unit = args.codes * args.queries / 1e9
-    middle = [sorted(side)[len(side) // 2] / unit for side in zip(*times)]
+    middle = [statistics.median(side) / unit for side in zip(*times)]
     limit = reading(args, bits)
     return [{"bits": bits, "metric": "ip" if metric == IP else "l2", "side": name, "bytes": size,
              "ns": ns, "ratio": ns / middle[0], "limit": limit}

@@ -1,5 +1,6 @@
 """One index, from training to scores: what is a result line's own."""
 import resource
+import statistics
 import time
 
 import numpy as np
@@ -44,17 +45,10 @@ def _timing(index, data, answers, depth, repeats):
         single.append(1000 * (time.perf_counter() - start))
         if sum(single) > 1000 * LATENCY_SECONDS:
             break
-    total = float(np.median(took))
+    total = statistics.median(took)
     return {"search_s": total, "qps": len(data.query) / total,
             "answers": answers, "repeats": len(took),
             "latency_ms": {f"p{p}": float(np.percentile(single, p)) for p in (50, 95, 99)}}
-
-
-def _full_rankings(index, data, queries):
-    for q in queries:
-        ids = index.search(data.query[q:q + 1], len(data.base))[1]
-        own = None if data.own is None else data.own[q:q + 1]
-        yield metrics.without_own(ids, own, len(data.base))[0]
 
 
 def _scores(index, data, depth, options, rankings):
@@ -69,13 +63,9 @@ def _scores(index, data, depth, options, rankings):
         queries, rows = rankings
         if depth:
             rows = indexes.rerank(data, data.query[queries], rows, depth)
-        scores = metrics.score_rankings(rows, queries, data, options["map_at"])
-        if data.metric == "label":
-            scores["label_map"] = scores.pop("map", None)
-        else:
+        out.update(metrics.score_rankings(rows, queries, data, options["map_at"]), map_queries=len(queries))
+        if data.metric != "label":
             out["map_k"] = data.sample_near.shape[1]
-        out.update({name: value for name, value in scores.items() if value is not None},
-                   map_queries=len(queries))
     return out
 
 
@@ -95,8 +85,7 @@ def measure(cells, group, data, options):
     rankings = None
     if options["map_k"] or data.metric == "label":
         queries = evenly(len(data.query), options["map_queries"] or len(data.query))
-        rows = np.array(list(_full_rankings(index, data, queries)), np.int32)
-        rankings = queries, rows
+        rankings = queries, np.array([_answers(index, data, q, 1, len(data.base), 0)[0] for q in queries], np.int32)
     for cell in cells:
         depth = int(cell["rescore"][6:]) if cell["rescore"].startswith("float:") else 0
         out = dict(shared)

@@ -5,11 +5,6 @@ import numpy as np
 PRECISION_AT = (1, 10, 100, 1000)
 
 
-def _whole(row):
-    """Floats as whole numbers: times 2^149."""
-    return [n * (2**149 // d) for n, d in (float(v).as_integer_ratio() for v in row)]
-
-
 def without_own(ids, own, k):
     """The first k of each row that are not the query's own row and no gap (-1, kept at the end)."""
     if own is None:
@@ -21,19 +16,14 @@ def without_own(ids, own, k):
 
 
 def recall(found, truth, ks, ns):
-    """Recall K@N for each K of ks, at each N of ns."""
+    """Recall K@N for each K of ks, at each N of ns, none more than there are found."""
     out = []
     for k in ks:
         if k > truth.shape[1]:
             continue
-        near = np.sort(truth[:, :k], 1)
-        hit = np.empty(found.shape, bool)
-        for i, row in enumerate(found):
-            place = np.minimum(np.searchsorted(near[i], row), k - 1)
-            hit[i] = near[i][place] == row
+        hit = np.array([np.isin(row, near[:k]) for row, near in zip(found, truth)])
         total = np.cumsum(hit, 1).mean(0) / k
-        out.append({"k": k, "at": [n for n in ns if n <= found.shape[1]],
-                    "value": [float(total[n - 1]) for n in ns if n <= found.shape[1]]})
+        out.append({"k": k, "at": ns, "value": [float(total[n - 1]) for n in ns]})
     return out
 
 
@@ -70,7 +60,8 @@ def score_rankings(rankings, queries, data, map_at):
         precision.append([hits[:n].sum() / n for n in ns])
     out = {"precision": {"at": ns, "value": np.mean(precision, 0).tolist()}}
     found = [ap for ap in aps if ap is not None]
-    out["map"] = float(np.mean(found)) if found else None
+    if found:
+        out["label_map" if data.metric == "label" else "map"] = float(np.mean(found))
     found = [ap for ap in cut if ap is not None]
     if map_at and found:
         out["map_at"] = {"r": map_at, "skip": float(np.mean(found)),

@@ -86,12 +86,10 @@ class Data:
 
     def __init__(self, said):
         self.name, self.metric = said["name"], said["metric"]
-        for part in ("base", "query", "train", "own", "base_start", "base_class", "query_start",
-                     "query_class"):
+        for part in ("base", "query", "train"):
             setattr(self, part, np.load(said[part]) if part in said else None)
         for part in ("own", "base_start", "base_class", "query_start", "query_class"):
-            if part in said:
-                setattr(self, part, getattr(self, part).reshape(-1))
+            setattr(self, part, np.load(said[part]).reshape(-1) if part in said else None)
         self.train = self.base if self.train is None else self.train
         for part in ("near", "sample_near"):
             rows = np.fromfile(said[part], np.int32) if part in said else None
@@ -171,15 +169,14 @@ class Run:
         import faiss  # for all children; it must not work before they are forked
         self.plan, self.args, self.faiss = plan_of(args, root), args, faiss.__version__
         self.out, self.failures = os.path.join(args.out, "rivals.jsonl"), 0
-        command = ["scripts/rivals.py", *(a for a in sys.argv[1:] if a != "--inside")]
-        self.shared = {"faiss": self.faiss, "command": shlex.join(command)}
+        self.command = shlex.join(["scripts/rivals.py", *(a for a in sys.argv[1:] if a != "--inside")])
 
     def line(self, cell_line, name, options):
         """The line that lbh would write, as one of this FAISS."""
         known = [cell_line["key"], self.faiss, name]
         options = ",".join(filter(None, (options, cell_line["options"])))
         now = datetime.datetime.now(datetime.timezone.utc)
-        return dict(cell_line, **self.shared, options=options,
+        return dict(cell_line, faiss=self.faiss, command=self.command, options=options,
                     key=hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest(),
                     label=f"{cell_line['label']}{name} {self.faiss}",
                     date=now.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -205,8 +202,7 @@ class Run:
             if status == "end":
                 return
             for line in left[:1] if status == "ok" else left:
-                line = dict(line, status=status)
-                line.update(value if status == "ok" else {"error": value})
+                line = dict(line, status=status, **(value if status == "ok" else {"error": value}))
                 append(self.out, line)
                 self.tell(line)
                 self.failures += status != "ok"
@@ -225,16 +221,11 @@ class Run:
 
     def run(self):
         start, count, at, data = time.time(), 0, None, None
-        sets = self.plan["data"]
         for which, group, cells in self.groups():
-            data = data if which == at else Data(sets[which])
+            data = data if which == at else Data(self.plan["data"][which])
             at = which
             self.run_group(data, group, cells)
             count += len(cells)
         print(f"rivals.py: {count} cells in {time.time() - start:.0f} s, {self.failures} failed; "
               f"{self.out}", file=sys.stderr)
         return 1 if self.failures else 0
-
-
-def run(args, root):
-    return Run(args, root).run()
