@@ -43,6 +43,15 @@ def without_empty(panels):
     return [p for p in panels if p["series"]]
 
 
+def panel(one, nbits, x_title, y_title, lines, **more):
+    return {"title": set_title(one, nbits), "x_title": x_title, "y_title": y_title, "group": one, "series": list(lines),
+            **more}
+
+
+def scored(method, dash):
+    return method.label if dash == 0 else f"{method.label}, {SCORINGS[dash]}"
+
+
 def each(data):
     return [(one, nbits) for one in data.sets for nbits in one.nbits]
 
@@ -62,8 +71,7 @@ def fronts(data):
                                         f"{short(y.median)} queries/s")
             lines.append(series(m, m.label, points(best)))
             lines.append(series(m, m.label + ", beaten", points(set(range(len(mine))) - set(best)), form="faint"))
-        yield {"title": set_title(one, nbits), "x_title": data.name(path), "y_title": "queries per second", "group": one,
-               "log_y": True, "fit_x": True, "fit_y": True, "series": lines}
+        yield panel(one, nbits, data.name(path), "queries per second", lines, log_y=True, fit_x=True, fit_y=True)
 
 
 def by_rank(data, one, nbits, best, prefix, ranks):
@@ -89,17 +97,14 @@ def ranks_of(data, one, nbits, k):
 def recall(data):
     for one, nbits in each(data) if data.at else ():
         ranks = ranks_of(data, one, nbits, data.k)
-        yield {"title": set_title(one, nbits), "x_title": "N, answers looked at", "y_title": f"recall {data.k}@N",
-               "group": one, "log_x": True, "y_most": 1,
-               "series": list(by_rank(data, one, nbits, f"recall.{data.k}@{data.at}", f"recall.{data.k}@", ranks))}
+        lines = by_rank(data, one, nbits, f"recall.{data.k}@{data.at}", f"recall.{data.k}@", ranks)
+        yield panel(one, nbits, "N, answers looked at", f"recall {data.k}@N", lines, log_x=True, y_most=1)
 
 
 def precision(data):
     for one, nbits in each(data):
-        yield {"title": set_title(one, nbits), "x_title": "N, answers looked at", "y_title": "precision@N", "group": one,
-               "log_x": True, "y_most": 1,
-               "series": list(by_rank(data, one, nbits, data.main(one), "precision@",
-                                      ranks_of(data, one, nbits, None)))}
+        lines = by_rank(data, one, nbits, data.main(one), "precision@", ranks_of(data, one, nbits, None))
+        yield panel(one, nbits, "N, answers looked at", "precision@N", lines, log_x=True, y_most=1)
 
 
 def against_bits(data, paths, per_scoring=True):
@@ -110,10 +115,8 @@ def against_bits(data, paths, per_scoring=True):
                 for dash in range(len(SCORINGS)) if per_scoring and not path.startswith("recon") else (0,):
                     found = [(b, data.best(one, b, path, lambda r: r.method == m and (
                         r.scoring == dash or not per_scoring or path.startswith("recon")))) for b in one.nbits]
-                    name = m.label if dash == 0 else f"{m.label}, {SCORINGS[dash]}"
-                    lines.append(series(m, name, [(b, r.value(path), None) for b, r in found if r], dash))
-            yield {"title": set_title(one), "x_title": "bits a code", "y_title": data.name(path), "group": one,
-                   "log_x": True, "y_most": most, "ticks": one.nbits, "series": lines}
+                    lines.append(series(m, scored(m, dash), [(b, r.value(path), None) for b, r in found if r], dash))
+            yield panel(one, None, "bits a code", data.name(path), lines, log_x=True, y_most=most, ticks=one.nbits)
 
 
 def bits(data):
@@ -133,11 +136,10 @@ def time(data):
                 r = data.best(one, nbits, path, lambda r: r.method == m and r.scoring == dash)
                 seconds = r.value("train_s").median if r else 0
                 if seconds > 0:
-                    name = m.label if dash == 0 else f"{m.label}, {SCORINGS[dash]}"
+                    name = scored(m, dash)
                     tip = f"{name}: {data.name(path)} {spread_text(r.value(path))} after {number_text(seconds)} s"
                     dots.append(series(m, name, [(seconds, r.value(path), tip)], dash, "dots"))
-        yield {"title": set_title(one, nbits), "x_title": "seconds of training", "y_title": data.name(path),
-               "group": one, "log_x": True, "fit_x": True, "fit_y": True, "y_most": 1, "series": dots}
+        yield panel(one, nbits, "seconds of training", data.name(path), dots, log_x=True, fit_x=True, fit_y=True, y_most=1)
 
 
 def pairs_of(cell, name):
@@ -154,8 +156,7 @@ def pr(data):
             best = data.best(one, nbits, "label_map" if one.metric == "label" else "map",
                              lambda r: r.method == m and r.scoring == 0) or (mine + [None])[0]
             lines += [series(m, m.label, pairs_of(best.cells[0], "pr"))] if best else []
-        yield {"title": set_title(one, nbits), "x_title": "recall", "y_title": "precision", "group": one, "y_most": 1,
-               "fit_x": True, "series": lines}
+        yield panel(one, nbits, "recall", "precision", lines, y_most=1, fit_x=True)
 
 
 def training(data):
@@ -168,8 +169,8 @@ def training(data):
                 if r:
                     lines.append(series(m, f"{nbits} bits, seed {number_text(number(r.cells[0], 'seed'))}",
                                         pairs_of(r.cells[0], "curve"), dash % DASHES, label=str(nbits)))
-            yield {"title": f"{shorten(m.label)}, {shorten(one.name)}", "x_title": "step or iteration", "y_title": "loss",
-                   "group": one, "fit_y": True, "series": lines}
+            yield panel(one, None, "step or iteration", "loss", lines, title=f"{shorten(m.label)}, {shorten(one.name)}",
+                        fit_y=True)
 
 
 SWEPT = re.compile(r"(?P<what>.*?)[ =]+(?P<x>\d+(\.\d+)?(e-?\d+)?)(?P<unit> [^()]*)?(?: \((?P<kind>.*)\))?")
@@ -201,8 +202,7 @@ def sweep(data):
                                         [(x, r.value(path), None) for x, r in found if r], dash % DASHES,
                                         label=kind or None))
                 wide = ticks and min(ticks) > 0 and max(ticks) > 8 * min(ticks)
-                yield {"title": set_title(one, nbits), "x_title": what + unit, "y_title": data.name(path), "group": one,
-                       "log_x": bool(wide), "fit_y": True, "series": lines}
+                yield panel(one, nbits, what + unit, data.name(path), lines, log_x=bool(wide), fit_y=True)
 
 
 # name: (what makes it, title, what it shows, whether dashes say how items were scored)

@@ -159,76 +159,27 @@ def origin(data, origins):
             "rows": rows}
 
 
-# ---- Images --------------------------------------------------------------------------------------------------------
-
-def strip(line):
-    """Grey images side by side with transparent gaps, or words where the line is not what it says."""
-    count, height, width = (number(line, n) for n in ("count", "height", "width"))
-    try:
-        pixels = base64.b64decode(text(line, "pixels"), validate=True)
-    except ValueError:
-        pixels = b""
-    if not (1 <= count <= 1000 and 1 <= height <= 4096 and 1 <= width <= 4096 and count * width < 1 << 20 and
-            count * height * width == len(pixels)):
-        return "the line of these images is damaged"
-    count, height, width = int(count), int(height), int(width)
-    whole = Image.new("LA", (count * (width + 2) - 2, height))
-    for i in range(count):
-        one = Image.frombytes("L", (width, height), pixels[i * height * width:(i + 1) * height * width])
-        whole.paste(Image.merge("LA", (one, Image.new("L", one.size, 255))), (i * (width + 2), 0))
-    png = io.BytesIO()
-    whole.save(png, "png", optimize=True)
-    what = "as they are:" if text(line, "method") == "original" else "rebuilt by"
-    return Markup('<img class="strip" alt="%d images, %s %s" width="%d" height="%d" src="data:image/png;base64,%s">') % (
-        count, what, plain(label_of(line)), *whole.size, base64.b64encode(png.getvalue()).decode())
-
-
-def images(data):
-    """A table a data set and number of bits; of lines that show the same, the last."""
-    styles = {m.label: m.style for m in data.methods}
-    original = {text(c, "data"): c for c in data.images if text(c, "method") == "original"}
-    groups = {}
-    for c in data.images:
-        if text(c, "method") != "original":
-            group = groups.setdefault((text(c, "data"), number_text(number(c, "nbits"))), {})
-            same = (label_of(c), text(c, "method"))
-            group.pop(same, None)
-            group[same] = c
-    for (name, nbits), group in groups.items():
-        lines = ([original[name]] if name in original else []) + list(group.values())
-        yield {"class": "images", "caption": f"{name}, {nbits} bits", "head": [], "rows": [
-            {"class": f"m{styles[label_of(c)]}" if label_of(c) in styles else "", "cells": [label_of(c), strip(c)]}
-            for c in lines]}
-
-
-# ---- Answers and maps ----------------------------------------------------------------------------------------------
+# ---- Pictures ------------------------------------------------------------------------------------------------------
 
 FRAMES = {1: (26, 127, 55), 0: (164, 14, 38), None: (110, 119, 129)}  # right, wrong, the query
 
 
-def answers_of(line):
-    """Rows of pictures: a query and its answers, framed by whether they are right."""
-    count, height, width = (number(line, n) for n in ("count", "height", "width"))
+def bytes_of(line, name):
     try:
-        pixels = base64.b64decode(text(line, "pixels"), validate=True)
+        return base64.b64decode(text(line, name), validate=True)
     except ValueError:
-        pixels = b""
-    right = [v for v in items(line.get("right")) if v in (0, 1)]
-    if not (1 <= height <= 1024 and 1 <= width <= 1024 and 1 <= count <= 1000 and right and
-            len(right) % SHOWN == 0 and count == len(right) // SHOWN * (SHOWN + 1) and
-            len(pixels) == count * height * width):
-        return "the line of these answers is damaged"
-    height, width, rows = int(height), int(width), len(right) // SHOWN
-    sheet = Image.new("RGBA", ((SHOWN + 1) * (width + 8) - 4, rows * (height + 8) - 4))
-    for i in range(int(count)):
-        row, column = divmod(i, SHOWN + 1)
-        one = Image.frombytes("L", (width, height), pixels[i * height * width:(i + 1) * height * width])
-        frame = FRAMES[right[row * SHOWN + column - 1] if column else None]
-        sheet.paste(Image.new("RGBA", (width + 4, height + 4), frame + (255,)), (column * (width + 8), row * (height + 8)))
-        sheet.paste(one.convert("RGBA"), (column * (width + 8) + 2, row * (height + 8) + 2))
-    counts = ", ".join(str(sum(right[r * SHOWN:(r + 1) * SHOWN])) for r in range(rows))
-    return png_of(sheet, f"{rows} queries and ten answers to each by {plain(label_of(line))}") + Markup("<br>") + small(
-        f"right of ten, a row each: {counts}")
+        return b""
+
+
+def pictures(line):
+    """The grey pictures of a line; none where it is not what it says."""
+    count, height, width = (number(line, n) for n in ("count", "height", "width"))
+    pixels = bytes_of(line, "pixels")
+    if not (1 <= count <= 1000 and 1 <= height <= 4096 and 1 <= width <= 4096 and count * width < 1 << 20 and
+            count * height * width == len(pixels)):
+        return []
+    size = int(height * width)
+    return [Image.frombytes("L", (int(width), int(height)), pixels[i:i + size]) for i in range(0, len(pixels), size)]
 
 
 def png_of(image, alt):
@@ -238,13 +189,40 @@ def png_of(image, alt):
         alt, *image.size, base64.b64encode(png.getvalue()).decode())
 
 
+def strip(line):
+    """Pictures side by side with transparent gaps."""
+    shown = pictures(line)
+    if not shown:
+        return "the line of these images is damaged"
+    width, height = shown[0].size
+    whole = Image.new("LA", (len(shown) * (width + 2) - 2, height))
+    for i, one in enumerate(shown):
+        whole.paste(Image.merge("LA", (one, Image.new("L", one.size, 255))), (i * (width + 2), 0))
+    what = "as they are:" if text(line, "method") == "original" else "rebuilt by"
+    return png_of(whole, f"{len(shown)} images, {what} {plain(label_of(line))}")
+
+
+def answers_of(line):
+    """Rows of pictures: a query and its answers, framed by whether they are right."""
+    shown, right = pictures(line), [v for v in items(line.get("right")) if v in (0, 1)]
+    if not shown or not right or len(right) % SHOWN or len(shown) != len(right) // SHOWN * (SHOWN + 1):
+        return "the line of these answers is damaged"
+    (width, height), rows = shown[0].size, len(right) // SHOWN
+    sheet = Image.new("RGBA", ((SHOWN + 1) * (width + 8) - 4, rows * (height + 8) - 4))
+    for i, one in enumerate(shown):
+        row, column = divmod(i, SHOWN + 1)
+        frame = FRAMES[right[row * SHOWN + column - 1] if column else None]
+        sheet.paste(Image.new("RGBA", (width + 4, height + 4), frame + (255,)), (column * (width + 8), row * (height + 8)))
+        sheet.paste(one.convert("RGBA"), (column * (width + 8) + 2, row * (height + 8) + 2))
+    counts = ", ".join(str(sum(right[r * SHOWN:(r + 1) * SHOWN])) for r in range(rows))
+    return png_of(sheet, f"{rows} queries and ten answers to each by {plain(label_of(line))}") + Markup("<br>") + small(
+        f"right of ten, a row each: {counts}")
+
+
 def map_of(line):
     """t-SNE of the codes' Hamming distances (squared distances of bits), a dot a row, coloured and named by label."""
     count, size = number(line, "count"), number(line, "code_bytes")
-    try:
-        codes = base64.b64decode(text(line, "codes"), validate=True)
-    except ValueError:
-        codes = b""
+    codes = bytes_of(line, "codes")
     labels = [int(v) for v in items(line.get("labels")) if is_number(v)]
     if not (10 <= count <= 5000 and 1 <= size <= 512 and len(codes) == count * size and len(labels) == count):
         return "the line of these codes is damaged"
@@ -277,16 +255,39 @@ def scatter(place, labels, alt):
     return png_of(Image.open(png).convert("P", palette=Image.Palette.ADAPTIVE, colors=64), alt)
 
 
-def looks(data, lines, draw):
-    """A table a data set and number of bits, the first seed of each method."""
+def picture_table(data, where, lines, draw):
     styles = {m.label: m.style for m in data.methods}
+    return {"class": "images", "caption": f"{where[0]}, {where[1]} bits", "head": [], "rows": [
+        {"class": f"m{styles[label_of(c)]}" if label_of(c) in styles else "", "cells": [label_of(c), draw(c)]}
+        for c in lines]}
+
+
+def by_length(lines):
+    """{(data set, bits): lines}"""
     groups = {}
-    for c in sorted(lines, key=lambda c: whole(c, "seed")):
-        groups.setdefault((text(c, "data"), number_text(number(c, "nbits"))), {}).setdefault(label_of(c), c)
-    for (name, nbits), group in groups.items():
-        yield {"class": "images", "caption": f"{name}, {nbits} bits", "head": [], "rows": [
-            {"class": f"m{styles[label]}" if label in styles else "", "cells": [label, draw(c)]}
-            for label, c in group.items()]}
+    for c in lines:
+        groups.setdefault((text(c, "data"), number_text(number(c, "nbits"))), []).append(c)
+    return groups
+
+
+def images(data):
+    """Of lines that show the same, the last."""
+    original = {text(c, "data"): c for c in data.images if text(c, "method") == "original"}
+    for where, lines in by_length(c for c in data.images if text(c, "method") != "original").items():
+        last = {}
+        for c in lines[::-1]:
+            last.setdefault((label_of(c), text(c, "method")), c)
+        yield picture_table(data, where, ([original[where[0]]] if where[0] in original else []) + list(last.values())[::-1],
+                            strip)
+
+
+def looks(data, lines, draw):
+    """The first seed of each method."""
+    for where, mine in by_length(sorted(lines, key=lambda c: whole(c, "seed"))).items():
+        first = {}
+        for c in mine:
+            first.setdefault(label_of(c), c)
+        yield picture_table(data, where, first.values(), draw)
 
 
 # ---- The whole -----------------------------------------------------------------------------------------------------
