@@ -16,7 +16,7 @@ enum { LBH_MAX_TABLES = 32 }; /* bytes of a code that is searched: the memory gr
 typedef struct lbh_table_search lbh_table_search;
 
 /* Prepares the search for codes of nbits <= 8 LBH_MAX_TABLES by a table T[256 * columns] for each of
- * their nbytes bytes; they are copied. Pad bits stay 0. It takes (256 nbytes)^2 floats. LBH_ENOMEM. */
+ * their nbytes bytes; they are copied. Pad bits stay 0. It takes (256 nbytes)^2 numbers of 16 bits. LBH_ENOMEM. */
 int lbh_table_search_new(lbh_table_search **s, int nbits, int columns, const float *T);
 void lbh_table_search_free(lbh_table_search *s);
 
