@@ -7,20 +7,14 @@
 /* Value of an option: a number, or the name of a choice. */
 static void add_option(cJSON *options, const lbh_param *p, double value)
 {
-    const char *c = p->choices;
-    for (int i = 0; c && *c; i++) {
-        const char *end = c;
-        while (*end && *end != '|')
-            end++;
-        if (i == (int)value) {
-            char name[64];
-            snprintf(name, sizeof name, "%.*s", (int)(end - c), c);
-            report_text(options, p->name, name);
-            return;
-        }
-        c = *end ? end + 1 : end;
-    }
-    report_number(options, p->name, value);
+    char name[64];
+    int len;
+    const char *choice = choice_at(p->choices, value, &len);
+    snprintf(name, sizeof name, "%.*s", len, choice);
+    if (len)
+        report_text(options, p->name, name);
+    else
+        report_number(options, p->name, value);
 }
 
 /* Whether the model is one linear map, and whether it can rebuild its data. */

@@ -6,21 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Name of choice number v in "a|b|c"; its length in *len, 0 if there is none. */
-static const char *choice_at(const char *choices, double v, int *len)
-{
-    for (int i = 0; choices && *choices; i++) {
-        size_t n = strcspn(choices, "|");
-        if (i == (int)v) {
-            *len = (int)n;
-            return choices;
-        }
-        choices += n + (choices[n] == '|');
-    }
-    *len = 0;
-    return "";
-}
-
 static void print_param(const lbh_param *p)
 {
     char left[96];

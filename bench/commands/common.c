@@ -2,7 +2,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "common.h"
 
-
 #include <omp.h>
 
 void common_begin(const common *c)
@@ -12,15 +11,41 @@ void common_begin(const common *c)
     progress_init(c->quiet);
 }
 
+static const struct {
+    const char *name;
+    bool wrong; /* with rows or codes */
+} notes[] = {{"damped", true},          {"zero_rows", true},      {"few_rows", true},
+             {"held_out", false},       {"recall_hamming", false}, {"recall_margin", false},
+             {"recall_decoder", false}, {"best_ranking", false},   {"few_codes", true},
+             {"dead_bits", true}};
+enum { NOTES = sizeof notes / sizeof *notes };
+
 void report_notes(cJSON *doc, const lbh_encoder *enc)
 {
-    static const char *const names[] = {"damped",         "zero_rows",     "few_rows",
-                                        "held_out",       "recall_hamming", "recall_margin",
-                                        "recall_decoder", "best_ranking",  "few_codes",
-                                        "dead_bits"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (lbh_encoder_note(enc, names[i]))
-            report_text(doc, names[i], lbh_encoder_note(enc, names[i]));
+    for (int i = 0; i < NOTES; i++)
+        if (lbh_encoder_note(enc, notes[i].name))
+            report_text(doc, notes[i].name, lbh_encoder_note(enc, notes[i].name));
+}
+
+void say_notes(const char *of, const lbh_encoder *enc)
+{
+    for (int i = 0; i < NOTES; i++)
+        if (notes[i].wrong && lbh_encoder_note(enc, notes[i].name))
+            progress_say("note: %s: %s", of, lbh_encoder_note(enc, notes[i].name));
+}
+
+const char *choice_at(const char *choices, double v, int *len)
+{
+    for (int i = 0; choices && *choices; i++) {
+        size_t n = strcspn(choices, "|");
+        if (i == (int)v) {
+            *len = (int)n;
+            return choices;
+        }
+        choices += n + (choices[n] == '|');
+    }
+    *len = 0;
+    return "";
 }
 
 int common_end(cJSON *doc, int json, int rc)

@@ -24,8 +24,12 @@ typedef struct common {
 /* Applies --threads and --quiet. */
 void common_begin(const common *c);
 
-/* Adds what training noted about rows and codes. */
+/* Adds what training noted about rows and codes; says what of it is wrong (NULL: nothing is known). */
 void report_notes(cJSON *doc, const lbh_encoder *enc);
+void say_notes(const char *of, const lbh_encoder *enc);
+
+/* Name of choice number v of an option in "a|b|c"; its length in *len, 0 if there is none. */
+const char *choice_at(const char *choices, double v, int *len);
 
 /* The document on stdout, and the exit code: rc if it is an error, else that of printing. */
 int common_end(cJSON *doc, int json, int rc);

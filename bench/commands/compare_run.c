@@ -57,15 +57,6 @@ static int measure(const contest *c, const rival *r, const bench_model *m, resul
     return rc;
 }
 
-/* What is wrong with rows or codes is said beside the table. */
-static void say_notes(const rival *r, const lbh_encoder *enc)
-{
-    static const char *const names[] = {"damped", "zero_rows", "few_rows", "few_codes", "dead_bits"};
-    for (size_t i = 0; enc && i < sizeof names / sizeof *names; i++)
-        if (lbh_encoder_note(enc, names[i]))
-            progress_say("note: %s: %s", r->name, lbh_encoder_note(enc, names[i]));
-}
-
 int contest_run(contest *c, const rival *r, int64_t seed, result *out)
 {
     bench_model m;
@@ -83,7 +74,7 @@ int contest_run(contest *c, const rival *r, int64_t seed, result *out)
     if (rc == LBH_OK)
         rc = measure(c, r, &m, out);
     if (rc == LBH_OK)
-        say_notes(r, m.enc);
+        say_notes(r->name, m.enc); /* beside the table */
     model_close(&m);
     return rc;
 }
