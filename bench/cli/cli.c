@@ -1,4 +1,4 @@
-/* cli.c: errors, signals, memory and time for the command. See cli.h. */
+/* cli.c: errors, signals, memory, time and orders for the command. See cli.h. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
@@ -141,4 +141,17 @@ double cli_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- Orders -------------------------------------------------------------------------------- */
+
+int compare_ids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }

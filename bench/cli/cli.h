@@ -1,4 +1,4 @@
-/* cli.h: what every part of the command shares: errors, interruption, memory, time. */
+/* cli.h: what every part of the command shares: errors, interruption, memory, time, orders. */
 #ifndef LBH_CLI_H
 #define LBH_CLI_H
 
@@ -56,5 +56,9 @@ void cli_unguard(const char *path);
 void *cli_alloc(int64_t count, size_t size);
 
 double cli_now(void); /* seconds, monotonic */
+
+/* For qsort and bsearch over int64_t, and over const char *. */
+int compare_ids(const void *a, const void *b);
+int compare_texts(const void *a, const void *b);
 
 #endif

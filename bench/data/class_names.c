@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void drop_names(labels *l)
 {
     for (int64_t i = 0; l->name && i < l->nnames; i++)

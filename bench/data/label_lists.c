@@ -34,12 +34,6 @@ int labels_by_rule(labels *l, const char *name, int64_t columns, bool can_pad, i
     return LBH_OK;
 }
 
-int compare_ids(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 int64_t sort_unique(int64_t *x, int64_t n)
 {
     int64_t kept = 0;

@@ -66,9 +66,6 @@ cJSON *class_names(const labels *l);
 int labels_set_names(labels *l, const char **texts, int64_t count);
 int64_t labels_find_name(const labels *l, const char *text);
 
-/* For qsort and bsearch over int64_t. */
-int compare_ids(const void *a, const void *b);
-
 /* Sorts, drops repeats, returns how many are left. */
 int64_t sort_unique(int64_t *x, int64_t n);
 

@@ -160,11 +160,6 @@ static int apply_rule(survey *s, const cells *c)
     return rc;
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* As lbh_labels_read does with numbers: a column with another word in every row, beside one in which
  * words come again, holds ids. */
 static int refuse_ids(const survey *s, const cells *c)

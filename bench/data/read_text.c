@@ -166,12 +166,6 @@ static int find_lines(text *t, const char *p)
 
 /* ---- What the file is ------------------------------------------------------------------------ */
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* The number of cells that most rows have, the larger of two; 0 without memory. */
 static int64_t usual_cells(const text *t)
 {
@@ -179,7 +173,7 @@ static int64_t usual_cells(const text *t)
     if (!sorted)
         return 0;
     memcpy(sorted, t->cells, (size_t)t->n * sizeof *sorted);
-    qsort(sorted, (size_t)t->n, sizeof *sorted, compare);
+    qsort(sorted, (size_t)t->n, sizeof *sorted, compare_ids);
     for (int64_t i = 0, run = 0; i < t->n; i++) {
         run = i && sorted[i] == sorted[i - 1] ? run + 1 : 1;
         if (run >= most) {

@@ -44,12 +44,7 @@ int split_parse(split_plan *plan, const char *text)
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
-typedef struct ranked {
-    uint64_t key;
-    int64_t id;
-} ranked;
-
-static int by_key(const void *a, const void *b)
+int by_rank(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
     if (x->key != y->key)
@@ -119,7 +114,7 @@ static int choose_classes(splitter *s, int64_t wanted)
                     (long long)s->classes);
     for (int64_t c = 0; c < s->classes; c++) /* the most frequent first */
         s->class[c].key = ~s->class[c].key;
-    qsort(s->class, (size_t)s->classes, sizeof *s->class, by_key);
+    qsort(s->class, (size_t)s->classes, sizeof *s->class, by_rank);
     s->classes = wanted;
     for (int64_t c = 0; c < s->classes; c++)
         s->class[c].key = ~s->class[c].key;
@@ -132,14 +127,14 @@ static int prepare(splitter *s, const split_plan *plan)
     const labels *pool = s->pool;
     for (int64_t i = 0; i < pool->n; i++)
         s->order[i] = (ranked){mix((uint64_t)plan->seed, (uint64_t)i), i};
-    qsort(s->order, (size_t)pool->n, sizeof *s->order, by_key);
+    qsort(s->order, (size_t)pool->n, sizeof *s->order, by_rank);
     for (int64_t c = 0; c < pool->classes; c++)
         s->class[c] = (ranked){0, c};
     for (int64_t i = 0; i < pool->start[pool->n]; i++)
         s->class[pool->item[i]].key++;
     memset(s->part, FREE, (size_t)pool->n);
     int rc = plan->classes ? choose_classes(s, plan->classes) : LBH_OK;
-    qsort(s->class, (size_t)s->classes, sizeof *s->class, by_key);
+    qsort(s->class, (size_t)s->classes, sizeof *s->class, by_rank);
     return rc;
 }
 

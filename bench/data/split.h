@@ -38,6 +38,13 @@ typedef struct split_rows {
 int split_make(split_rows *rows, const split_plan *plan, labels *pool);
 void split_free(split_rows *rows);
 
+/* Rows (or classes) with what they are sorted by; by_rank is for qsort, equal keys by id. */
+typedef struct ranked {
+    uint64_t key;
+    int64_t id;
+} ranked;
+int by_rank(const void *a, const void *b);
+
 /* The parts as rows and labels. The struct must stay where it is while they are used. */
 typedef struct split_data {
     vectors file[2];

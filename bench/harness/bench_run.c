@@ -269,11 +269,6 @@ static int run_groups(work *w)
     return rc;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Cells that have a line already. */
 static int find_finished(work *w)
 {
@@ -288,11 +283,11 @@ static int find_finished(work *w)
             if (result_is(lines.line[i], "type", "cell") &&
                 result_is(lines.line[i], "status", "ok") == !failed)
                 keys[count++] = result_text(lines.line[i], "key");
-        qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+        qsort(keys, (size_t)count, sizeof *keys, compare_texts);
         for (int i = 0; i < r->plan.ncells && !(failed && r->retry); i++) {
             const char *key = r->plan.cell[i].key;
             if (w->state[i] != CELL_WAITS ||
-                !bsearch(&key, keys, (size_t)count, sizeof *keys, compare_keys))
+                !bsearch(&key, keys, (size_t)count, sizeof *keys, compare_texts))
                 continue;
             w->state[i] = failed ? CELL_FAILED : CELL_DONE;
             r->found += !failed;

@@ -19,31 +19,17 @@ int bench_drawn(const spec_data *spec, const char *key, const char *word, const 
     return parse_int(text + len + 1, 1, (int64_t)1 << 31, what, n);
 }
 
-/* A row with its place in a random order. */
-typedef struct ticket {
-    uint64_t place;
-    int64_t row;
-} ticket;
-
-static int compare_tickets(const void *a, const void *b)
-{
-    const ticket *x = a, *y = b;
-    if (x->place != y->place)
-        return x->place < y->place ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
 /* Marks `count` of n rows, those whose numbers have the smallest hashes under the seed. */
 static int mark(int64_t n, int64_t count, int64_t seed, uint8_t *taken)
 {
-    ticket *t = cli_alloc(n, sizeof *t);
+    ranked *t = cli_alloc(n, sizeof *t);
     if (!t)
         return LBH_ENOMEM;
     for (int64_t i = 0; i < n; i++)
-        t[i] = (ticket){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
-    qsort(t, (size_t)n, sizeof *t, compare_tickets);
+        t[i] = (ranked){XXH64(&i, sizeof i, (XXH64_hash_t)seed), i};
+    qsort(t, (size_t)n, sizeof *t, by_rank);
     for (int64_t i = 0; i < count; i++)
-        taken[t[i].row] = 1;
+        taken[t[i].id] = 1;
     free(t);
     return LBH_OK;
 }

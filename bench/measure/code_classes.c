@@ -84,12 +84,6 @@ static void voters_free(voters *v)
     free(v->codes);
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Own rows as numbers of voters; -1 where they do not vote. */
 static int own_voters(const voters *v, int64_t nq, const int64_t *own, int64_t **out)
 {
@@ -98,7 +92,7 @@ static int own_voters(const voters *v, int64_t nq, const int64_t *own, int64_t *
         return LBH_OK;
     *out = cli_alloc(nq, sizeof **out);
     for (int64_t q = 0; *out && q < nq; q++) {
-        const int64_t *at = bsearch(&own[q], v->row, (size_t)v->n, sizeof *v->row, compare_rows);
+        const int64_t *at = bsearch(&own[q], v->row, (size_t)v->n, sizeof *v->row, compare_ids);
         (*out)[q] = at ? at - v->row : -1;
     }
     return *out ? LBH_OK : LBH_ENOMEM;
