@@ -77,7 +77,7 @@ static void print_text(const cJSON *doc, int indent)
 int report_flush(void)
 {
     if (fflush(stdout) != 0 || ferror(stdout))
-        return fail("cannot write to standard output: %s", strerror(errno ? errno : EIO));
+        return lbh_error(LBH_EIO, "cannot write to standard output: %s", strerror(errno ? errno : EIO));
     return LBH_OK;
 }
 
