@@ -28,6 +28,23 @@ int parse_int(const char *text, int64_t min, int64_t max, const char *what, int6
     return LBH_OK;
 }
 
+int parse_ints(const char *text, int64_t min, int64_t max, int most, const char *what, int64_t *values,
+               int *count)
+{
+    *count = 0;
+    for (const char *p = text;; p++) {
+        char one[32];
+        size_t len = strcspn(p, ",");
+        if (*count == most)
+            return fail_usage("%s has more than %d numbers", what, most);
+        snprintf(one, sizeof one, "%.*s", (int)len, p);
+        LBH_TRY(parse_int(one, min, max, what, &values[(*count)++]));
+        p += len;
+        if (!*p)
+            return LBH_OK;
+    }
+}
+
 int parse_double(const char *text, double min, double max, const char *what, double *value)
 {
     char *end;

@@ -41,6 +41,9 @@ int options_parse(const command *self, const option_def *defs, int argc, char **
 
 /* A whole number in [min, max] from text; CLI_EUSAGE with an error that names `what`. */
 int parse_int(const char *text, int64_t min, int64_t max, const char *what, int64_t *value);
+/* The same of numbers with commas between them: at most `most` of them to values[], *count. */
+int parse_ints(const char *text, int64_t min, int64_t max, int most, const char *what, int64_t *values,
+               int *count);
 int parse_double(const char *text, double min, double max, const char *what, double *value);
 
 /* Options that most subcommands have. */

@@ -17,23 +17,6 @@ typedef struct curve_args {
 
 /* ---- Arguments ----------------------------------------------------------------------------- */
 
-static int parse_bits(experiment *e, const char *text)
-{
-    for (const char *p = text;; p++) {
-        char one[32];
-        int64_t value;
-        size_t len = strcspn(p, ",");
-        if (e->nbits == CURVE_BITS)
-            return fail_usage("curve: --bits has more than %d numbers", CURVE_BITS);
-        snprintf(one, sizeof one, "%.*s", (int)len, p);
-        LBH_TRY(parse_int(one, 1, 4096, "curve: --bits", &value));
-        e->bits[e->nbits++] = (int)value;
-        p += len;
-        if (!*p)
-            return LBH_OK;
-    }
-}
-
 static int parse_method(contender *c, const char *text, size_t len)
 {
     c->name = strndup(text, len);
@@ -122,7 +105,7 @@ static int draw_curves(experiment *e, const curve_args *a)
     cJSON *doc = NULL;
     int rc = parse_methods(e, a->methods);
     if (rc == LBH_OK)
-        rc = parse_bits(e, a->bits);
+        rc = parse_ints(a->bits, 1, 4096, CURVE_BITS, "curve: --bits", e->bits, &e->nbits);
     if (rc == LBH_OK && a->output)
         rc = outfile_check(a->output, false);
     if (rc == LBH_OK && a->output)

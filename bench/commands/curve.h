@@ -23,8 +23,8 @@ typedef struct experiment {
     vectors base;
     double scale; /* factor on the base */
     contender list[CURVE_METHODS];
-    int nmethods, nbits, bits[CURVE_BITS];
-    int64_t samples, points, seed;
+    int nmethods, nbits;
+    int64_t bits[CURVE_BITS], samples, points, seed;
     lbh_rows rows; /* the base, scaled; pulled by the trainings */
     int64_t m;     /* rows x[m * d] that the error is measured on */
     float *x;

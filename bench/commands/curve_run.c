@@ -163,7 +163,7 @@ static int find_paces(const experiment *e, pace *paces)
     for (int i = 0; i < e->nmethods * e->nbits; i++) {
         const contender *c = &e->list[i / e->nbits];
         lbh_encoder *enc;
-        int rc = encoder_make(&enc, c->method, e->base.d, e->bits[i % e->nbits], LBH_METRIC_L2, c->settings,
+        int rc = encoder_make(&enc, c->method, e->base.d, (int)e->bits[i % e->nbits], LBH_METRIC_L2, c->settings,
                               e->seed);
         if (rc == LBH_OK && lbh_method_needs_labels(c->method))
             rc = fail_usage("curve: %s needs labels", c->method);
@@ -184,7 +184,7 @@ static int run_all(experiment *e)
     for (int i = 0; i < count && rc == LBH_OK; i++) {
         curve *v = &e->curves[i];
         double steps[CURVE_POINTS];
-        *v = (curve){.contender = i / e->nbits, .nbits = e->bits[i % e->nbits]};
+        *v = (curve){.contender = i / e->nbits, .nbits = (int)e->bits[i % e->nbits]};
         snprintf(v->label, sizeof v->label, "%d bits", v->nbits);
         progress_note("%d/%d %s, %s", i + 1, count, e->list[v->contender].name, v->label);
         int n = spread(&paces[i], e->points, steps);

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "drawing.h"
 #include "eval_report.h"
+#include "map_file.h"
 #include "outfile.h"
 
 #include <stdarg.h>
@@ -14,23 +15,7 @@ enum { MAX_AT = 64, MAX_CURVE = 512 };
 /* The ranks of --precision-at. */
 static int parse_at(const char *text, int64_t at[MAX_AT], int *count)
 {
-    *count = 0;
-    for (const char *p = text; p; ++*count) {
-        char one[24];
-        size_t len = strcspn(p, ",");
-        snprintf(one, sizeof one, "%.*s", (int)len, p);
-        if (*count == MAX_AT)
-            return fail_usage("eval: --precision-at has more than %d numbers", MAX_AT);
-        LBH_TRY(parse_int(one, 1, (int64_t)1 << 40, "eval: --precision-at", &at[*count]));
-        p = p[len] ? p + len + 1 : NULL;
-    }
-    return LBH_OK;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
+    return parse_ints(text, 1, (int64_t)1 << 40, MAX_AT, "eval: --precision-at", at, count);
 }
 
 int curve_check(const curve_args *a)
@@ -41,10 +26,10 @@ int curve_check(const curve_args *a)
         LBH_TRY(parse_at(a->precision_at, at, &count));
     if (!a->pr)
         return LBH_OK;
-    if (!ends_with(a->pr, ".csv") && !ends_with(a->pr, ".svg"))
+    if (!ends_in(a->pr, ".csv", false) && !ends_in(a->pr, ".svg", false))
         return fail_usage("eval: --pr '%s' is neither .csv nor .svg", a->pr);
     int rc = outfile_check(a->pr, false);
-    return rc || ends_with(a->pr, ".csv") ? rc : drawing_check();
+    return rc || ends_in(a->pr, ".csv", false) ? rc : drawing_check();
 }
 
 /* ---- The document -------------------------------------------------------------------------- */
@@ -153,7 +138,7 @@ static int write_curve(const char *path, const rank_stats *s, const int64_t *ran
         return fail("no query has a relevant row, so there is no curve for '%s'", path);
     snprintf(subtitle, sizeof subtitle, "%s, %d bits; %lld rows, mean over %lld queries",
              method, s->nbits, (long long)s->n, (long long)s->queries);
-    if (ends_with(path, ".svg"))
+    if (ends_in(path, ".svg", false))
         return draw_svg(path, s, rank, nranks, subtitle);
     LBH_TRY(outfile_open(&f, path));
     return outfile_close(f, write_csv(f, s, rank, nranks));

@@ -25,24 +25,26 @@ typedef struct family {
     const char *name, *method, *options[TUNE_ROUNDS]; /* options of each round */
     int ranks;
     bool learns_products; /* worth a trial for inner products */
+    int alone;            /* its turn where recall alone counts, and codes are all there is */
 } family;
 
-/* In the order in which they are tried. sgh's last stage takes most of its time, and changes little in
- * who wins. */
+/* In the order in which they are tried, unless codes are all there is: then scores by tables find more than
+ * Hamming distance, and those three go before sgh, for time may be short, and pq at the head, which takes
+ * the least of it. sgh's last stage takes most of its time, and changes little in who wins. */
 static const family families[] = {
-    {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, true},
-    {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, true},
-    {"pq", "pq", {"max_train=6000", ""}, SCORES, true},
-    {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, true},
-    {"itq", "itq", {"max_train=10000", ""}, HAMMING | DECODER, false},
-    {"sigah", "sigah", {"steps=300", ""}, HAMMING | DECODER, false},
-    {"pqfs", "pqfs", {"max_train=6000", ""}, SCORES, true},
-    {"sq", "sq", {"", ""}, SCORES, true},
-    {"rabitq", "rabitq", {"", ""}, SCORES, true},
-    {"flat", "flat", {"", ""}, SCORES | WHOLE, true},
-    {"ivfpq", "ivfpq", {"max_train=10000", "max_train=50000"}, SCORES | FAST, true},
-    {"ivfopq", "ivfopq", {"max_train=2560", "max_train=10000"}, SCORES | FAST, true},
-    {"hnsw", "hnsw", {"", ""}, SCORES | WHOLE | FAST, true},
+    {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, true, 3},
+    {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, true, 1},
+    {"pq", "pq", {"max_train=6000", ""}, SCORES, true, 0},
+    {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, true, 2},
+    {"itq", "itq", {"max_train=10000", ""}, HAMMING | DECODER, false, 4},
+    {"sigah", "sigah", {"steps=300", ""}, HAMMING | DECODER, false, 5},
+    {"pqfs", "pqfs", {"max_train=6000", ""}, SCORES, true, 6},
+    {"sq", "sq", {"", ""}, SCORES, true, 7},
+    {"rabitq", "rabitq", {"", ""}, SCORES, true, 8},
+    {"flat", "flat", {"", ""}, SCORES | WHOLE, true, 9},
+    {"ivfpq", "ivfpq", {"max_train=10000", "max_train=50000"}, SCORES | FAST, true, 10},
+    {"ivfopq", "ivfopq", {"max_train=2560", "max_train=10000"}, SCORES | FAST, true, 11},
+    {"hnsw", "hnsw", {"", ""}, SCORES | WHOLE | FAST, true, 12},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -100,20 +102,11 @@ enum { LENGTHS = 16 };
 
 static int parse_lengths(const char *text, int64_t bits[LENGTHS], int *n)
 {
-    for (const char *p = text;; p++) {
-        char one[32];
-        size_t len = strcspn(p, ",");
-        if (*n == LENGTHS)
-            return fail_usage("tune: --bits has more than %d numbers", LENGTHS);
-        snprintf(one, sizeof one, "%.*s", (int)len, p);
-        LBH_TRY(parse_int(one, 8, 4096, "tune: --bits", &bits[*n]));
-        if (bits[*n] % 8)
-            return fail_usage("tune: --bits: %s is no whole number of bytes", one);
-        ++*n;
-        p += len;
-        if (!*p)
-            return LBH_OK;
-    }
+    LBH_TRY(parse_ints(text, 8, 4096, LENGTHS, "tune: --bits", bits, n));
+    for (int i = 0; i < *n; i++)
+        if (bits[i] % 8)
+            return fail_usage("tune: --bits: %lld is no whole number of bytes", (long long)bits[i]);
+    return LBH_OK;
 }
 
 /* As many bits as there may be; where speed counts too, or vectors have room, several lengths, those
@@ -154,14 +147,14 @@ static void add(tune_space *s, int family_number, int64_t nbits)
         s->candidate[s->n++] = (tune_candidate){family_number, nbits};
 }
 
-/* The families in the order in which they are tried. Where recall alone counts and codes are all there is,
- * scores by tables find more than Hamming distance: those three go before sgh, for time may be short, and pq
- * at the head, which takes the least of it. */
+/* Which family is tried as the i-th. */
 static int in_turn(const tune_ask *ask, int i)
 {
-    static const int by_tables[] = {2, 1, 3, 0}; /* pq, sgh-decoder, opq; sgh */
-    bool codes_alone = !tune_wants_sweep(ask) && !vectors_fit(ask, 8, 1);
-    return codes_alone && i < 4 ? by_tables[i] : i;
+    int f = i;
+    if (!tune_wants_sweep(ask) && !vectors_fit(ask, 8, 1))
+        for (f = 0; families[f].alone != i;)
+            f++;
+    return f;
 }
 
 int tune_space_make(tune_space *s, const tune_ask *ask, const char *methods, const char *bits)
