@@ -93,80 +93,71 @@ static int output(const search_args *a, const answers *r, double seconds)
     return common_end(doc, a->common.json, rc);
 }
 
-static int search_codes(const search_args *a, const lbh_encoder *enc, FaissIndexBinary *index,
-                        const vectors *query)
+static int by_codes(const search_args *a, const lbh_encoder *enc, const FaissIndexBinary *index,
+                    const vectors *query, const int64_t *own, answers *r, double *seconds)
 {
-    int64_t *own = NULL;
     uint8_t *codes = NULL;
-    answers r = {.nq = query->n, .k = a->k};
-    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : LBH_OK;
     double began = cli_now();
-    if (rc == LBH_OK)
-        rc = a->codes ? codes_read_all(query, a->bit_order, &codes)
+    int rc = a->codes ? codes_read_all(query, a->bit_order, &codes)
                       : encode_all(enc, query, ENCODE_QUERIES, &codes);
     if (rc == LBH_OK)
         rc = search_all(index, a->codes ? (size_t)query->d : lbh_encoder_code_size(enc), query->n,
-                        codes, a->k, own, &r.distances, &r.ids);
-    if (rc == LBH_OK)
-        rc = output(a, &r, cli_now() - began);
-    free(r.ids);
-    free(r.distances);
+                        codes, a->k, own, &r->distances, &r->ids);
+    *seconds = cli_now() - began;
     free(codes);
-    free(own);
     return rc;
 }
 
-static int search_rescored(const search_args *a, const lbh_encoder *enc,
-                           const FaissIndexBinary *index, const vectors *query)
+static int by_rescorer(const search_args *a, const lbh_encoder *enc, const FaissIndexBinary *index,
+                       const vectors *query, const int64_t *own, answers *r, double *seconds)
 {
     vectors base;
-    int64_t *own = NULL;
-    answers r = {.nq = query->n, .k = a->k};
-    double seconds;
     int metric = decoder_metric(enc, a->metric - METRIC_L2);
-    int rc = a->base ? vectors_open(&base, a->base) : LBH_OK;
-    if (rc)
-        return rc;
     if (a->base)
-        rc = vectors_fit_metric(&base, metric);
-    if (rc == LBH_OK && a->query_ids)
-        rc = read_row_ids(a->query_ids, query->n, INT64_MAX, &own);
+        LBH_TRY(vectors_open(&base, a->base));
+    int rc = a->base ? vectors_fit_metric(&base, metric) : LBH_OK;
     if (rc == LBH_OK)
         rc = rescored_search(index, enc, query, &a->rescore, rescore_for(&a->rescore, enc).mode, metric,
-                             a->base ? &base : NULL, a->k, own, &r.scores, &r.ids, &seconds);
-    if (rc == LBH_OK)
-        rc = output(a, &r, seconds);
-    free(r.ids);
-    free(r.scores);
-    free(own);
+                             a->base ? &base : NULL, a->k, own, &r->scores, &r->ids, seconds);
     if (a->base)
         vectors_close(&base);
     return rc;
 }
 
+static int by_index(const search_args *a, const vectors *query, const int64_t *own, answers *r, double *seconds)
+{
+    lbh_encoder *enc = NULL;
+    FaissIndexBinary *index = NULL;
+    int rc = a->model ? model_load(&enc, a->model, a->query ? query : NULL) : LBH_OK;
+    if (rc == LBH_OK && a->codes)
+        rc = codes_check(query, enc ? lbh_encoder_code_size(enc) : 0);
+    if (rc == LBH_OK)
+        rc = lbh_index_load(&index, a->index);
+    if (rc == LBH_OK && !a->stock)
+        rc = lbh_index_accelerate(&index);
+    if (rc == LBH_OK && a->set)
+        rc = cli_usage(lbh_index_set(index, a->set));
+    if (rc == LBH_OK)
+        rc = (a->rescore.mode ? by_rescorer : by_codes)(a, enc, index, query, own, r, seconds);
+    lbh_index_free(index);
+    lbh_encoder_free(enc);
+    return rc;
+}
+
 /* A pipeline has all that a search needs, and ranks as it was told to. */
-static int search_pipeline(const search_args *a, const vectors *query)
+static int by_pipeline(const search_args *a, const vectors *query, const int64_t *own, answers *r,
+                       double *seconds)
 {
     lbh_pipeline *p = NULL;
-    int64_t *own = NULL;
-    answers r = {.nq = query->n, .k = a->k};
-    double seconds;
-    int rc = a->query_ids ? read_row_ids(a->query_ids, query->n, INT64_MAX, &own) : LBH_OK;
-    if (rc == LBH_OK)
-        rc = lbh_pipeline_load(&p, a->pipeline);
+    int rc = lbh_pipeline_load(&p, a->pipeline);
     if (rc == LBH_OK && lbh_pipeline_d(p) != query->d)
         rc = fail("'%s' has dimension %d, the pipeline is for dimension %d", query->name, query->d,
                   lbh_pipeline_d(p));
     if (rc == LBH_OK && a->set)
         rc = cli_usage(lbh_pipeline_set(p, a->set));
     if (rc == LBH_OK)
-        rc = pipeline_search(p, query, a->k, own, &r.scores, &r.ids, &seconds);
-    if (rc == LBH_OK)
-        rc = output(a, &r, seconds);
+        rc = pipeline_search(p, query, a->k, own, &r->scores, &r->ids, seconds);
     lbh_pipeline_free(p);
-    free(r.ids);
-    free(r.scores);
-    free(own);
     return rc;
 }
 
@@ -212,33 +203,20 @@ static int check_args(const search_args *a)
 static int search(const search_args *a)
 {
     vectors query;
-    lbh_encoder *enc = NULL;
-    FaissIndexBinary *index = NULL;
-    int rc = check_args(a);
+    int64_t *own = NULL;
+    double seconds = 0;
+    LBH_TRY(check_args(a));
+    LBH_TRY(vectors_open(&query, a->query ? a->query : a->codes));
+    answers r = {.nq = query.n, .k = a->k};
+    int rc = a->query_ids ? read_row_ids(a->query_ids, query.n, INT64_MAX, &own) : LBH_OK;
     if (rc == LBH_OK)
-        rc = vectors_open(&query, a->query ? a->query : a->codes);
-    if (rc)
-        return rc;
-    if (a->pipeline) {
-        rc = search_pipeline(a, &query);
-        vectors_close(&query);
-        return rc;
-    }
-    if (a->model)
-        rc = model_load(&enc, a->model, a->query ? &query : NULL);
-    if (rc == LBH_OK && a->codes)
-        rc = codes_check(&query, enc ? lbh_encoder_code_size(enc) : 0);
+        rc = (a->pipeline ? by_pipeline : by_index)(a, &query, own, &r, &seconds);
     if (rc == LBH_OK)
-        rc = lbh_index_load(&index, a->index);
-    if (rc == LBH_OK && !a->stock)
-        rc = lbh_index_accelerate(&index);
-    if (rc == LBH_OK && a->set)
-        rc = cli_usage(lbh_index_set(index, a->set));
-    if (rc == LBH_OK)
-        rc = a->rescore.mode ? search_rescored(a, enc, index, &query)
-                             : search_codes(a, enc, index, &query);
-    lbh_index_free(index);
-    lbh_encoder_free(enc);
+        rc = output(a, &r, seconds);
+    free(r.ids);
+    free(r.distances);
+    free(r.scores);
+    free(own);
     vectors_close(&query);
     return rc;
 }

@@ -269,8 +269,9 @@ double recall_at(const truth *t, const int64_t *answers, int64_t stride, int64_t
     return (shares + (double)found_of_full / (double)k) / (double)queries;
 }
 
-void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, int32_t *distances)
+void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, void *distances)
 {
+    char *four = distances; /* bytes each */
     for (int64_t q = 0; q < nq; q++) {
         int64_t kept = 0;
         for (int64_t i = 0; i <= k && kept < k; i++) {
@@ -278,8 +279,8 @@ void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, int32
             if (answers[from] == own[q])
                 continue;
             answers[q * k + kept] = answers[from];
-            if (distances)
-                distances[q * k + kept] = distances[from];
+            if (four)
+                memmove(four + 4 * (q * k + kept), four + 4 * from, 4);
             kept++;
         }
     }

@@ -84,8 +84,8 @@ void score_mean(map_scores *scores, int64_t nq, const ap_sums *sums);
  * neighbour is known do not count. */
 double recall_at(const truth *t, const int64_t *answers, int64_t stride, int64_t k, int64_t n);
 
-/* Drops each query's own row from answers[nq x (k + 1)], in place, leaving nq x k. distances may be
- * NULL. */
-void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, int32_t *distances);
+/* Drops each query's own row from answers[nq x (k + 1)], in place, leaving nq x k. distances: int32_t or
+ * float, or NULL. */
+void drop_own(int64_t nq, int64_t k, const int64_t *own, int64_t *answers, void *distances);
 
 #endif

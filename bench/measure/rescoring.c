@@ -1,6 +1,7 @@
 /* rescoring.c: see rescoring.h. */
 #include "rescoring.h"
 
+#include "metrics.h"
 #include "progress.h"
 
 #include <stdlib.h>
@@ -74,19 +75,6 @@ static int search_blocks(const job *j, const vectors *query, float *distances, i
     return rc;
 }
 
-/* Drops each query's own row from nq x (k + 1) answers, in place. */
-static void drop_own_row(int64_t nq, int64_t k, const int64_t *own, float *distances, int64_t *ids)
-{
-    for (int64_t q = 0; q < nq; q++)
-        for (int64_t i = 0, kept = 0; i <= k && kept < k; i++) {
-            int64_t from = q * (k + 1) + i;
-            if (ids[from] == own[q])
-                continue;
-            ids[q * k + kept] = ids[from];
-            distances[q * k + kept++] = distances[from];
-        }
-}
-
 /* All answers in new memory, without own rows; the caller frees them. */
 static int answer_all(const job *j, const vectors *query, int64_t k, const int64_t *own,
                       float **distances, int64_t **ids, double *seconds)
@@ -98,7 +86,7 @@ static int answer_all(const job *j, const vectors *query, int64_t k, const int64
     if (rc == LBH_OK)
         rc = search_blocks(j, query, *distances, *ids, seconds);
     if (rc == LBH_OK && own)
-        drop_own_row(query->n, k, own, *distances, *ids);
+        drop_own(query->n, k, own, *ids, *distances);
     if (rc) {
         free(*distances);
         free(*ids);
