@@ -34,7 +34,7 @@ char *images_base64(const uint8_t *data, size_t size)
     return text;
 }
 
-char *images_grey(const bench_data *d, int64_t count, const float *x, const float *originals)
+static char *grey(const bench_data *d, int64_t count, const float *x, const float *originals)
 {
     float most = 0;
     uint8_t *pixel = cli_alloc(count * d->query.d, 1);
@@ -45,6 +45,22 @@ char *images_grey(const bench_data *d, int64_t count, const float *x, const floa
     char *text = pixel ? images_base64(pixel, (size_t)(count * d->query.d)) : NULL;
     free(pixel);
     return text;
+}
+
+cJSON *images_put(cJSON *line, const bench_data *d, int64_t count, const float *x, const float *originals)
+{
+    char *pixels = line ? grey(d, count, x, originals) : NULL;
+    if (!pixels) {
+        fail_memory();
+        cJSON_Delete(line);
+        return NULL;
+    }
+    cJSON_AddNumberToObject(line, "height", d->spec->height);
+    cJSON_AddNumberToObject(line, "width", d->spec->width);
+    cJSON_AddNumberToObject(line, "count", (double)count);
+    cJSON_AddStringToObject(line, "pixels", pixels);
+    free(pixels);
+    return line;
 }
 
 cJSON *images_line(const bench_data *d, const char *type, const char *method, const char *label,
@@ -75,20 +91,7 @@ cJSON *images_line(const bench_data *d, const char *type, const char *method, co
 static cJSON *line(const bench_data *d, const char *method, const char *label, int64_t nbits,
                    int64_t seed, const float *x, const float *originals)
 {
-    cJSON *o = images_line(d, "images", method, label, nbits, seed);
-    char *pixels = o ? images_grey(d, shown(d), x, originals) : NULL;
-    if (!pixels) {
-        if (o)
-            fail_memory();
-        cJSON_Delete(o);
-        return NULL;
-    }
-    cJSON_AddNumberToObject(o, "height", d->spec->height);
-    cJSON_AddNumberToObject(o, "width", d->spec->width);
-    cJSON_AddNumberToObject(o, "count", (double)shown(d));
-    cJSON_AddStringToObject(o, "pixels", pixels);
-    free(pixels);
-    return o;
+    return images_put(images_line(d, "images", method, label, nbits, seed), d, shown(d), x, originals);
 }
 
 static float *originals_of(const bench_data *d)

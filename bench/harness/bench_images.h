@@ -8,13 +8,13 @@
 
 enum { BENCH_IMAGES = 10 };
 
-/* For lines of pictures: size bytes in base64; `count` rows as grey values, a byte a number, in base64
- * (numbers up to 1 are brought to 0 .. 255, if none of the originals is above that); a line of results
- * with all but its pictures. NULL with no memory (the last one: with the error raised). */
+/* For lines of pictures: size bytes in base64, NULL with no memory; a line of results with all but its
+ * pictures, NULL with the error raised; the line with `count` pictures: grey values, a byte a number
+ * (numbers up to 1 are brought to 0 .. 255, if none of the originals is above that). */
 char *images_base64(const uint8_t *data, size_t size);
-char *images_grey(const bench_data *d, int64_t count, const float *x, const float *originals);
 cJSON *images_line(const bench_data *d, const char *type, const char *method, const char *label,
                    int64_t nbits, int64_t seed);
+cJSON *images_put(cJSON *line, const bench_data *d, int64_t count, const float *x, const float *originals);
 
 /* A line with the first queries as the encoder rebuilds them from their codes. NULL with the error
  * raised. */
