@@ -182,8 +182,12 @@ static int measure(eval_job *j, cJSON *doc)
     const eval_args *a = j->a;
     LBH_TRY(measure_answers_of(j, doc));
     LBH_TRY(measure_ranking(j, doc));
-    if (has_decoder(m->enc))
-        LBH_TRY(report_rebuilding(doc, m->enc, &j->data.base, m->codes));
+    if (has_decoder(m->enc)) {
+        double error, left;
+        LBH_TRY(measure_rebuilding(m->enc, &j->data.base, m->codes, &error, &left));
+        report_number(doc, "rebuild_error", error);
+        report_number(doc, "variance_left", left);
+    }
     LBH_TRY(code_stats_report(doc, a->common.json, j->data.base.n, m->nbits, m->code_size, m->codes));
     if (a->rescore.mode)
         LBH_TRY(measure_rescoring(j, doc));

@@ -63,6 +63,11 @@ static void put_members(cJSON *o, const member *list, const void *from)
     }
 }
 
+void bench_put_measures(cJSON *o, const spec_measures *what)
+{
+    put_members(o, of_measures, what);
+}
+
 static void take_numbers(spec_numbers *list, const cJSON *from)
 {
     const cJSON *one;
@@ -146,7 +151,7 @@ char *bench_job_text(const job_maker *m, int data, int group, const char *state)
     cJSON *o = cJSON_CreateObject();
     char digest[24];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)p->data[data].digest);
-    put_members(cJSON_AddObjectToObject(o, "what"), of_measures, &p->spec->what);
+    bench_put_measures(cJSON_AddObjectToObject(o, "what"), &p->spec->what);
     cJSON_AddNumberToObject(o, "memory_limit", p->spec->memory_limit);
     put_members(cJSON_AddObjectToObject(o, "data"), of_data, &p->spec->data[data]);
     cJSON_AddStringToObject(o, "digest", digest);

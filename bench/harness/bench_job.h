@@ -27,6 +27,9 @@ typedef struct bench_job {
     job_cell *cell;
 } bench_job;
 
+/* Adds which numbers are wanted, as a job and a printed plan say it. */
+void bench_put_measures(cJSON *o, const spec_measures *what);
+
 /* The job for data set `data` of the plan: the neighbours (group -1), or the cells of a group that
  * state[cell] has 0 for. NULL: no memory. */
 typedef struct job_maker {

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "bench_print_plan.h"
 
+#include "bench_job.h"
 #include "bench_rival.h"
 #include "encode.h"
 #include "output.h"
@@ -16,24 +17,17 @@
 
 /* ---- Rows ---------------------------------------------------------------------------------- */
 
+static int write_block(void *ctx, int64_t first, int64_t count, const float *x)
+{
+    (void)first;
+    return array_write(ctx, count, x);
+}
+
 static int write_floats(const char *path, const vectors *v)
 {
     array_out out;
-    int64_t block = block_rows(v->d) < v->n ? block_rows(v->d) : v->n;
-    float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? array_open(&out, path, ARRAY_FLOATS, v->n, v->d) : LBH_ENOMEM;
-    if (rc) {
-        free(x);
-        return rc;
-    }
-    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
-        int64_t count = v->n - i < block ? v->n - i : block;
-        rc = vectors_floats(v, i, count, x);
-        if (rc == LBH_OK)
-            rc = array_write(&out, count, x);
-    }
-    free(x);
-    return array_close(&out, rc);
+    LBH_TRY(array_open(&out, path, ARRAY_FLOATS, v->n, v->d));
+    return array_close(&out, each_block(v, NULL, write_block, &out));
 }
 
 static int write_ids(const char *path, int64_t n, const int64_t *ids)
@@ -150,27 +144,12 @@ static int put_group(cJSON *list, const bench_run *r, int group)
     return LBH_OK;
 }
 
-static cJSON *numbers(const spec_numbers *list)
-{
-    cJSON *out = cJSON_CreateArray();
-    for (int i = 0; i < list->count; i++)
-        cJSON_AddItemToArray(out, cJSON_CreateNumber((double)list->value[i]));
-    return out;
-}
-
 static void put_measured(cJSON *doc, const bench_run *r)
 {
-    const bench_spec *s = r->spec;
-    cJSON_AddItemToObject(doc, "k", numbers(&s->what.k));
-    cJSON_AddItemToObject(doc, "at", numbers(&s->what.at));
-    report_number(doc, "map_k", (double)s->what.map_k);
-    report_number(doc, "map_at", (double)s->what.map_at);
-    report_number(doc, "map_queries", (double)s->what.map_queries);
-    report_number(doc, "answers", (double)s->what.answers);
-    report_number(doc, "repeats", (double)s->what.repeats);
+    bench_put_measures(doc, &r->spec->what);
     report_number(doc, "threads", r->env.threads);
-    report_number(doc, "time_limit", s->time_limit);
-    report_number(doc, "memory_limit", s->memory_limit);
+    report_number(doc, "time_limit", r->spec->time_limit);
+    report_number(doc, "memory_limit", r->spec->memory_limit);
 }
 
 static int put_plan(cJSON *doc, bench_run *r)

@@ -73,18 +73,12 @@ static int own_queries(bench_data *d, int64_t count)
     return first_rows(&d->query, &d->base, "first rows", count);
 }
 
-static int by_row(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Where a row of the whole base is in what it was cut to; -1 if it was cut off. */
 static int64_t row_of_base(const bench_data *d, int64_t row)
 {
     const int64_t *found = &row;
     if (d->whole.n)
-        found = bsearch(&row, d->base.pick, (size_t)d->base.n, sizeof row, by_row);
+        found = bsearch(&row, d->base.pick, (size_t)d->base.n, sizeof row, compare_ids);
     else if (row >= d->base.n)
         found = NULL;
     return !found ? -1 : d->whole.n ? found - d->base.pick : row;
@@ -284,21 +278,25 @@ void bench_data_close(bench_data *d)
 
 /* ---- Digest -------------------------------------------------------------------------------- */
 
+typedef struct hashing {
+    XXH64_state_t *h;
+    int d;
+} hashing;
+
+static int hash_block(void *ctx, int64_t first, int64_t count, const float *x)
+{
+    const hashing *to = ctx;
+    (void)first;
+    XXH64_update(to->h, x, (size_t)(count * to->d) * sizeof *x);
+    return LBH_OK;
+}
+
 static int hash_rows(XXH64_state_t *h, const vectors *v)
 {
-    int64_t size[2] = {v->n, v->d}, block = block_rows(v->d);
+    int64_t size[2] = {v->n, v->d};
+    hashing to = {h, v->d};
     XXH64_update(h, size, sizeof size);
-    block = block < v->n ? block : v->n;
-    float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? LBH_OK : LBH_ENOMEM;
-    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
-        int64_t count = v->n - i < block ? v->n - i : block;
-        rc = cli_interrupted() ? fail_cancelled() : vectors_floats(v, i, count, x);
-        if (rc == LBH_OK)
-            XXH64_update(h, x, (size_t)(count * v->d) * sizeof *x);
-    }
-    free(x);
-    return rc;
+    return each_block(v, NULL, hash_block, &to);
 }
 
 static void hash_labels(XXH64_state_t *h, const labels *l)

@@ -135,15 +135,10 @@ int measure_decoder(cJSON *o, const lbh_encoder *enc, const vectors *v, const ui
 {
     if (!has_decoder(enc))
         return LBH_OK;
-    cJSON *doc = cJSON_CreateObject();
-    int rc = doc ? report_rebuilding(doc, enc, v, codes) : fail_memory();
-    cJSON *error = cJSON_GetObjectItem(doc, "rebuild_error");
-    cJSON *left = cJSON_GetObjectItem(doc, "variance_left");
-    if (rc == LBH_OK) {
-        cJSON *out = cJSON_AddObjectToObject(o, "reconstruction");
-        add_number(out, "mse", cJSON_IsNumber(error) ? 2 * error->valuedouble : NAN);
-        add_number(out, "relative", cJSON_IsNumber(left) ? left->valuedouble : NAN);
-    }
-    cJSON_Delete(doc);
-    return rc;
+    double error, left;
+    LBH_TRY(measure_rebuilding(enc, v, codes, &error, &left));
+    cJSON *out = cJSON_AddObjectToObject(o, "reconstruction");
+    add_number(out, "mse", 2 * error);
+    add_number(out, "relative", left);
+    return LBH_OK;
 }

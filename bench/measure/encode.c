@@ -13,6 +13,25 @@ int64_t block_rows(int d)
     return rows < 64 ? 64 : rows;
 }
 
+int each_block(const vectors *v, const char *what, block_fn take, void *ctx)
+{
+    int64_t block = block_rows(v->d) < v->n ? block_rows(v->d) : v->n;
+    float *x = cli_alloc(block * v->d, sizeof *x);
+    int rc = x ? LBH_OK : LBH_ENOMEM;
+    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
+        int64_t count = v->n - i < block ? v->n - i : block;
+        rc = what ? progress_tick(what, i, v->n) : cli_interrupted() ? fail_cancelled() : LBH_OK;
+        if (rc == LBH_OK)
+            rc = vectors_floats(v, i, count, x);
+        if (rc == LBH_OK)
+            rc = take(ctx, i, count, x);
+    }
+    if (what)
+        progress_clear();
+    free(x);
+    return rc;
+}
+
 int model_fits(const lbh_encoder *enc, const vectors *v)
 {
     if (lbh_encoder_d(enc) == v->d)

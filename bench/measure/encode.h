@@ -12,6 +12,10 @@ int model_fits(const lbh_encoder *enc, const vectors *v);
 /* Rows at a time, so that a block of floats stays small. */
 int64_t block_rows(int d);
 
+/* Hands all rows over as floats, block by block. `what` is shown as progress; NULL: nothing is. */
+typedef int (*block_fn)(void *ctx, int64_t first, int64_t count, const float *x);
+int each_block(const vectors *v, const char *what, block_fn take, void *ctx);
+
 /* How rows are encoded: as a database (ENCODE_BASE), as one whose codes are refined by so many
  * flips (above 0), or as queries. */
 enum { ENCODE_QUERIES = -1, ENCODE_BASE = 0, MAX_REFINE = 1000000 };

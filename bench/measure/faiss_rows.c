@@ -1,8 +1,6 @@
 /* faiss_rows.c: see faiss_rows.h. */
 #include "faiss_rows.h"
 
-#include "progress.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,26 +27,6 @@ int faiss_train_rows(FaissIndex *index, const vectors *v, int64_t n)
     return rc;
 }
 
-typedef int (*block_fn)(void *ctx, int64_t first, int64_t count, const float *x);
-
-static int each_block(const vectors *v, block_fn take, void *ctx)
-{
-    int64_t block = block_rows(v->d);
-    float *x = cli_alloc(block * v->d, sizeof *x);
-    int rc = x ? LBH_OK : LBH_ENOMEM;
-    for (int64_t i = 0; i < v->n && rc == LBH_OK; i += block) {
-        int64_t count = v->n - i < block ? v->n - i : block;
-        rc = progress_tick("encode", i, v->n);
-        if (rc == LBH_OK)
-            rc = vectors_floats(v, i, count, x);
-        if (rc == LBH_OK)
-            rc = take(ctx, i, count, x);
-    }
-    progress_clear();
-    free(x);
-    return rc;
-}
-
 static int add_block(void *ctx, int64_t first, int64_t count, const float *x)
 {
     (void)first;
@@ -57,7 +35,7 @@ static int add_block(void *ctx, int64_t first, int64_t count, const float *x)
 
 int faiss_add_rows(FaissIndex *index, const vectors *v)
 {
-    return each_block(v, add_block, index);
+    return each_block(v, "encode", add_block, index);
 }
 
 typedef struct encoding {
@@ -76,7 +54,7 @@ int faiss_encode_rows(const FaissIndex *index, const vectors *v, uint8_t **codes
 {
     encoding e = {.index = index, .code_size = lbh_float_index_code_size(index)};
     *codes = e.codes = cli_alloc(v->n, e.code_size);
-    int rc = e.codes ? each_block(v, encode_block, &e) : LBH_ENOMEM;
+    int rc = e.codes ? each_block(v, "encode", encode_block, &e) : LBH_ENOMEM;
     if (rc) {
         free(*codes);
         *codes = NULL;
