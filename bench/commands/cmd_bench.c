@@ -38,40 +38,12 @@ static int no_preset(const char *name)
     return fail_usage("bench: there is no preset '%s'; there are%s", name, names);
 }
 
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "re");
-    char *text = NULL;
-    size_t size = 0, room = ((size_t)1 << 20) + 2; /* more is refused by the parser */
-    if (!f) {
-        fail_errno("open", path);
-        return NULL;
-    }
-    text = cli_alloc((int64_t)room, 1);
-    if (text)
-        size = fread(text, 1, room - 1, f);
-    if (text && ferror(f)) {
-        fail_errno("read", path);
-        free(text);
-        text = NULL;
-    }
-    fclose(f);
-    if (text && memchr(text, '\0', size)) {
-        fail_usage("%s: a zero byte; a specification is text", path);
-        free(text);
-        return NULL;
-    }
-    if (text)
-        text[size] = '\0';
-    return text;
-}
-
 /* The text of SPEC or of the preset, in new memory. */
 static char *spec_text(const bench_args *a, const char **name)
 {
     *name = a->preset ? a->preset : a->spec;
     if (!a->preset)
-        return read_text(a->spec);
+        return bench_spec_text(a->spec);
     const char *text = preset_text(a->preset);
     char *copy = text ? strdup(text) : NULL;
     if (!copy && text)

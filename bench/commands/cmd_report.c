@@ -8,7 +8,6 @@
 #include "result_lines.h"
 #include "table_row.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,47 +16,6 @@ typedef struct report_args {
     const char *output, *figure, *recall, *title, *dir, *data, *methods, *bits, *rescore;
     int quiet;
 } report_args;
-
-/* ---- The specification --------------------------------------------------------------------- */
-
-static int read_text(const char *path, char **text, size_t *size)
-{
-    FILE *in = fopen(path, "re"), *out = open_memstream(text, size);
-    char block[4096];
-    size_t got;
-    int rc = !out ? fail_memory() : !in ? fail_errno("read", path) : LBH_OK;
-    while (rc == LBH_OK && (got = fread(block, 1, sizeof block, in)) > 0)
-        fwrite(block, 1, got, out);
-    if (rc == LBH_OK && ferror(in))
-        rc = fail_errno("read", path);
-    if (in)
-        fclose(in);
-    if (out && fclose(out) != 0 && rc == LBH_OK)
-        rc = fail_memory();
-    return rc;
-}
-
-/* DIR/spec.ini, for the published numbers in it. *spec is NULL if there is none. */
-static int read_spec(bench_spec **spec, const char *dir)
-{
-    *spec = NULL;
-    size_t room = strlen(dir) + sizeof "/spec.ini", size = 0;
-    char *path = cli_alloc((int64_t)room, 1), *text = NULL;
-    if (!path)
-        return LBH_ENOMEM;
-    snprintf(path, room, "%s/spec.ini", dir);
-    int rc = LBH_OK;
-    FILE *there = fopen(path, "re");
-    if (there)
-        fclose(there);
-    if (there || errno != ENOENT)
-        rc = read_text(path, &text, &size);
-    if (rc == LBH_OK && text)
-        rc = bench_spec_parse(spec, path, text, size);
-    free(text);
-    free(path);
-    return rc;
-}
 
 /* ---- The job ------------------------------------------------------------------------------- */
 
@@ -180,14 +138,13 @@ static int report(const report_args *a)
     if (rc == LBH_OK)
         rc = outfile_check(a->output, false);
     if (rc == LBH_OK && !a->figure)
-        rc = read_spec(&spec, a->dir);
+        rc = bench_spec_of(&spec, a->dir); /* for the published numbers in it */
     if (rc == LBH_OK && r.damaged && !a->quiet)
         progress_say("note: %d line%s left out that cannot be read: %s", r.damaged,
                      r.damaged == 1 ? "" : "s", r.note);
     if (rc == LBH_OK)
         rc = drawing_save(make_job(a, &r, spec), a->output);
-    if (spec)
-        bench_spec_free(spec);
+    bench_spec_free(spec);
     result_lines_free(&r);
     return rc;
 }

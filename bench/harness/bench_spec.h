@@ -55,6 +55,12 @@ typedef struct bench_spec {
 int bench_spec_parse(bench_spec **spec, const char *name, const char *text, size_t size);
 void bench_spec_free(bench_spec *spec);
 
+/* The text of a specification's file, in new memory; NULL with the error raised. */
+char *bench_spec_text(const char *path);
+
+/* DIR/spec.ini, which `lbh bench` leaves beside its results; *spec is NULL where there is none. */
+int bench_spec_of(bench_spec **spec, const char *dir);
+
 /* Cuts it down to a quick look: at most 10,000 rows, 1,000 queries, one seed, one repeat, at most
  * 64 bits, and as few steps of training as still make sense. */
 int bench_spec_quick(bench_spec *spec);

@@ -10,27 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* DIR/spec.ini, if there is one that can be read: without it there are no published numbers. */
-static bench_spec *open_spec(const char *dir)
-{
-    char *path = NULL, *text = NULL;
-    bench_spec *spec = NULL;
-    size_t size = 0, room = (size_t)1 << 20;
-    if (asprintf(&path, "%s/spec.ini", dir) < 0)
-        return NULL;
-    FILE *f = fopen(path, "re");
-    if (f && (text = malloc(room)))
-        size = fread(text, 1, room, f);
-    if (f)
-        fclose(f);
-    if (text && bench_spec_parse(&spec, path, text, size))
-        spec = NULL;
-    free(text);
-    free(path);
-    return spec;
-}
 
 /* The row of a data set and label at so many bits; of several the one by Hamming distance alone. */
 static const table_row *find(int n, const table_row *row, const spec_row *p, int64_t nbits)
@@ -81,8 +60,10 @@ static int print_one(const spec_published *p, int n, const table_row *row)
 
 int published_print(const char *dir, int n, const table_row *row)
 {
-    bench_spec *spec = open_spec(dir);
+    bench_spec *spec;
     int rc = LBH_OK;
+    if (bench_spec_of(&spec, dir)) /* one that cannot be read has no published numbers */
+        spec = NULL;
     for (int i = 0; spec && i < spec->npublished && rc == LBH_OK; i++)
         if (spec->published[i].rows)
             rc = print_one(&spec->published[i], n, row);

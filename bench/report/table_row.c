@@ -28,30 +28,24 @@ bool same_row(const cJSON *a, const cJSON *b)
     return true;
 }
 
-/* recall K@N of a line, or NaN. */
-double recall_of(const cJSON *line, int64_t k, int64_t n)
+/* Of {"at": [..], "value": [..]} the value at n, or NaN. */
+static double at_rank(const cJSON *curve, int64_t n)
 {
-    const cJSON *list = cJSON_GetObjectItem(line, "recall"), *one;
-    cJSON_ArrayForEach(one, list) {
-        const cJSON *at = cJSON_GetObjectItem(one, "at");
-        const cJSON *value = cJSON_GetObjectItem(one, "value");
-        if (result_number(one, "k") != (double)k)
-            continue;
-        for (int i = 0; i < cJSON_GetArraySize(at); i++)
-            if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
-                return cJSON_GetArrayItem(value, i)->valuedouble;
-    }
-    return NAN;
-}
-
-static double precision_of(const cJSON *line, int64_t n)
-{
-    const cJSON *p = cJSON_GetObjectItem(line, "precision"), *at = cJSON_GetObjectItem(p, "at");
-    const cJSON *value = cJSON_GetObjectItem(p, "value");
+    const cJSON *at = cJSON_GetObjectItem(curve, "at"), *value = cJSON_GetObjectItem(curve, "value");
     for (int i = 0; i < cJSON_GetArraySize(at); i++)
         if (cJSON_GetArrayItem(at, i)->valuedouble == (double)n && cJSON_GetArrayItem(value, i))
             return cJSON_GetArrayItem(value, i)->valuedouble;
     return NAN;
+}
+
+double recall_of(const cJSON *line, int64_t k, int64_t n)
+{
+    const cJSON *list = cJSON_GetObjectItem(line, "recall"), *one;
+    double found = NAN;
+    cJSON_ArrayForEach(one, list)
+        if (result_number(one, "k") == (double)k && isnan(found))
+            found = at_rank(one, n);
+    return found;
 }
 
 /* What `what` of a published table names: recallK@N, map, map@R, precision@N, mse, train_s, qps. */
@@ -63,7 +57,7 @@ static double value_of(const cJSON *line, const char *what)
     if (sscanf(what, "recall%lld@%lld%n", &k, &n, &end) == 2 && !what[end])
         return recall_of(line, k, n);
     if (sscanf(what, "precision@%lld%n", &n, &end) == 1 && !what[end])
-        return precision_of(line, n);
+        return at_rank(cJSON_GetObjectItem(line, "precision"), n);
     if (sscanf(what, "map@%lld%n", &n, &end) == 1 && !what[end]) {
         const cJSON *cut = cJSON_GetObjectItem(line, "map_at");
         if (result_number(cut, "r") == (double)n)
