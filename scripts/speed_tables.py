@@ -55,7 +55,8 @@ def ours(args, np, metric, bits, train, query):
     model = os.path.join(folder, "model.lbh")
     subprocess.run([os.path.join(args.build, "lbh"), "train", "-m", "itq", "-b", str(bits), "-s",
                     "rebuild=tables,held_out=0", "--metric", "ip" if metric == IP else "l2", "--base",
-                    os.path.join(folder, "train.npy"), "-o", model, "-q"], check=True)
+                    os.path.join(folder, "train.npy"), "-o", model, "-q"], check=True,
+                   stdout=subprocess.DEVNULL)
     library = ctypes.CDLL(os.path.join(args.build, "plugin", "liblbh.so"))
     library.lbh_set_num_threads(1)
     encoder = ctypes.c_void_p()
