@@ -1,4 +1,5 @@
-/* faiss_gap_accelerate.cpp: IndexBinaryFlat and IndexBinaryIVF with the Hamming search of liblbh.
+/* faiss_gap_accelerate.cpp: IndexBinaryFlat and IndexBinaryIVF with the Hamming search of liblbh, IndexBinaryHNSW
+ * with its distances.
  *
  * FAISS writes, clones and casts an index by its dynamic type, and takes a class derived from a
  * stock class for the stock class. So an object of these classes is, to all of FAISS, a stock index
@@ -9,6 +10,7 @@
  * version; delete when it has them. */
 #include "faiss_gap_accelerate.h"
 
+#include "faiss_gap_hnsw.hpp"
 #include "faiss_gap_scanner.hpp"
 
 extern "C" {
@@ -24,6 +26,7 @@ extern "C" {
 #include <vector>
 
 #include <faiss/IndexBinaryFlat.h>
+#include <faiss/IndexBinaryHNSW.h>
 #include <faiss/IndexBinaryIVF.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
@@ -305,6 +308,28 @@ faiss::IndexBinary *replaced_ivf(faiss::IndexBinaryIVF *stock)
     return made;
 }
 
+template <class Stock> faiss::IndexBinary *replaced_hnsw(Stock *stock)
+{
+    if constexpr (!Walks<decltype(stock->hnsw)>::value)
+        return stock;
+    else {
+        // The copy below is shallow but for the graph.
+        faiss::HNSW graph;
+        std::swap(graph, stock->hnsw);
+        Hnsw<Stock> *made;
+        try {
+            made = new Hnsw<Stock>(*stock);
+        } catch (...) {
+            std::swap(graph, stock->hnsw);
+            throw;
+        }
+        std::swap(graph, made->hnsw);
+        stock->own_fields = false;
+        delete stock;
+        return made;
+    }
+}
+
 // Other kinds stay as they are, and so do classes derived from these by others.
 void replace(faiss::IndexBinary *&slot)
 {
@@ -315,6 +340,8 @@ void replace(faiss::IndexBinary *&slot)
         slot = replaced_flat(static_cast<faiss::IndexBinaryFlat *>(slot));
     else if (type == typeid(faiss::IndexBinaryIVF))
         slot = replaced_ivf(static_cast<faiss::IndexBinaryIVF *>(slot));
+    else if (type == typeid(faiss::IndexBinaryHNSW) && counts_bits())
+        slot = replaced_hnsw(static_cast<faiss::IndexBinaryHNSW *>(slot));
 }
 
 } // namespace
@@ -343,5 +370,6 @@ int lbh_gap_is_accelerated(const FaissIndexBinary *index)
     auto *p = reinterpret_cast<const faiss::IndexBinary *>(index);
     while (auto *map = as_map(p))
         p = map->index;
-    return dynamic_cast<const Flat *>(p) || dynamic_cast<const Ivf *>(p);
+    return dynamic_cast<const Flat *>(p) || dynamic_cast<const Ivf *>(p) ||
+           dynamic_cast<const Hnsw<faiss::IndexBinaryHNSW> *>(p);
 }

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Puts an index of the derived class in the place of *index, of the index under its IDMap and of
- * the coarse quantizer, wherever they are BFlat or BIVF. Codes and lists are moved. On error *index
+ * the coarse quantizer, wherever they are BFlat, BIVF or (FAISS 1.7) BHNSW. Codes, lists and graphs are moved. On error *index
  * is in working order. */
 int lbh_gap_accelerate(FaissIndexBinary **index);
 

@@ -109,8 +109,9 @@ LBH_API int lbh_index_set(FaissIndexBinary *index, const char *assignments);
 LBH_API int lbh_index_parameters(const FaissIndexBinary *index, char *text, size_t size);
 
 /* Makes the searches of an index run the kernels of lbh_scan.h: BFlat and BIVF, alone, under IDMap
- * and as the coarse quantizer of BIVF. Other kinds stay as they are, which is no error; neither is
- * it to do this twice. The new index takes over codes and lists without copying them; the old
+ * and as the coarse quantizer of BIVF; until FAISS 1.8, whose later walks are closed to it, a BHNSW's walk
+ * takes its distances from us. Other kinds stay as they are, which is no error; neither is it to do
+ * this twice. The new index takes over codes and lists without copying them; the old
  * handle is freed, and *index is the new one (under IDMap it is the same).
  *
  * It is still an index of FAISS's class: FAISS adds to it, sets its parameters, casts it and writes

@@ -5,6 +5,7 @@
 
 #include "faiss_gap_codes.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ static int search_checked(const FaissIndexBinary *index, size_t code_size, int64
         return LBH_OK;
     }
     int64_t block = max_answers_a_call / k;
-    if (!lbh_index_is_accelerated(index) && block > STOCK_BLOCK)
+    bool ours = lbh_index_is_accelerated(index) && lbh_gap_info(index).kind != LBH_KIND_HNSW;
+    if (!ours && block > STOCK_BLOCK)
         block = STOCK_BLOCK;
     block = block < 1 ? 1 : block;
     for (int64_t i = 0; i < n; i += block) {
