@@ -29,7 +29,7 @@ measure) folders=bench/measure
            lbh_command=bench_truth lbh_command=bench_bench lbh_command=bench_figures
            lbh_command=bench_ann_benchmarks" ;;
 harness) folders=bench/harness
-    tests="bench_spec bench_result_lines lbh_command=bench_bench lbh_command=bench_figures
+    tests="bench_spec bench_result_lines lbh_command=bench_answers lbh_command=bench_bench lbh_command=bench_figures
            lbh_command=bench_truth lbh_command=bench_rescore" ;;
 *)
     sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0" >&2

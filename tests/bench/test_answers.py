@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""test_answers.py LBH: what `lbh bench` keeps for eyes, pictures of answers and codes for a map, and the
+parts that --plan hands to FAISS's methods, against numpy on the codes that `lbh encode` gives."""
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError as error:
+    print(error)
+    sys.exit(77)
+
+lbh = os.path.abspath(sys.argv[1])
+os.chdir(tempfile.mkdtemp(prefix="lbh-test-"))
+os.environ["OMP_WAIT_POLICY"] = "passive"
+SHOWN, ANSWERED = 10, 5  # answers of a query, and queries
+
+
+def run(*args):
+    done = subprocess.run([lbh, *map(str, args)], capture_output=True, text=True)
+    assert done.returncode == 0, (args, done.stderr)
+    return done.stdout
+
+
+def lines(out, kind):
+    with open(os.path.join(out, "bench.jsonl"), encoding="utf-8") as file:
+        return [line for line in map(json.loads, file) if line["type"] == kind]
+
+
+def bytes_of(text, width):
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, width)
+
+
+def check(n, nq, wanted):
+    """n rows with 0 to 2 classes each, of 4 x 6 pixels; `wanted` codes for a map."""
+    random = np.random.RandomState(n)
+    kinds = [sorted(random.permutation(4)[:random.randint(0, 3)]) for _ in range(n + nq)]
+    rows = random.randint(0, 256, (n + nq, 24)).astype(np.float32)
+    np.save("base.npy", rows[:n])
+    np.save("query.npy", rows[n:])
+    for name, part in (("base", kinds[:n]), ("query", kinds[n:])):
+        np.save(f"{name}_labels.npy", np.array([k + [-1] * (2 - len(k)) for k in part], np.int32))
+    with open("spec.ini", "w", encoding="utf-8") as file:
+        file.write(f"""[bench]
+nbits = 16
+seeds = 1
+repeats = 1
+map_k = 0
+map_queries = 0
+threads = 1
+[data made]
+base = base.npy
+queries = query.npy
+labels = base_labels.npy
+query_labels = query_labels.npy
+metric = label
+image = 4x6
+codes = {wanted}
+[method lsh]
+[method pq]
+""")
+    out = f"out-{n}"
+    run("bench", "spec.ini", "--out", out, "-q")
+    run("train", "-m", "lsh", "-b", 16, "--base", "base.npy", "--seed", 1, "-o", "m.lbh", "-q")
+    for name in ("base", "query"):
+        run("encode", "--model", "m.lbh", "-i", f"{name}.npy", "-o", f"{name}_codes.npy", "-q")
+    base, query = np.load("base_codes.npy"), np.load("query_codes.npy")
+
+    (line,) = lines(out, "codes")
+    count = min(n, wanted)
+    some = np.arange(count) * (n // count)
+    assert line["count"] == count and line["code_bytes"] == 2
+    assert (bytes_of(line["codes"], 2) == base[some]).all()
+    assert line["labels"] == [kinds[i][0] if kinds[i] else -1 for i in some]
+
+    (line,) = lines(out, "answers")
+    asked = np.arange(min(nq, ANSWERED)) * (nq // min(nq, ANSWERED))
+    assert (line["height"], line["width"], line["count"]) == (4, 6, len(asked) * (1 + SHOWN))
+    pictures, right = bytes_of(line["pixels"], 24), []
+    for q, shown in zip(asked, pictures.reshape(len(asked), 1 + SHOWN, 24)):
+        assert (shown[0] == rows[n + q]).all()
+        distance = np.unpackbits(base ^ query[q], axis=1).sum(1)
+        for i, row in enumerate(np.argsort(distance, kind="stable")[:SHOWN]):
+            assert (shown[1 + i] == rows[row]).all(), (n, q, i)
+            right.append(int(bool(set(kinds[row]) & set(kinds[n + q]))))
+        assert not shown[1 + n:].any()  # too few rows
+        right += [0] * (SHOWN - n)
+    assert line["right"] == right
+
+    plan = json.loads(run("bench", "spec.ini", "--out", out, "--plan"))
+    (data,) = plan["data"]
+    for name, part, its in (("base", kinds[:n], rows[:n]), ("query", kinds[n:], rows[n:])):
+        assert (np.load(data[name]) == its).all()
+        assert np.load(data[name + "_start"]).ravel().tolist() == [0] + np.cumsum([len(k) for k in part]).tolist()
+        assert np.load(data[name + "_class"]).ravel().tolist() == [c for k in part for c in k]
+
+
+check(120, 23, 50)
+check(7, 3, 50)
+check(60, 5, 60)
