@@ -14,8 +14,12 @@ static const uint64_t STREAM_SAMPLE = 0x73616d706c65;
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+/* To clear large memory takes its time. Whoever wants to stop gets none: what that is called in the end
+ * is said where training ends (train/train.c). */
 void *lbh_scratch(lbh_training *t, int64_t count, size_t size)
 {
+    if (lbh_watch_poll())
+        return NULL;
     return lbh_arena_take(&t->run->arena, count, size);
 }
 

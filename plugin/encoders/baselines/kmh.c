@@ -19,6 +19,7 @@
 #include "linear.h"
 #include "itq.h"
 #include "space.h"
+#include "watch.h"
 
 #include <float.h>
 #include <math.h>
@@ -272,6 +273,7 @@ static int train(lbh_encoder *self, lbh_training *t)
         W[(int64_t)place[c] * l.r + c] = 1;
         for (int64_t row = 0; row < p.m; row++)
             Y[row * l.r + place[c]] = p.Y[row * l.r + c];
+        LBH_TRY(lbh_watch_check());
     }
     lbh_reduced_expand(&p, l.r, W, NULL, s->A, s->b);
     return learn_subspaces(self, t, &l, &u, Y);

@@ -63,6 +63,7 @@ int lbh_rbf_start(lbh_rbf *r, int64_t m, int d, float *X, int nanchors, double w
     lbh_centre(m, d, X, r->mean);
     for (int64_t i = 0; i < m; i++)
         total += squared_norm(d, X + i * d);
+    LBH_TRY(lbh_watch_check());
     double rms = sqrt(total / (double)m / d);
     r->scale[0] = (float)(rms > 0 ? fmin(1 / rms, 1e30) : 1);
     for (int64_t i = 0; i < m * d; i++)

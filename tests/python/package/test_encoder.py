@@ -220,9 +220,11 @@ class Codes(unittest.TestCase):
             faiss_lbh.Encoder("sgh", 8).encode(x)
 
     def test_cosine(self):
-        for method in "itq", "sgh", "lsh":
-            enc = faiss_lbh.Encoder(method, 16, metric="cosine").fit(x)
-            self.assertTrue((enc.encode(x) == enc.encode(4 * x)).all())
+        lengths = 2. ** rng.integers(-3, 4, (N, 1))  # which rounding does not notice
+        for method, options in ("itq", {}), ("sgh", {"steps": 100}), ("lsh", {}):
+            enc, other = (faiss_lbh.Encoder(method, 16, metric="cosine", **options).fit(y) for y in (x, lengths * x))
+            self.assertTrue((enc.encode(x) == enc.encode(lengths * x)).all())
+            self.assertTrue((enc.encode(x) == other.encode(x)).all())
             self.assertIn("metric='cosine'", repr(enc))
 
     def test_training_anew(self):

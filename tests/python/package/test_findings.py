@@ -199,10 +199,11 @@ assert dict(os.environ) == before
             faiss_lbh.set_num_threads(3)
             got = []
             thread = threading.Thread(target=lambda: (faiss_lbh.Encoder("lsh", 8).fit(x),
-                                                      got.append(faiss_lbh.get_num_threads())))
+                                                      got.append(faiss_lbh.get_num_threads()),
+                                                      got.append(faiss_lbh._lib.plugin.lbh_num_threads())))
             thread.start()
             thread.join()
-            self.assertEqual(got, [3])
+            self.assertEqual(got, [3, 3], "OpenMP has a number for each thread")
             self.assertRaises(ValueError, faiss_lbh.set_num_threads, 0)
         finally:
             faiss_lbh.set_num_threads(before)
@@ -257,7 +258,9 @@ class Words(unittest.TestCase):
             if inspect.isclass(thing):
                 for member, value in vars(thing).items():
                     if not member.startswith("_") and not isinstance(value, (int, str)):
-                        self.assertTrue(inspect.getdoc(getattr(thing, member)), f"{name}.{member}")
+                        said = inspect.getdoc(getattr(thing, member))
+                        self.assertTrue(said, f"{name}.{member}")
+                        self.assertNotRegex(said, r"see \S*\.h|lbh_[a-z]", f"{name}.{member}")
                         if callable(value):
                             for parameter, what in inspect.signature(value).parameters.items():
                                 if parameter != "self":
