@@ -1,11 +1,12 @@
 /* cli.c: errors, signals, memory, time and orders for the command. See cli.h. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "cli.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,6 +135,25 @@ void *cli_alloc(int64_t count, size_t size)
     if (!p)
         lbh_error(LBH_ENOMEM, "out of memory (%.0f MB wanted)", (double)count * (double)size / 1e6);
     return p;
+}
+
+int cli_memory_file(const char *text)
+{
+    size_t left = strlen(text);
+    int fd = memfd_create("lbh", MFD_CLOEXEC);
+    while (fd >= 0 && left > 0) {
+        ssize_t put = write(fd, text, left);
+        if (put < 0 && errno != EINTR)
+            break;
+        text += put > 0 ? put : 0;
+        left -= put > 0 ? (size_t)put : 0;
+    }
+    if (fd >= 0 && left == 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    fail_errno("make", "a file in memory");
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
 double cli_now(void)

@@ -55,6 +55,10 @@ void cli_unguard(const char *path);
 /* Memory for count * size bytes, or NULL with the error raised; overflow counts as no memory. */
 void *cli_alloc(int64_t count, size_t size);
 
+/* A file in memory that holds the text, to be read from its beginning by a child: its descriptor, or -1 with
+ * the error raised. */
+int cli_memory_file(const char *text);
+
 double cli_now(void); /* seconds, monotonic */
 
 /* For qsort and bsearch over int64_t, and over const char *. */

@@ -26,13 +26,6 @@ typedef struct answers {
     float *scores; /* instead of distances, where answers are rescored */
 } answers;
 
-static int write_one(const char *path, array_kind kind, const answers *r, const void *data)
-{
-    array_out out;
-    LBH_TRY(array_open(&out, path, kind, r->nq, r->k));
-    return array_close(&out, array_write(&out, r->nq, data));
-}
-
 static double distance_of(const answers *r, int64_t i)
 {
     return r->scores ? (double)r->scores[i] : r->distances[i];
@@ -71,10 +64,10 @@ static int output(const search_args *a, const answers *r, double seconds)
 {
     if (cli_interrupted())
         return fail_cancelled();
-    int rc = a->ids ? write_one(a->ids, ARRAY_IDS, r, r->ids) : LBH_OK;
+    int rc = a->ids ? array_put(a->ids, ARRAY_IDS, r->nq, r->k, r->ids) : LBH_OK;
     if (rc == LBH_OK && a->distances)
-        rc = r->scores ? write_one(a->distances, ARRAY_FLOATS, r, r->scores)
-                       : write_one(a->distances, ARRAY_INTS, r, r->distances);
+        rc = r->scores ? array_put(a->distances, ARRAY_FLOATS, r->nq, r->k, r->scores)
+                       : array_put(a->distances, ARRAY_INTS, r->nq, r->k, r->distances);
     if (rc)
         return rc;
     if (!a->ids && !a->common.json) {

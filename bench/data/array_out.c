@@ -128,3 +128,10 @@ int array_close(array_out *out, int rc)
 {
     return outfile_close(out->file, rc == LBH_OK && cli_interrupted() ? fail_cancelled() : rc);
 }
+
+int array_put(const char *path, array_kind kind, int64_t n, int64_t d, const void *rows)
+{
+    array_out out;
+    LBH_TRY(array_open(&out, path, kind, n, d));
+    return array_close(&out, array_write(&out, n, rows));
+}

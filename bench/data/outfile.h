@@ -47,5 +47,7 @@ int array_open(array_out *out, const char *path, array_kind kind, int64_t n, int
 int array_write(array_out *out, int64_t count, const void *rows);
 /* As outfile_close; after Ctrl-C there is no file. */
 int array_close(array_out *out, int rc);
+/* A whole n x d array. */
+int array_put(const char *path, array_kind kind, int64_t n, int64_t d, const void *rows);
 
 #endif

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -44,23 +43,6 @@ static int high(int fd)
     return up;
 }
 
-static int job_file(const char *job)
-{
-    size_t size = strlen(job), done = 0;
-    int fd = high(memfd_create("lbh bench job", MFD_CLOEXEC));
-    while (fd >= 0 && done < size) {
-        ssize_t put = write(fd, job + done, size - done);
-        if (put <= 0 && errno != EINTR) {
-            close(fd);
-            return -1;
-        }
-        done += put > 0 ? (size_t)put : 0;
-    }
-    if (fd >= 0)
-        lseek(fd, 0, SEEK_SET);
-    return fd;
-}
-
 /* In the new process; async-signal-safe calls only. Ctrl-C is for the parent, which ends us. */
 static void become_worker(pid_t parent, int job, int lines, int words)
 {
@@ -77,7 +59,7 @@ static void become_worker(pid_t parent, int job, int lines, int words)
 
 static int start(child *c, const char *text)
 {
-    int lines[2] = {-1, -1}, words[2] = {-1, -1}, job = job_file(text), rc = LBH_OK;
+    int lines[2] = {-1, -1}, words[2] = {-1, -1}, job = high(cli_memory_file(text)), rc = LBH_OK;
     pid_t parent = getpid();
     if (job < 0 || pipe2(lines, O_CLOEXEC) != 0 || pipe2(words, O_CLOEXEC) != 0)
         rc = fail_errno("start", "a worker");

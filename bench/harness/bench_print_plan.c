@@ -30,13 +30,6 @@ static int write_floats(const char *path, const vectors *v)
     return array_close(&out, each_block(v, NULL, write_block, &out));
 }
 
-static int write_ids(const char *path, int64_t n, const int64_t *ids)
-{
-    array_out out;
-    int rc = array_open(&out, path, ARRAY_IDS, n, 1);
-    return rc ? rc : array_close(&out, array_write(&out, n, ids));
-}
-
 typedef struct part {
     const char *name;
     const vectors *rows;
@@ -51,7 +44,7 @@ static int put_part(cJSON *o, const char *folder, uint64_t digest, const part *p
         return fail_memory();
     int rc = access(path, R_OK) == 0 ? LBH_OK
              : p->rows               ? write_floats(path, p->rows)
-                                     : write_ids(path, p->n, p->ids);
+                                     : array_put(path, ARRAY_IDS, p->n, 1, p->ids);
     cJSON_AddStringToObject(o, p->name, path);
     free(path);
     return rc;

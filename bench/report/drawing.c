@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,18 +32,6 @@ static int find_program(char path[PATH_MAX])
             access(path, R_OK) == 0)
             return LBH_OK;
     return fail("the program that draws is not installed: there is no '%s%s'", self, places[1]);
-}
-
-static int put(int fd, const char *text)
-{
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t put = write(fd, text, left);
-        if (put < 0 && errno != EINTR)
-            return fail_errno("write", "a job in memory");
-        text += put > 0 ? put : 0;
-        left -= put > 0 ? (size_t)put : 0;
-    }
-    return lseek(fd, 0, SEEK_SET) == 0 ? LBH_OK : fail_errno("read", "a job in memory");
 }
 
 /* What the program printed, with a '\0' behind it; NULL with the error raised. */
@@ -116,10 +103,8 @@ static int draw(const char *job, char **text, size_t *size)
     int fd[FILES] = {-1, -1, -1}, status = 0, rc = find_program(program);
     size_t said;
     for (int i = 0; i < FILES && rc == LBH_OK; i++)
-        if ((fd[i] = memfd_create("lbh drawing", MFD_CLOEXEC)) < 0)
-            rc = fail_errno("make", "a file in memory");
-    if (rc == LBH_OK)
-        rc = put(fd[INPUT], job);
+        if ((fd[i] = cli_memory_file(i == INPUT ? job : "")) < 0)
+            rc = LBH_EIO;
     if (rc == LBH_OK)
         rc = start(program, fd, &status);
     if (rc == LBH_OK && status != 0)

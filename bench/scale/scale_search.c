@@ -163,15 +163,6 @@ static int check(scale *s, const scale_answers *r)
 
 /* ---------------------------------------------------------------------------------------------- */
 
-static int write_one(const scale *s, const char *name, array_kind kind, const scale_answers *r,
-                     const void *data)
-{
-    array_out out;
-    scale_file file = scale_file_of(s, name);
-    LBH_TRY(array_open(&out, file.path, kind, r->nq, r->k));
-    return array_close(&out, array_write(&out, r->nq, data));
-}
-
 int scale_search(scale *s)
 {
     uint8_t *query = NULL;
@@ -184,9 +175,9 @@ int scale_search(scale *s)
     if (rc == LBH_OK)
         rc = s->kind == SCALE_IVF ? by_lists(s, &r) : s->kind == SCALE_MIH ? by_mih(s, &r) : scan(s, &r);
     if (rc == LBH_OK)
-        rc = write_one(s, "ids.npy", ARRAY_IDS, &r, r.ids);
+        rc = array_put(scale_file_of(s, "ids.npy").path, ARRAY_IDS, r.nq, r.k, r.ids);
     if (rc == LBH_OK)
-        rc = write_one(s, "distances.npy", ARRAY_INTS, &r, r.distances);
+        rc = array_put(scale_file_of(s, "distances.npy").path, ARRAY_INTS, r.nq, r.k, r.distances);
     if (rc == LBH_OK && s->kind != SCALE_FLAT)
         rc = check(s, &r);
     scale_answers_free(&r);
