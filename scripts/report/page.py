@@ -182,11 +182,11 @@ def pictures(line):
     return [Image.frombytes("L", (int(width), int(height)), pixels[i:i + size]) for i in range(0, len(pixels), size)]
 
 
-def png_of(image, alt):
+def png_of(image, alt, name="whole"):
     png = io.BytesIO()
     image.save(png, "png", optimize=True)
-    return Markup('<img class="strip" alt="%s" width="%d" height="%d" src="data:image/png;base64,%s">') % (
-        alt, *image.size, base64.b64encode(png.getvalue()).decode())
+    return Markup('<img class="%s" alt="%s" width="%d" height="%d" src="data:image/png;base64,%s">') % (
+        name, alt, *image.size, base64.b64encode(png.getvalue()).decode())
 
 
 def strip(line):
@@ -199,7 +199,7 @@ def strip(line):
     for i, one in enumerate(shown):
         whole.paste(Image.merge("LA", (one, Image.new("L", one.size, 255))), (i * (width + 2), 0))
     what = "as they are:" if text(line, "method") == "original" else "rebuilt by"
-    return png_of(whole, f"{len(shown)} images, {what} {plain(label_of(line))}")
+    return png_of(whole, f"{len(shown)} images, {what} {plain(label_of(line))}", "strip")
 
 
 def answers_of(line):
@@ -243,8 +243,7 @@ def scatter(place, labels, alt):
     from matplotlib.figure import Figure
     drawing = Figure(figsize=(4.4, 4.4), dpi=100, facecolor="white")
     axes = drawing.add_axes((.01, .01, .98, .98))
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_axis_off()
     for i, one in enumerate(sorted(set(labels.tolist()))):
         mine = place[labels == one]
         axes.scatter(mine[:, 0], mine[:, 1], s=6, color=f"C{i % 10}", linewidths=0)
