@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import unittest
+from unittest import mock
 
 from common import COMMAND, D, N, directory, faiss_lbh, hamming, label, np, rng, there_is, x
 
@@ -43,6 +44,20 @@ class Codes(unittest.TestCase):
         self.assertTrue((one[1] == ids[0]).all())
         best = self.enc.search_decoded(codes, x[:9], 1, metric="ip")[0][:, 0]
         np.testing.assert_allclose(best, (x[:9] @ rebuilt.T).max(1), rtol=1e-3, atol=1e-3)
+
+    def test_pieces(self):
+        """Between pieces Python looks for signals; they change nothing."""
+        enc = faiss_lbh.Encoder("jmlh", 16, steps=10).train(x, label)
+        codes, call = enc.encode(x), faiss_lbh._lib.call
+        tasks = {"decode": lambda: self.enc.decode(self.enc.encode(x)), "class_scores": lambda: enc.class_scores(codes),
+                 "classify": lambda: enc.classify(codes), "quantize": lambda: faiss_lbh.quantize(x)}
+        whole = {name: task() for name, task in tasks.items()}
+        with mock.patch.object(faiss_lbh._arrays, "_BLOCK_BYTES", 1000), \
+                mock.patch.object(faiss_lbh._lib, "call", side_effect=call) as calls:
+            for name, task in tasks.items():
+                before = calls.call_count
+                np.testing.assert_array_equal(task(), whole[name])
+                self.assertEqual(calls.call_count - before > N // 200, name != "quantize", name)
 
     def test_any_array(self):
         codes = self.enc.encode(x)

@@ -13,7 +13,7 @@ from . import _lib
 Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
-_BLOCK_BYTES = 1 << 24  # of floats at a time, where arrays are converted
+_BLOCK_BYTES = 1 << 24  # at a time, where arrays are converted, and where only Python asks for signals
 
 
 def pointer(x: npt.NDArray[Any]) -> Any:
@@ -116,6 +116,13 @@ def blocks(x: npt.NDArray[Any]) -> Iterator[Tuple[int, npt.NDArray[Any]]]:
     step = max(64, _BLOCK_BYTES // 4 // x.shape[1])
     for i in range(0, len(x), step):
         yield i, np.ascontiguousarray(x[i:i + step], np.float32)
+
+
+def steps(n: int, size: int) -> Iterator[slice]:
+    """Pieces of n rows of so many bytes, at least one."""
+    step = max(64, _BLOCK_BYTES // max(size, 1))
+    for i in range(0, max(n, 1), step):
+        yield slice(i, i + step)
 
 
 def order(packed: Codes, bit_order: str) -> Codes:

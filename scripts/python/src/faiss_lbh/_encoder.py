@@ -453,7 +453,8 @@ class Encoder:
     def _of_codes(self, function: Any, codes: Any, shape: Tuple[int, ...], dtype: Any) -> Any:
         codes = _arrays.codes(codes, self.code_size)
         out = np.empty((len(codes), *shape), dtype)
-        _lib.call(function, self._trained(), len(codes), codes.ctypes.data, out.ctypes.data)
+        for part in _arrays.steps(len(codes), out[:1].nbytes):
+            _lib.call(function, self._trained(), len(codes[part]), codes[part].ctypes.data, out[part].ctypes.data)
         return out
 
     def decode(self, codes: Any) -> Floats:

@@ -52,9 +52,11 @@ def quantize(embeddings: Any, precision: str = "ubinary", *, encoder: Optional[E
         raise ValueError(f"bit_order ({bit_order!r}) is neither 'lsb' nor 'msb'")
     if encoder is None:
         x = _arrays.rows(embeddings, None, "embeddings")
-        if np.isnan(x).any():
-            raise ValueError("embeddings hold a NaN")
-        packed = np.packbits(x > 0, axis=1, bitorder="big" if bit_order == "msb" else "little")
+        packed = np.empty((len(x), (x.shape[1] + 7) // 8), np.uint8)
+        for part in _arrays.steps(len(x), x[:1].nbytes):
+            if np.isnan(x[part]).any():
+                raise ValueError("embeddings hold a NaN")
+            packed[part] = np.packbits(x[part] > 0, axis=1, bitorder="big" if bit_order == "msb" else "little")
     else:
         encode = encoder.encode_queries if queries else encoder.encode
         packed = encode(embeddings, bit_order=bit_order)
