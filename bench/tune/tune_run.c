@@ -34,7 +34,7 @@ static int make_spec(const tune_run *t, const tune_step *s, char text[TRIAL_TEXT
     d->query_ids = t->query_ids;
     d->sample = t->sample;
     d->max_queries = t->queries;
-    (*spec)->time_limit = fmax(10, t->budget - t->spent);
+    (*spec)->time_limit = fmax(10, s->seconds);
     return LBH_OK;
 }
 
@@ -72,7 +72,7 @@ static int keep_point(tune_run *t, const tune_point *p)
 
 #define COPY(to, name) snprintf(to, sizeof(to), "%s", result_text(line, name))
 
-static int take_line(tune_run *t, const cJSON *line, const char *model, double slack, double *value)
+static int take_line(tune_run *t, const cJSON *line, const char *model, double slack, tune_done *done)
 {
     tune_point p = {.nbits = (int64_t)result_number(line, "nbits"),
                     .faiss = strcmp(result_text(line, "family"), "rival") == 0 ||
@@ -89,7 +89,8 @@ static int take_line(tune_run *t, const cJSON *line, const char *model, double s
     snprintf(p.model, sizeof p.model, "%s", model);
     if (!isfinite(p.recall) || !isfinite(p.qps) || !isfinite(p.bytes))
         return LBH_OK;
-    *value = fmax(*value, tune_value(&t->ask, &p, slack));
+    done->value = fmax(done->value, tune_value(&t->ask, &p, slack));
+    done->train = fmax(done->train, p.train); /* one model has many lines */
     return keep_point(t, &p);
 }
 
@@ -107,7 +108,7 @@ static int take_results(tune_run *t, const bench_run *r, const char *key, tune_d
         for (int c = 0; c < r->plan.ncells; c++)
             mine |= result_is(line, "key", r->plan.cell[c].key);
         if (mine && result_is(line, "status", "ok"))
-            rc = take_line(t, line, r->plan.group[0].model, slack, &done->value);
+            rc = take_line(t, line, r->plan.group[0].model, slack, done);
     }
     result_lines_free(&lines);
     return rc;
@@ -160,7 +161,7 @@ static int try_one(tune_run *t, const tune_step *s)
     char text[TRIAL_TEXT], key[40];
     bench_run r = {.name = "tune", .text = text, .dir = t->dir, .data_dir = "data", .quiet = t->quiet,
                    .env = {"tune", t->command, t->threads}};
-    tune_done done = {s->candidate, s->round, 0, -2};
+    tune_done done = {.candidate = s->candidate, .round = s->round, .value = -2};
     double began = cli_now();
     LBH_TRY(make_spec(t, s, text, &r.spec));
     show(t, s);

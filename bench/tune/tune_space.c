@@ -30,12 +30,13 @@ typedef struct family {
 
 /* In the order in which they are tried, unless codes are all there is: then scores by tables find more than
  * Hamming distance, and those three go before sgh, for time may be short, and pq at the head, which takes
- * the least of it. sgh's last stage takes most of its time, and changes little in who wins. */
+ * the least of it. sgh's last stage takes most of its time, and changes little in who wins; a rotation of
+ * hundreds of dimensions would be most of opq's. */
 static const family families[] = {
     {"sgh", "sgh", {"steps=1500,near_steps=0,alternations=2", ""}, HAMMING | DECODER, true, 3},
     {"sgh-decoder", "sgh", {"score=decoder,alternations=2", "score=decoder"}, ALL, true, 1},
     {"pq", "pq", {"max_train=6000", ""}, SCORES, true, 0},
-    {"opq", "opq", {"max_train=2560", "max_train=10000"}, SCORES, true, 2},
+    {"opq", "opq", {"max_train=2560,dims=128", "max_train=10000,dims=128"}, SCORES, true, 2},
     {"itq", "itq", {"max_train=10000", ""}, HAMMING | DECODER, false, 4},
     {"sigah", "sigah", {"steps=300", ""}, HAMMING | DECODER, false, 5},
     {"pqfs", "pqfs", {"max_train=6000", ""}, SCORES, true, 6},

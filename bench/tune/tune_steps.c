@@ -2,7 +2,7 @@
 #include "tune_steps.h"
 
 /* The part of the budget that is spent when a round ends, without and with a sweep behind the last, and
- * how much longer a round's trials take than those of the one before. */
+ * how much longer a round's trials train than those of the one before. */
 static const double spent_after[2][TUNE_ROUNDS + 1] = {{.5, 1, 1}, {.45, .75, 1}};
 static const double longer[] = {1, 4, .5};
 
@@ -46,6 +46,12 @@ static bool begun(const tune_done *done, int n, int round)
     return false;
 }
 
+/* Seconds that a trial of the round is likely to take: rows are read, encoded and searched as before. */
+static double expected(const tune_done *before, int round)
+{
+    return before->seconds + (longer[round] - 1) * before->train;
+}
+
 /* The first of the round's candidates that was not tried and, by the round before, has the time. */
 static bool next_of_round(const tune_space *space, const tune_done *done, int n, int round, double left,
                           tune_step *next)
@@ -53,9 +59,9 @@ static bool next_of_round(const tune_space *space, const tune_done *done, int n,
     int list[TUNE_MAX], count = survivors(space, done, n, round, list);
     for (int i = 0; i < count; i++) {
         const tune_done *before = round ? find(done, n, list[i], round - 1) : NULL;
-        if (find(done, n, list[i], round) || (before && before->seconds * longer[round] > left))
+        if (find(done, n, list[i], round) || (before && expected(before, round) > left))
             continue;
-        *next = (tune_step){list[i], round};
+        *next = (tune_step){list[i], round, left};
         return true;
     }
     return false;

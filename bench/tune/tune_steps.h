@@ -15,10 +15,12 @@ typedef struct tune_done {
     int candidate, round;
     double seconds; /* that it took, its training and all its measurements */
     double value;   /* the highest tune_value() of its points; below -1 if it failed */
+    double train;   /* seconds of it that went into training, which later rounds have more of */
 } tune_done;
 
 typedef struct tune_step {
     int candidate, round;
+    double seconds; /* that it may take: what its round has left, the first of a round all that is left */
 } tune_step;
 
 /* False if there is nothing more to try: all was, or `budget` seconds are spent. */

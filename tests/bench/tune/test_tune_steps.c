@@ -14,8 +14,9 @@ enum { N = 20, MOST = 200 };
 static tune_done outcome(const tune_step *s)
 {
     static const double effort[] = {1, 5, 3};
-    return (tune_done){s->candidate, s->round, effort[s->round] * (1 + s->candidate % 3),
-                       s->candidate == 7 ? -2 : .01 * s->candidate};
+    double seconds = effort[s->round] * (1 + s->candidate % 3);
+    return (tune_done){s->candidate, s->round, seconds, s->candidate == 7 ? -2 : .01 * s->candidate,
+                       s->candidate == 8 ? 0 : seconds};
 }
 
 static int run(const tune_space *space, bool sweep, double budget, tune_done *done, int n)
@@ -97,6 +98,32 @@ Test(tune_steps, later_rounds_are_reached_where_the_first_takes_too_long)
         cr_assert_eq(last, 2, "%g s", budget);
         cr_assert_eq(first, N);
     }
+}
+
+/* What did not train does not take longer: it fits where one that did would not. */
+/* One dear candidate does not take what the next round needs; the first has no other limit than the whole. */
+Test(tune_steps, a_trial_may_take_what_its_round_has)
+{
+    tune_space space = {.n = 3};
+    tune_step next;
+    tune_done done[] = {{0, 0, 10, .9, 10}};
+    cr_assert(tune_next(&space, false, done, 0, 60, &next));
+    cr_assert_float_eq(next.seconds, 60, 1e-9);
+    cr_assert(tune_next(&space, false, done, 1, 60, &next));
+    cr_assert_float_eq(next.seconds, 20, 1e-9);
+}
+
+Test(tune_steps, training_alone_grows)
+{
+    tune_space space = {.n = 2};
+    tune_step next;
+    tune_done done[] = {{0, 0, 10, .9, 2}, {1, 0, 10, .8, 10}};
+    cr_assert(tune_next(&space, false, done, 2, 37, &next)); /* 10 + 3 x 2 within 17 */
+    cr_assert_eq(next.candidate, 0);
+    cr_assert_eq(next.round, 1);
+    cr_assert_float_eq(next.seconds, 17, 1e-9);
+    done[0].train = 3;
+    cr_assert_not(tune_next(&space, false, done, 2, 37, &next));
 }
 
 Test(tune_steps, nothing_is_tried_twice_and_failures_not_again)
