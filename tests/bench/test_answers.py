@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test_answers.py LBH: what `lbh bench` keeps for eyes, pictures of answers and codes for a map, and the
+"""test_answers.py LBH: what `lbh bench` keeps for eyes, pictures and codes for a map, and the
 parts that --plan hands to FAISS's methods, against numpy on the codes that `lbh encode` gives."""
 import base64
 import json
@@ -99,6 +99,47 @@ codes = {wanted}
         assert np.load(data[name + "_class"]).ravel().tolist() == [c for k in part for c in k]
 
 
+def check_pictures(n, nq):
+    """Pictures as their codes rebuild them, and as two principal components do; bytes of what ranks again."""
+    random = np.random.RandomState(n)
+    rows = np.rint(random.normal(size=(n + nq, 3)) @ random.normal(size=(3, 24)) * 30 + 120).clip(0, 255)
+    rows = rows.astype(np.float32)
+    np.save("base.npy", rows[:n])
+    np.save("query.npy", rows[n:])
+    with open("pictures.ini", "w", encoding="utf-8") as file:
+        file.write("""[bench]
+nbits = 64
+seeds = 1
+repeats = 1
+map_k = 0
+map_queries = 0
+rescore = hamming float:20 sq8:20
+[data made]
+base = base.npy
+queries = query.npy
+image = 4x6
+[method itq]
+""")
+    run("bench", "pictures.ini", "--out", "pictures", "-q")
+    run("train", "-m", "itq", "-b", 64, "--base", "base.npy", "--seed", 1, "-o", "m.lbh", "-q")
+    run("encode", "--model", "m.lbh", "-i", "query.npy", "-o", "codes.npy", "-q")
+    run("decode", "--model", "m.lbh", "--codes", "codes.npy", "-o", "rebuilt.npy", "-q")
+    mean = rows[:n].mean(0, dtype=float)
+    axes = np.linalg.svd(rows[:n] - mean, full_matrices=False)[2][:2]
+    wanted = {"original": rows[n:], "itq": np.load("rebuilt.npy"),
+              "pca": mean + (rows[n:] - mean) @ axes.T @ axes}
+    images = lines("pictures", "images")
+    assert {line["method"] for line in images} == set(wanted)
+    for line in images:
+        pictures = bytes_of(line["pixels"], 24)
+        assert len(pictures) == line["count"] <= nq
+        off = np.abs(pictures - wanted[line["method"]][:len(pictures)].clip(0, 255))
+        assert off.max() <= .51, (line["method"], off.max())
+    codes, floats, bytes_ = (c["index_bytes"] for c in lines("pictures", "cell"))
+    assert floats - codes == n * 24 * 4 and bytes_ - codes == (n + 8) * 24, (codes, floats, bytes_)
+
+
 check(120, 23, 50)
+check_pictures(150, 12)
 check(7, 3, 50)
 check(60, 5, 60)
