@@ -85,6 +85,10 @@ Test(linalg, solves_symmetric_systems_and_refuses_indefinite_ones)
     cr_assert_eq(lbh_solve_spd(2, 2, G, 0, B), LBH_OK);
     cr_assert_float_eq(4 * B[0] + B[2], 1, 1e-12);
     cr_assert_float_eq(B[1] + 3 * B[3], 4, 1e-12);
+    double ridged[] = {4, 1, 1, 3}, R[] = {1, 2, 3, 4}; /* with 2 more on all of the diagonal */
+    cr_assert_eq(lbh_solve_spd(2, 2, ridged, 2, R), LBH_OK);
+    cr_assert_float_eq(6 * R[0] + R[2], 1, 1e-12);
+    cr_assert_float_eq(R[1] + 5 * R[3], 4, 1e-12);
     double bad[] = {1, 2, 2, 1}, C[] = {1, 1};
     cr_assert_eq(lbh_solve_spd(2, 1, bad, 0, C), LBH_ENUMERIC);
 }

@@ -151,6 +151,21 @@ Test(mlp, shapes_leave_out_layers_of_no_units)
     cr_assert(m.nlayers == 1 && m.size[1] == 2);
 }
 
+Test(mlp, copies_are_whole)
+{
+    const int hidden[] = {H1, H2};
+    lbh_mlp from = lbh_mlp_shape(D, 2, hidden, OUT), to = from;
+    float a[MOST], b[MOST] = {0};
+    int64_t size = lbh_mlp_size(&from);
+    for (int64_t i = 0; i < size; i++)
+        a[i] = (float)(i + 1);
+    lbh_mlp_bind(&from, a);
+    lbh_mlp_bind(&to, b);
+    lbh_mlp_copy(&from, &to);
+    cr_assert_arr_eq(a, b, (size_t)size * sizeof *a);
+    cr_assert_eq(b[size], 0);
+}
+
 Test(mlp, packed_form_agrees_and_rows_are_independent)
 {
     enum { N = 205, D2 = 33, BIG = 70 };
