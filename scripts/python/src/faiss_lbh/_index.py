@@ -479,8 +479,8 @@ class Index:
         Examples
         --------
         >>> import faiss_lbh, numpy
-        >>> index = faiss_lbh.Index(faiss_lbh.from_linear(numpy.eye(3)), "BFlat").add([[1, 1, 1], [1, 1, -1], [-1, -1, -1]])
-        >>> index.range_search([[1, 1, 1]], 2)
+        >>> index = faiss_lbh.Index(faiss_lbh.from_linear(numpy.eye(3)), "BFlat")
+        >>> index.add([[1, 1, 1], [1, 1, -1], [-1, -1, -1]]).range_search([[1, 1, 1]], 2)
         (array([0, 2]), array([0, 1], dtype=int32), array([0, 1]))
         """
         queries, _ = _arrays.queries(x, self.d)
