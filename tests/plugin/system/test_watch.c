@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include "blas.h"
 #include "threads.h"
 #include "watch.h"
 #include "lbh_mih.h"
@@ -244,6 +245,25 @@ Test(watch, ends_training_while_it_looks_at_its_codes)
     OK(lbh_encoder_encode(enc, 1, x, code));
     lbh_encoder_free(enc);
     free(x);
+}
+
+/* Products of many rows look on their way, those of core/product.c and those of BLAS. */
+Test(watch, is_asked_within_large_products)
+{
+    enum { ROWS = 4000, OUT = 16, WIDEST = 1100 };
+    float *A = calloc(ROWS * WIDEST, sizeof *A), *B = calloc(OUT * WIDEST, sizeof *B);
+    float *C = malloc(sizeof *C * ROWS * OUT);
+    lbh_set_num_threads(1);
+    for (int k = 20; k <= WIDEST; k += WIDEST - 20) {
+        told t = {0};
+        begin_late(&t);
+        lbh_gemm_nt(ROWS, OUT, k, 1, A, B, 0, C);
+        cr_expect_eq(t.calls, 1, "k = %d", k);
+        cr_expect_eq(lbh_watch_check(), LBH_ECANCELLED);
+        lbh_watch_end(LBH_OK);
+        lbh_on_progress(NULL, NULL);
+    }
+    free(A), free(B), free(C);
 }
 
 /* Training tells its steps and its loss here too. */
