@@ -15,7 +15,7 @@ room=${1:-} count=${2:-60} seed=${3:-1}
 # Folders, and tests as TARGET=NAME, the quickest first.
 case $room in
 core) folders=plugin/core
-    tests="core linalg linear product mlp map_codes table_codes byte_tables itq lbh=exact sgh_gram jmlh
+    tests="core linalg linear unit product mlp map_codes table_codes byte_tables itq lbh=exact sgh_gram jmlh
            baselines sigah sgh" ;;
 scan) folders=plugin/scan
     tests="mih mih_file hamming alloc=faults_alloc" ;;
