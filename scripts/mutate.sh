@@ -47,7 +47,7 @@ here=$PWD
 copy=${MUTATE_DIR:-$(mktemp -d /tmp/lbh-mutate.XXXXXX)}
 mkdir -p "$copy"
 find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$copy"
+git ls-files -z | tar --null -T - -cf - | tar -xmf - -C "$copy" # as new files: objects of a run that was stopped are those of its change
 cd "$copy"
 BUILD_DIR=build scripts/build.sh --test >&2
 
