@@ -47,7 +47,8 @@ here=$PWD
 copy=${MUTATE_DIR:-$(mktemp -d /tmp/lbh-mutate.XXXXXX)}
 mkdir -p "$copy"
 find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
-git ls-files -z | tar --null -T - -cf - | tar -xmf - -C "$copy" # as new files: objects of a run that was stopped are those of its change
+# As new files: an object of the last change to a copy that is used again is newer than the old file.
+git ls-files -z | tar --null -T - -cf - | tar -xmf - -C "$copy"
 cd "$copy"
 BUILD_DIR=build scripts/build.sh --test >&2
 
