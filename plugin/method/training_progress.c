@@ -20,8 +20,12 @@ static int after_step(lbh_training *t, double time, int64_t step, int64_t steps,
     double limit = enc->common[LBH_OPT_TIME_LIMIT];
     if (limit > 0 && time - run->started > limit)
         t->stop = true;
-    bool can_save = lbh_can_checkpoint(t);
-    if (can_save && step < steps && time - run->saved >= enc->checkpoint_seconds)
+    /* A checkpoint is of whole steps: within them nobody asks whether to stop. Before the first step somebody
+     * did, and what it has made then is of no use. */
+    bool can_save = lbh_can_checkpoint(t) && step < steps;
+    if (lbh_watch_hold(can_save && !t->stop))
+        can_save = false;
+    if (can_save && time - run->saved >= enc->checkpoint_seconds)
         LBH_TRY(lbh_save_checkpoint(t, step));
     bool due = time - run->reported >= REPORT_SECONDS || step >= steps || t->stop;
     bool cancel = lbh_watch_report(enc->method->name, step, steps, loss, due && step >= steps);
@@ -31,7 +35,7 @@ static int after_step(lbh_training *t, double time, int64_t step, int64_t steps,
         run->reported = time;
     if (!cancel)
         return LBH_OK;
-    if (can_save && step < steps)
+    if (can_save)
         LBH_TRY(lbh_save_checkpoint(t, step));
     return lbh_error(LBH_ECANCELLED, "%s: cancelled at step %lld of %lld", enc->method->name,
                      (long long)step, (long long)steps);

@@ -13,6 +13,7 @@ static _Thread_local struct watch {
     void *ctx;
     int depth; /* calls within calls */
     bool asked, stop;
+    bool held; /* nobody but lbh_watch_report() asks */
     const char *what;
     int64_t step, steps;
     double loss, time; /* of the last question, or of the beginning */
@@ -50,7 +51,7 @@ void lbh_watch_begin(const char *what, int64_t steps)
     watch.step = 0;
     watch.steps = steps;
     watch.loss = 0;
-    watch.asked = watch.stop = false;
+    watch.asked = watch.stop = watch.held = false;
     watch.time = now();
 }
 
@@ -62,13 +63,13 @@ int lbh_watch_end(int rc)
         watch.step = watch.steps;
         ask(0); /* too late to stop */
     }
-    watch.stop = false;
+    watch.stop = watch.held = false;
     return rc;
 }
 
 bool lbh_watch_poll(void)
 {
-    if (!watch.fn || !watch.depth || watch.stop)
+    if (!watch.fn || !watch.depth || watch.stop || watch.held)
         return watch.stop;
     double time = now();
     if (time - watch.time >= SECONDS)
@@ -103,6 +104,12 @@ int lbh_watch_step(int64_t step)
     return lbh_watch_check();
 }
 
+bool lbh_watch_hold(bool on)
+{
+    watch.held = on;
+    return watch.stop;
+}
+
 bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss, bool at_once)
 {
     if (!watch.fn || !watch.depth)
@@ -113,5 +120,9 @@ bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss
     watch.loss = loss;
     if (at_once && !watch.stop)
         ask(now());
-    return lbh_watch_poll();
+    bool held = watch.held;
+    watch.held = false;
+    bool stop = lbh_watch_poll();
+    watch.held = held;
+    return stop;
 }

@@ -25,6 +25,10 @@ LBH_API int lbh_watch_check(void);
 bool lbh_watch_stopped(bool *stop);
 LBH_API bool lbh_watch_poll(void);
 
+/* method/training_progress.c: whether the caller has asked to stop before. From now on, or no longer (on: false), only
+ * lbh_watch_report() asks, until the outermost call ends: what is left undone would be part of what is saved. */
+bool lbh_watch_hold(bool on);
+
 /* method/training_progress.c: what the polls until the next one tell, and whether the callback asks to stop. now: ask
  * even if 50 ms are not over. */
 bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss, bool now);

@@ -247,6 +247,39 @@ Test(watch, ends_training_while_it_looks_at_its_codes)
     free(x);
 }
 
+/* A stop within a step would leave products undone. What is saved is of whole steps all the same: who goes
+ * on ends with the model of who was not stopped. */
+Test(watch, what_is_saved_is_of_whole_steps)
+{
+    enum { ROWS = 3000, WIDE = 600 };
+    float *x = test_mixture(ROWS, WIDE, 2, NULL);
+    const char *path = test_tmp("stopped.ckpt");
+    uint64_t whole = 0;
+    int saved = 0, stopped = LBH_ECANCELLED;
+    lbh_set_num_threads(1);
+    for (int go_on = -1; stopped == LBH_ECANCELLED && go_on < 6; go_on++) { /* -1: nobody stops it */
+        lbh_encoder *enc = NULL;
+        told t = {.go_on = go_on};
+        OK(lbh_encoder_new(&enc, "sgh", WIDE, BITS));
+        OK(lbh_encoder_set(enc, "steps=40,batch=2500,near_steps=0,held_out=0"));
+        OK(lbh_encoder_checkpoint(enc, path, 1e9));
+        if (go_on >= 0) {
+            lbh_on_progress(callback, &t);
+            stopped = lbh_encoder_train(enc, ROWS, x); /* LBH_OK: it was done before */
+            lbh_on_progress(NULL, NULL);
+            saved += access(path, R_OK) == 0;
+        }
+        OK(lbh_encoder_train(enc, ROWS, x));
+        whole = go_on < 0 ? lbh_encoder_digest(enc) : whole;
+        cr_expect_eq(lbh_encoder_digest(enc), whole, "stopped at question %d, step %lld", go_on,
+                     (long long)t.step);
+        lbh_encoder_free(enc);
+        remove(path);
+    }
+    cr_expect_gt(saved, 0);
+    free(x);
+}
+
 /* Products of many rows look on their way, those of core/product.c and those of BLAS. */
 Test(watch, is_asked_within_large_products)
 {
