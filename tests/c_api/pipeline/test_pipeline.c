@@ -304,7 +304,7 @@ Test(pipeline, bytes)
     cr_ok(lbh_pipeline_reconstruct(p, N, x));
     for (int j = 0; j < D; j++)
         cr_assert_float_eq(x[j], j % 2 ? high[j] : low[j], 1e-4 * (high[j] - low[j]));
-    cr_fails(lbh_pipeline_reconstruct(p, N + 1, x), LBH_EINVAL, "no id 501");
+    cr_fails(lbh_pipeline_reconstruct(p, N + 1, x), LBH_EINVAL, "the id 501");
     free(stored);
     lbh_pipeline_free(p);
 }
