@@ -155,7 +155,8 @@ template <class Stock> struct Hnsw final : Stock {
                 if (!from)
                     continue;
                 int64_t *label = labels + i * k;
-                from->set_query(reinterpret_cast<const float *>(x + static_cast<size_t>(i) * size));
+                const void *query = x + static_cast<size_t>(i) * size;
+                from->set_query(static_cast<const float *>(query));
                 faiss::maxheap_heapify(static_cast<size_t>(k), near.data(), label);
                 walk(this->hnsw, *from, static_cast<int>(k), label, near.data(), *seen);
                 faiss::maxheap_reorder(static_cast<size_t>(k), near.data(), label);

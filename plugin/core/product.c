@@ -129,10 +129,12 @@ static bool suits(bool ta, bool tb, int m, int n, int k)
 #endif
 }
 
-static void run(product *p, bool by_rows)
+static void run(const product *given, bool by_rows)
 {
     bool stop = false;
-    p->stop = &stop;
+    product with = *given;
+    with.stop = &stop;
+    const product *p = &with;
     int tiles = (p->m + ROWS - 1) / ROWS, panels = (p->n + LANES - 1) / LANES;
     int parts = (int64_t)p->m * p->n * p->k < ALONE ? 1 : omp_get_max_threads();
     int units = by_rows ? tiles : panels;

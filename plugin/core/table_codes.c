@@ -200,7 +200,7 @@ static inline int32_t ordered(float x)
 {
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return bits ^ (bits >> 31 & INT32_MAX);
+    return bits < 0 ? bits ^ INT32_MAX : bits;
 }
 
 /* The least score's place, the first of equals. */
