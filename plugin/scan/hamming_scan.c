@@ -8,12 +8,12 @@
  * their bar search again without one. */
 #include "hamming_run.h"
 
+#include "profile.h"
 #include "topk.h"
 #include "watch.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     QUERY_BITS = 24, /* of the number of a query within a block */
@@ -57,13 +57,6 @@ static void scan_run(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t en
     }
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* The same for codes of the array. Few queries wait for memory, and whether it comes sooner to those
  * who ask ahead is up to the processor: Zen 5 reads up to 40 % faster so, Zen 4 up to 25 % slower. So the
  * first pieces of many codes are read in both ways by turns, and the rest as was the quickest of them. */
@@ -73,11 +66,11 @@ static void scan_array(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t 
     double best[2] = {INFINITY, INFINITY};
     if (s->nq < FEW && (end - begin) / piece > 4 * TRIALS) {
         for (int t = 0; t < TRIALS; t++, begin += piece) {
-            double began = seconds();
+            double began = lbh_now();
             s->ahead = t % 2 ? 0 : LBH_SCAN_AHEAD;
             s->next = r->h->codes + (size_t)(begin + piece) * s->code_size;
             scan_run(r, s, begin, begin + piece, r->h->codes, NULL);
-            best[t % 2] = fmin(best[t % 2], seconds() - began);
+            best[t % 2] = fmin(best[t % 2], lbh_now() - began);
         }
         s->ahead = best[1] < best[0] ? 0 : LBH_SCAN_AHEAD;
         s->next = NULL;

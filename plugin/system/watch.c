@@ -1,10 +1,8 @@
 /* watch.c: see watch.h. */
-#define _POSIX_C_SOURCE 200809L
 #include "watch.h"
 
 #include "error.h"
-
-#include <time.h>
+#include "profile.h"
 
 static const double SECONDS = 0.05; /* between two questions */
 
@@ -18,13 +16,6 @@ static _Thread_local struct watch {
     int64_t step, steps;
     double loss, time; /* of the last question, or of the beginning */
 } watch;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void lbh_on_progress(lbh_progress_fn fn, void *ctx)
 {
@@ -52,7 +43,7 @@ void lbh_watch_begin(const char *what, int64_t steps)
     watch.steps = steps;
     watch.loss = 0;
     watch.asked = watch.stop = watch.held = false;
-    watch.time = now();
+    watch.time = lbh_now();
 }
 
 int lbh_watch_end(int rc)
@@ -71,7 +62,7 @@ bool lbh_watch_poll(void)
 {
     if (!watch.fn || !watch.depth || watch.stop || watch.held)
         return watch.stop;
-    double time = now();
+    double time = lbh_now();
     if (time - watch.time >= SECONDS)
         ask(time);
     return watch.stop;
@@ -119,7 +110,7 @@ bool lbh_watch_report(const char *what, int64_t step, int64_t steps, double loss
     watch.steps = steps;
     watch.loss = loss;
     if (at_once && !watch.stop)
-        ask(now());
+        ask(lbh_now());
     bool held = watch.held;
     watch.held = false;
     bool stop = lbh_watch_poll();
