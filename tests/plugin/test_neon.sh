@@ -15,7 +15,7 @@ echo 'int main(void) { return 0; }' >"$dir/empty.c"
 $cc $flags "$dir/empty.c" -o "$dir/empty" 2>/dev/null ||
     { echo "skipped: $cc cannot link (libc6-dev-arm64-cross is missing?)"; exit 77; }
 
-plugin=$(printf "$1/plugin/system/%s.c " arena cpu error threads watch)
+plugin=$(printf "$1/plugin/system/%s.c " arena cpu error profile threads watch)
 hamming="$1/plugin/scan/hamming*.c $1/plugin/scan/topk.c $1/tests/plugin/scan/test_hamming*.c"
 linear="$1/plugin/core/linear.c $1/plugin/core/tile.c $1/tests/plugin/core/test_linear.c"
 for name in hamming linear; do
