@@ -73,6 +73,7 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
 /* ---- Kernels ------------------------------------------------------------------------------- */
 
 enum { LBH_SCAN_TILE_BYTES = 1 << 15, LBH_SCAN_TILE_STEP = 32, LBH_SCAN_FIRST = 1024,
+       LBH_SCAN_FEW = 4, /* queries: fewer wait for memory, and do not repay transposing codes */
        LBH_SCAN_AHEAD = 12 << 10 /* a quarter of the first cache: measured, from 1 to 128 kB */ };
 
 /* A block of queries against runs of codes. */
@@ -137,7 +138,7 @@ int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int6
 
 static inline bool lbh_scan_better_by_words(const lbh_scan *s)
 {
-    return s->nq < 4 && s->code_size % sizeof(uint64_t) == 0;
+    return s->nq < LBH_SCAN_FEW && s->code_size % sizeof(uint64_t) == 0;
 }
 
 /* Fills s->tile with n codes (n <= tile_codes), word w of code i at tile[w * tile_codes + i], and

@@ -166,7 +166,7 @@ KERNEL(up_to128, 128, false, 16, 1, 8)
  * after the other. The kernels for sizes between do that, and read up to 40 % faster. */
 static bool few(const lbh_scan *s)
 {
-    return s->nq < 4;
+    return s->nq < LBH_SCAN_FEW;
 }
 
 static void scan16(lbh_scan *s, int64_t n, const uint8_t *codes)

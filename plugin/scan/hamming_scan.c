@@ -25,7 +25,6 @@ enum {
     LIST_SPARSE = 32,
     DONE = -1,       /* an end: not to be scanned with */
     PIECE = 1 << 26, /* of codes times queries, in bytes, between two looks at whether to stop */
-    FEW = 4,         /* queries: fewer wait for memory */
     TRIAL = 1 << 18, /* bytes of a piece to try a way of reading on, and ... */
     TRIALS = 8,      /* how many of them */
 };
@@ -64,7 +63,7 @@ static void scan_array(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t 
 {
     const int64_t piece = TRIAL / ((int64_t)s->code_size * ROUND) * ROUND + ROUND;
     double best[2] = {INFINITY, INFINITY};
-    if (s->nq < FEW && (end - begin) / piece > 4 * TRIALS) {
+    if (s->nq < LBH_SCAN_FEW && (end - begin) / piece > 4 * TRIALS) {
         for (int t = 0; t < TRIALS; t++, begin += piece) {
             double began = lbh_now();
             s->ahead = t % 2 ? 0 : LBH_SCAN_AHEAD;
