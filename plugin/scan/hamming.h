@@ -90,6 +90,7 @@ typedef struct lbh_scan {
     size_t ahead;              /* how many bytes ahead to ask for codes; 0: leave it to the hardware */
     int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */
     uint64_t *tile;            /* words x tile_codes, where kernels need it */
+    uint8_t *tables, *columns; /* for lbh_scan_by_nibbles, or NULL */
     uint8_t *passed;           /* [nq + 16] and ... */
     int32_t *hit;              /* [nq + 16], for kernels that put reports off */
 } lbh_scan;
@@ -106,6 +107,7 @@ typedef struct lbh_scan_kernels {
     lbh_scan_fn bytes4, bytes8, bytes16, bytes32, bytes64, bytes128, any;
     lbh_scan_first_fn first; /* or NULL: the kernels scan the first codes like all others */
     size_t untiled;          /* codes of at most so many bytes are scanned without s->tile */
+    bool by_nibbles;         /* many queries go to lbh_scan_by_nibbles */
 } lbh_scan_kernels;
 
 /* NULL where the library was built for another architecture. */
@@ -118,6 +120,7 @@ const lbh_scan_kernels *lbh_scan_kernels_neon(void);
 lbh_scan_fn lbh_scan_choose(size_t code_size);
 lbh_scan_first_fn lbh_scan_choose_first(void); /* or NULL */
 bool lbh_scan_needs_tile(size_t code_size);
+bool lbh_scan_needs_tables(size_t code_size);
 
 /* What kernels call. Reports code `at` of the run to query q. */
 void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance);
@@ -129,6 +132,14 @@ void lbh_scan_report(lbh_scan *s, int64_t q, int64_t at, uint64_t mask, const in
  * has POPCNT) or be ARM. Few queries do not repay transposing codes: it is for them, if codes are
  * whole words. */
 void lbh_scan_by_words(lbh_scan *s, int64_t n, const uint8_t *codes);
+
+/* A kernel for codes begin .. n-1 of a run and LBH_SCAN_FEW queries or more. The CPU must have AVX2,
+ * and s->tables and s->columns be there. */
+enum { LBH_SCAN_NIBBLES_SIZE = 256, /* bytes of a code: columns of longer ones leave the caches */
+       LBH_SCAN_GROUP = 128,        /* codes: fewer do not repay tables */
+       LBH_SCAN_ROUND = 64,         /* queries, or as many as have their tables in ... */
+       LBH_SCAN_TABLES_BYTES = 1 << 17 };
+void lbh_scan_by_nibbles(lbh_scan *s, int64_t begin, int64_t n, const uint8_t *codes);
 
 /* A kernel for codes of more than 128 bytes. The CPU must have what lbh_cpu_has_vpopcnt() says. */
 enum { LBH_SCAN_LONG_SIZE = UINT16_MAX / 8 }; /* longer ones are left to AVX2 */

@@ -79,11 +79,14 @@ static AVX2_INLINE void scan_group(lbh_scan *s, int64_t at, int64_t valid, const
     }
 }
 
-AVX2 static void scan8(lbh_scan *s, int64_t n, const uint8_t *codes)
+AVX2 static void scan_words(lbh_scan *s, int64_t n, const uint8_t *codes)
 {
     int64_t at = 0;
-    for (; at + GROUP <= n; at += GROUP)
+    for (; at + GROUP <= n; at += GROUP) {
+        for (size_t b = 0; s->ahead && b < 8 * GROUP; b += 64)
+            _mm_prefetch((const char *)(codes + 8 * at + s->ahead + b), _MM_HINT_T0);
         scan_group(s, at, GROUP, codes + 8 * at, 1, 0);
+    }
     if (at < n) {
         uint8_t rest[8 * GROUP] = {0};
         memcpy(rest, codes + 8 * at, 8 * (size_t)(n - at));
@@ -93,10 +96,6 @@ AVX2 static void scan8(lbh_scan *s, int64_t n, const uint8_t *codes)
 
 static AVX2_INLINE void scan_tiles(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t words)
 {
-    if (lbh_scan_better_by_words(s)) {
-        lbh_scan_by_words(s, n, codes);
-        return;
-    }
     for (int64_t at = 0; at < n; at += s->tile_codes) {
         int64_t count = n - at < s->tile_codes ? n - at : s->tile_codes;
         lbh_scan_fill_tile(s, count, codes + (size_t)at * s->code_size);
@@ -106,10 +105,33 @@ static AVX2_INLINE void scan_tiles(lbh_scan *s, int64_t n, const uint8_t *codes,
     }
 }
 
+/* How many codes to scan before lbh_scan_by_nibbles does: all, or those that raise the bar. */
+static int64_t before_nibbles(const lbh_scan *s, int64_t n)
+{
+    enum { UNKNOWN = 1024 }; /* of codes that a query without a bar meets, many are reported */
+    if (!s->tables || s->nq < LBH_SCAN_FEW || n < LBH_SCAN_GROUP)
+        return n;
+    int64_t first = s->bar[0] > 8 * (int64_t)s->code_size ? UNKNOWN : 0;
+    return first < n ? first : n;
+}
+
+static void scan8(lbh_scan *s, int64_t n, const uint8_t *codes)
+{
+    int64_t first = before_nibbles(s, n);
+    scan_words(s, first, codes);
+    lbh_scan_by_nibbles(s, first, n, codes);
+}
+
 #define KERNEL(name, words)                                                                        \
     AVX2 static void name(lbh_scan *s, int64_t n, const uint8_t *codes)                            \
     {                                                                                              \
-        scan_tiles(s, n, codes, words);                                                            \
+        int64_t first = before_nibbles(s, n);                                                      \
+        if (lbh_scan_better_by_words(s)) {                                                         \
+            lbh_scan_by_words(s, n, codes);                                                        \
+            return;                                                                                \
+        }                                                                                          \
+        scan_tiles(s, first, codes, words);                                                        \
+        lbh_scan_by_nibbles(s, first, n, codes);                                                   \
     }
 
 KERNEL(scan4, 1)
@@ -120,7 +142,8 @@ KERNEL(scan_any, s->words)
 const lbh_scan_kernels *lbh_scan_kernels_avx2(void)
 {
     static const lbh_scan_kernels kernels = {scan4,    scan8,    scan16,  scan32,
-                                             scan_any, scan_any, scan_any, NULL, 0};
+                                             scan_any, scan_any, scan_any, NULL, 0,
+                                             true};
     return &kernels;
 }
 

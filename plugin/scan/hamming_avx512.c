@@ -205,7 +205,7 @@ const lbh_scan_kernels *lbh_scan_kernels_avx512(void)
 {
     static const lbh_scan_kernels kernels = {scan4, scan8, scan16, scan32, scan64, scan128,
                                              scan_any, lbh_scan_first_avx512,
-                                             LBH_SCAN_LONG_SIZE};
+                                             LBH_SCAN_LONG_SIZE, false};
     return &kernels;
 }
 

@@ -48,3 +48,8 @@ bool lbh_scan_needs_tile(size_t code_size)
 {
     return code_size > kernels()->untiled;
 }
+
+bool lbh_scan_needs_tables(size_t code_size)
+{
+    return kernels()->by_nibbles && code_size <= LBH_SCAN_NIBBLES_SIZE;
+}

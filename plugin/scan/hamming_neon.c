@@ -100,7 +100,8 @@ KERNEL(scan_any, s->words)
 const lbh_scan_kernels *lbh_scan_kernels_neon(void)
 {
     static const lbh_scan_kernels kernels = {scan4,    scan8,    scan16,  scan32,
-                                             scan_any, scan_any, scan_any, NULL, 0};
+                                             scan_any, scan_any, scan_any, NULL, 0,
+                                             false};
     return &kernels;
 }
 

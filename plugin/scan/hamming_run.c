@@ -119,6 +119,12 @@ static size_t lay_out(lbh_hamming_worker *w, const lbh_hamming_task *r)
     s->bar = place(w->memory, &at, r->block, sizeof *s->bar);
     s->collector = place(w->memory, &at, r->block, sizeof *s->collector);
     s->tile = place(w->memory, &at, s->tile_codes, row);
+    if (r->block >= LBH_SCAN_FEW && r->h->most > SMALL && lbh_scan_needs_tables(s->code_size)) {
+        int64_t queries = lbh_smaller(r->block + r->block % 2, LBH_SCAN_ROUND);
+        int64_t bytes = queries * 16 * (int64_t)s->code_size;
+        s->columns = place(w->memory, &at, LBH_SCAN_GROUP * r->words, 16);
+        s->tables = place(w->memory, &at, lbh_smaller(bytes, LBH_SCAN_TABLES_BYTES), 1);
+    }
     s->passed = place(w->memory, &at, r->block + 16, sizeof *s->passed);
     s->hit = place(w->memory, &at, r->block + 16, sizeof *s->hit);
     w->collector = place(w->memory, &at, r->block, sizeof *w->collector);

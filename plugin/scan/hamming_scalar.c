@@ -19,26 +19,43 @@ __attribute__((always_inline)) static inline int count(uint64_t x, bool instruct
     return instruction ? __builtin_popcountll(x) : count_portable(x);
 }
 
+/* Codes begin .. end-1 with query q. */
+__attribute__((always_inline)) static inline void scan_query(lbh_scan *s, int64_t q, int64_t begin,
+                                                             int64_t end, const uint8_t *codes,
+                                                             size_t size, bool instruction)
+{
+    size_t words = size / 8, rest = size % 8;
+    const uint64_t *query = s->query + (size_t)q * (words + (rest > 0));
+    int64_t bar = s->bar[q];
+    for (int64_t i = begin; i < end; i++) {
+        const uint8_t *code = codes + (size_t)i * size;
+        uint64_t word = 0;
+        memcpy(&word, code + 8 * words, rest);
+        int32_t distance = rest ? count(word ^ query[words], instruction) : 0;
+        for (size_t w = 0; w < words; w++) {
+            memcpy(&word, code + 8 * w, sizeof word);
+            distance += count(word ^ query[w], instruction);
+        }
+        if (distance < bar) {
+            lbh_scan_take(s, q, i, distance);
+            bar = s->bar[q];
+        }
+    }
+}
+
+/* A few codes at a time, which stay in the first cache for all queries; asks for later ones. */
 __attribute__((always_inline)) static inline void scan_codes(lbh_scan *s, int64_t n,
                                                              const uint8_t *codes, size_t size,
                                                              bool instruction)
 {
-    size_t words = size / 8, rest = size % 8;
-    for (int64_t i = 0; i < n; i++) {
-        const uint8_t *code = codes + (size_t)i * size;
-        const uint64_t *query = s->query;
-        uint64_t last = 0;
-        memcpy(&last, code + 8 * words, rest);
-        for (int64_t q = 0; q < s->nq; q++, query += words + (rest > 0)) {
-            int32_t distance = rest ? count(last ^ query[words], instruction) : 0;
-            for (size_t w = 0; w < words; w++) {
-                uint64_t word;
-                memcpy(&word, code + 8 * w, sizeof word);
-                distance += count(word ^ query[w], instruction);
-            }
-            if (distance < s->bar[q])
-                lbh_scan_take(s, q, i, distance);
-        }
+    enum { LINE = 64, BYTES = 1 << 10 };
+    const int64_t step = size < BYTES ? (int64_t)(BYTES / size) : 1;
+    for (int64_t at = 0; at < n; at += step) {
+        const uint8_t *ahead = codes + (size_t)at * size + s->ahead;
+        for (size_t b = 0; instruction && s->ahead && b < (size_t)step * size; b += LINE)
+            __builtin_prefetch(ahead + b);
+        for (int64_t q = 0; q < s->nq; q++)
+            scan_query(s, q, at, n - at < step ? n : at + step, codes, size, instruction);
     }
 }
 
@@ -88,6 +105,6 @@ const lbh_scan_kernels *lbh_scan_kernels_scalar(void)
 {
     static const lbh_scan_kernels kernels = {scan_portable, scan_portable, scan_portable,
                                              scan_portable, scan_portable, scan_portable,
-                                             scan_portable, NULL, SIZE_MAX};
+                                             scan_portable, NULL, SIZE_MAX, false};
     return &kernels;
 }

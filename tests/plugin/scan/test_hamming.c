@@ -47,6 +47,38 @@ KERNEL_TEST(ways_of_reading)
         check_random(2, ((int64_t)10 << 20) / (int64_t)few[i], few[i], 300);
 }
 
+/* Enough codes, and queries for more than one round, to be compared by tables of nibbles. */
+KERNEL_TEST(many_queries_of_every_size)
+{
+    static const int64_t nqs[] = {4, 63, 64, 65, 129};
+    omp_set_num_threads(1);
+    for (size_t size = 1; size <= 260; size++)
+        check_random(4 + (int64_t)size % 3, 2049 + (int64_t)size, size, 10);
+    for (int s = 0; s < NSIZES; s++)
+        for (size_t i = 0; i < sizeof nqs / sizeof nqs[0]; i++)
+            check_random(nqs[i], 2177, sizes[s], 60);
+}
+
+/* Distances from 0 to all bits, which a byte does not hold, and as many ties. */
+KERNEL_TEST(many_queries_far_and_near)
+{
+    enum { N = 2500, NQ = 9 };
+    for (size_t size = 31; size <= 131; size += 5) {
+        const int32_t most = 8 * (int32_t)size;
+        uint8_t *codes = calloc(N, size), *queries = calloc(NQ, size);
+        lbh_code_list all = whole(N, codes);
+        for (size_t i = 0; i < N; i++)
+            memset(codes + i * size, i % 3 ? 0 : 255, i * 7 % (size + 1));
+        memset(queries + size, 255, (NQ / 2) * size);
+        check_search(NQ, queries, size, 1, NULL, 1, &all, 5);
+        check_search(NQ, queries, size, 1, NULL, 1, &all, N);
+        check_range(NQ, queries, size, 1, NULL, 1, &all, most / 2);
+        check_range(NQ, queries, size, 1, NULL, 1, &all, most);
+        check_range(NQ, queries, size, 1, NULL, 1, &all, most + 1);
+        free(codes), free(queries);
+    }
+}
+
 /* More words than byte counts can hold, and the largest distances. */
 KERNEL_TEST(long_codes)
 {
