@@ -62,6 +62,22 @@ static int check(const FaissIndexBinary *index, const lbh_rescorer *r, lbh_short
     return LBH_OK;
 }
 
+/* Whether the index's search is ours, over one array of codes whose ids are their places. */
+static bool is_array(const FaissIndexBinary *index, const lbh_index_info *info)
+{
+    return info->kind == LBH_KIND_FLAT && !info->idmap && lbh_index_is_accelerated(index);
+}
+
+static int search_array(const rescored *s, const FaissIndexBinary *inner, int64_t n, const float *x,
+                        float *distances, int64_t *labels)
+{
+    int64_t size;
+    const uint8_t *codes;
+    const int64_t *ids;
+    LBH_TRY(lbh_gap_list(inner, 0, &size, &codes, &ids));
+    return lbh_rescorer_search(s->rescorer, size, codes, n, x, s->m, s->keep, s->k, distances, labels);
+}
+
 static int search_block(const rescored *s, buffers *b, int64_t n, const float *x, float *distances,
                         int64_t *labels)
 {
@@ -127,6 +143,9 @@ int lbh_search_rescored_allowed(const FaissIndexBinary *index, const lbh_rescore
                                  labels);
     if (shortlist.k_factor < 1)
         return lbh_search_visited(index, rescorer, filter, ctx, n, x, k, distances, labels);
+    lbh_index_info info = lbh_gap_info(index);
+    if (!filter && is_array(index, &info))
+        return search_array(&s, info.inner, n, x, distances, labels);
     lbh_watch_begin("search", n);
     return lbh_watch_end(search_blocks(&s, n, x, distances, labels));
 }

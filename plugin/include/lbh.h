@@ -396,6 +396,13 @@ LBH_API int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q,
                               const uint8_t *codes, const int64_t *ids, int64_t keep, int64_t k,
                               float *distances, int64_t *labels);
 
+/* Both stages: of n codes[n * code_size], whose ids are 0, 1, ..., the m (at least 1) nearest to each query by
+ * Hamming distance, equal ones by rising id, are ranked as by lbh_rescorer_rank, with the same results;
+ * but candidates are ranked where they are found, unsorted. codes NULL is for n = 0. */
+LBH_API int lbh_rescorer_search(const lbh_rescorer *r, int64_t n, const uint8_t *codes, int64_t nq,
+                                const float *q, int64_t m, int64_t keep, int64_t k,
+                                float *distances, int64_t *labels);
+
 /* Codes in n lists, as an inverted file has them: list i has size[i] codes with ids (below 0: not to
  * be found). ids NULL: there is one list, all queries visit it, and its ids are 0, 1, ... */
 typedef struct lbh_code_lists {

@@ -121,6 +121,21 @@ int lbh_hamming_search(int64_t nq, const uint8_t *queries, int64_t n, const uint
     return search_checked(&h, k);
 }
 
+int lbh_hamming_candidates(int64_t nq, const uint8_t *queries, int64_t n, const uint8_t *codes,
+                           size_t code_size, int64_t k, lbh_candidates_fn take, void *ctx)
+{
+    lbh_hamming h = {.nq = nq, .queries = queries, .code_size = code_size, .n = n, .codes = codes,
+                     .k = k, .take = take, .ctx = ctx};
+    LBH_TRY(check_array(&h));
+    if (k < 1)
+        return lbh_error(LBH_EINVAL, "Hamming search: k (%lld) must be at least 1", (long long)k);
+    if (nq && n)
+        return lbh_hamming_run(&h);
+    for (int64_t q = 0; q < nq; q++)
+        take(ctx, q, 0, NULL);
+    return LBH_OK;
+}
+
 int lbh_hamming_search_lists(int64_t nq, const uint8_t *queries, size_t code_size, int64_t nprobe,
                              const int64_t *which, int64_t nlists, const lbh_code_list *lists,
                              int64_t k, int32_t *distances, int64_t *labels)

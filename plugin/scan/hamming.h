@@ -61,6 +61,9 @@ void lbh_collector_expect(lbh_collector *c, int32_t most);
 /* Takes a code at a distance below c->bar. */
 void lbh_collector_add(lbh_collector *c, const lbh_answer *answer);
 
+/* Drops all but the k best from answer[]; where c->ordered, ids rise in it. Ends the search. */
+void lbh_collector_settle(lbh_collector *c);
+
 /* Writes the best by (distance, id) to distances[k], labels[k], k >= c->k; missing ones are
  * INT32_MAX, -1. Ends the search. */
 void lbh_collector_write(lbh_collector *c, int32_t *distances, int64_t *labels, int64_t k);

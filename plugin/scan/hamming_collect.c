@@ -231,6 +231,11 @@ static void place(const lbh_collector *c, int64_t *start, int32_t *distances, in
     }
 }
 
+void lbh_collector_settle(lbh_collector *c)
+{
+    compact(c);
+}
+
 void lbh_collector_write(lbh_collector *c, int32_t *distances, int64_t *labels, int64_t k)
 {
     compact(c);

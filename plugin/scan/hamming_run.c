@@ -162,6 +162,17 @@ static void worker_clear(lbh_hamming_worker *w)
 
 /* ---- Tasks --------------------------------------------------------------------------------- */
 
+/* The answers of query q, all of which c has seen. */
+static void give_answers(const lbh_hamming *h, lbh_collector *c, int64_t q)
+{
+    if (!h->take) {
+        lbh_collector_write(c, h->distances + q * h->k, h->labels + q * h->k, h->k);
+        return;
+    }
+    lbh_collector_settle(c);
+    h->take(h->ctx, q, c->count, c->answer);
+}
+
 static void run_task(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
 {
     const lbh_hamming *h = r->h;
@@ -179,8 +190,7 @@ static void run_task(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
     else
         lbh_scan_array(r, w, first, count, slice);
     for (int64_t i = 0; i < count && !r->keep_all; i++)
-        lbh_collector_write(&mine[i], h->distances + (first + i) * h->k,
-                            h->labels + (first + i) * h->k, h->k);
+        give_answers(h, &mine[i], first + i);
 }
 
 static int run_tasks(lbh_hamming_task *r)
@@ -221,7 +231,7 @@ static void merge_slices(const lbh_hamming_task *r)
                 if (other->answer[i].distance < c->bar)
                     lbh_collector_add(c, &other->answer[i]);
         }
-        lbh_collector_write(c, h->distances + q * h->k, h->labels + q * h->k, h->k);
+        give_answers(h, c, q);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "lbh_scan.h"
 
+#include "candidates.h"
 #include "hamming.h"
 
 #include <stdbool.h>
@@ -22,8 +23,10 @@ typedef struct lbh_hamming {
     /* Either the k best, or (k = 0) all below the radius. */
     int64_t k;
     int32_t radius;
-    int32_t *distances; /* k > 0: answers */
+    int32_t *distances; /* k > 0: answers, unless they are handed over (one array only) */
     int64_t *labels;
+    lbh_candidates_fn take;
+    void *ctx;
     lbh_range_result *result; /* k = 0: answers, but for the struct itself still empty */
 } lbh_hamming;
 

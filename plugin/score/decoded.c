@@ -16,7 +16,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
-enum { MAX_QUERIES = 16, MIN_SLICE = 8192 };
+enum { MAX_QUERIES = 16, MIN_SLICE = 8192, NORMS = 4096 /* made at a time */ };
 static const int64_t MAX_BUFFER = 1 << 26; /* bytes of candidates a thread, about */
 
 /* What all threads share. */
@@ -63,8 +63,10 @@ static int prepare(decoded *s, const lbh_encoder *enc, int metric)
     s->zeros = s->norm + norms;
     s->filtered = s->decoder.tables && !s->cosine && s->nbytes <= LBH_FILTER_BYTES &&
                   lbh_filter_pays();
-    if (norms)
-        LBH_TRY(lbh_decoder_score_norms(&s->decoder, s->n, s->codes, s->norm));
+#pragma omp parallel for schedule(static) if (norms > NORMS)
+    for (int64_t i = 0; i < norms; i += NORMS)
+        lbh_decoder_score_norms(&s->decoder, norms - i < NORMS ? norms - i : NORMS,
+                                s->codes + i * s->nbytes, s->norm + i);
     for (int64_t i = 0; i < norms; i++)
         s->most = s->norm[i] > s->most ? s->norm[i] : s->most;
     return LBH_OK;

@@ -54,14 +54,4 @@ lbh_score_fn lbh_choose_score(int *byte_tables);
 /* The kernel for tables of bytes whose entries are any numbers: it reads table->byte alone. */
 lbh_score_fn lbh_byte_score(void);
 
-/* norm[n]: squared length of shift[columns] (NULL: 0) plus the sum of each code's entries of
- * T[nbytes * 256 * columns]. LBH_ENOMEM. */
-int lbh_byte_norms(int nbytes, int columns, const float *T, const float *shift, int64_t n,
-                   const uint8_t *codes, float *norm);
-
-/* norm[n]: squared length of shift[d] (NULL: 0) plus each code's vector, the sum over its bits of
- * +-U_k / 2 (U[nbits * d]). LBH_ENOMEM. */
-int lbh_code_norms(int nbits, int d, const float *U, const float *shift, int64_t n,
-                   const uint8_t *codes, float *norm);
-
 #endif

@@ -66,74 +66,63 @@ static double product(const lbh_decoder_score *s, const float *U, int k, int l)
                l < s->nbits ? U + (int64_t)l * s->d : s->centre);
 }
 
+/* Vectors with the inner products of the U_k (and of the centre, under the cosine): the rows of the Cholesky
+ * factor of these. */
 static int reduce_vectors(lbh_decoder_score *s, const float *U)
 {
-    int n = s->nbits + (s->metric == LBH_METRIC_COSINE);
+    bool cosine = s->metric == LBH_METRIC_COSINE;
+    int n = s->nbits + cosine;
     double *G = lbh_alloc((int64_t)n * n, sizeof *G);
-    s->vectors = lbh_alloc((int64_t)n * n, sizeof *s->vectors);
-    if (!G || !s->vectors) {
-        free(G);
-        return LBH_ENOMEM;
-    }
-    for (int k = 0; k < n; k++)
+    float *vectors = lbh_alloc((int64_t)n * n, sizeof *vectors);
+    int rc = G && vectors ? LBH_OK : LBH_ENOMEM;
+    for (int k = 0; k < n && !rc; k++)
         for (int l = 0; l <= k; l++)
             G[(int64_t)k * n + l] = product(s, U, k, l);
-    cholesky(n, G);
-    for (int k = 0; k < n; k++)
+    if (!rc)
+        cholesky(n, G);
+    for (int k = 0; k < n && !rc; k++)
         for (int l = 0; l <= k; l++)
-            s->vectors[(int64_t)k * n + l] = (float)G[(int64_t)k * n + l];
-    s->columns = n;
+            vectors[(int64_t)k * n + l] = (float)G[(int64_t)k * n + l];
+    if (!rc)
+        rc = lbh_code_norms_of_bits(&s->norms, s->nbits, n, vectors,
+                                    cosine ? vectors + (int64_t)s->nbits * n : NULL);
     free(G);
-    return LBH_OK;
+    free(vectors);
+    return rc;
 }
 
-/* Under the cosine: s->shift[s->columns], from there or zeros. */
-static int take_shift(lbh_decoder_score *s, const float *from)
-{
-    if (s->metric != LBH_METRIC_COSINE)
-        return LBH_OK;
-    s->shift = lbh_alloc(s->columns, sizeof *s->shift);
-    if (!s->shift)
-        return LBH_ENOMEM;
-    if (from)
-        memcpy(s->shift, from, (size_t)s->columns * sizeof *s->shift);
-    return LBH_OK;
-}
-
-static int prepare_vectors(lbh_decoder_score *s, const float *U, bool reduce)
+static int prepare_norms(lbh_decoder_score *s, const float *U, bool reduce)
 {
     if (s->metric == LBH_METRIC_IP)
         return LBH_OK;
-    if (reduce && s->nbits < s->d) {
-        LBH_TRY(reduce_vectors(s, U));
-        return take_shift(s, s->vectors + (int64_t)s->nbits * s->columns);
-    }
-    s->vectors = lbh_alloc((int64_t)s->nbits * s->d, sizeof *s->vectors);
-    if (!s->vectors)
-        return LBH_ENOMEM;
-    memcpy(s->vectors, U, (size_t)s->nbits * (size_t)s->d * sizeof *U);
-    s->columns = s->d;
-    return take_shift(s, s->centre);
+    if (reduce && s->nbits < s->d)
+        return reduce_vectors(s, U);
+    return lbh_code_norms_of_bits(&s->norms, s->nbits, s->d, U,
+                                  s->metric == LBH_METRIC_COSINE ? s->centre : NULL);
 }
 
 /* The axes are orthonormal: ||m + y axes||^2 = ||axes m + y||^2 + ||m||^2 - ||axes m||^2. */
-static int prepare_table_shift(lbh_decoder_score *s, const lbh_tables *t)
+static int prepare_table_norms(lbh_decoder_score *s, const lbh_tables *t)
 {
-    s->columns = t->columns;
-    LBH_TRY(take_shift(s, NULL));
-    if (!s->shift)
-        return LBH_OK;
+    if (s->metric != LBH_METRIC_COSINE)
+        return s->metric == LBH_METRIC_IP
+                   ? LBH_OK
+                   : lbh_code_norms_of_bytes(&s->norms, t->nbytes, t->columns, t->T, NULL);
+    float *shift = lbh_alloc(t->columns, sizeof *shift);
+    if (!shift)
+        return LBH_ENOMEM;
     s->rest = dot(t->d, t->centre, t->centre);
     for (int k = 0; k < t->columns; k++) {
         double along = dot(t->d, t->axes + (int64_t)k * t->d, t->centre);
-        s->shift[k] = (float)along;
+        shift[k] = (float)along;
         s->rest -= along * along;
     }
     s->rest = fmax(s->rest, 0);
-    return LBH_OK;
+    int rc = lbh_code_norms_of_bytes(&s->norms, t->nbytes, t->columns, t->T, shift);
+    free(shift);
+    return rc;
 }
 
-/* Vectors for norms are the tables themselves. */
 static int prepare_tables(lbh_decoder_score *s, const lbh_tables *t)
 {
     int64_t entries = (int64_t)t->nbytes * LBH_TABLE;
@@ -157,7 +146,7 @@ static int prepare_tables(lbh_decoder_score *s, const lbh_tables *t)
     if (!rc)
         rc = lbh_panels_new(&s->entries, (int)entries, t->columns, T, NULL);
     free(T);
-    return rc ? rc : prepare_table_shift(s, t);
+    return rc ? rc : prepare_table_norms(s, t);
 }
 
 int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int metric, bool reduce)
@@ -175,7 +164,7 @@ int lbh_decoder_score_init(lbh_decoder_score *s, const lbh_encoder *enc, int met
         rc = prepare_tables(s, &enc->tables);
     if (!rc && !tables) {
         find_centre(s, U, c);
-        rc = prepare_vectors(s, U, reduce);
+        rc = prepare_norms(s, U, reduce);
     }
     if (!rc && !tables)
         rc = prepare_weights(s, U);
@@ -191,8 +180,7 @@ void lbh_decoder_score_clear(lbh_decoder_score *s)
     lbh_panels_free(s->weights);
     lbh_panels_free(s->entries);
     free(s->centre);
-    free(s->vectors);
-    free(s->shift);
+    lbh_code_norms_clear(&s->norms);
     *s = (lbh_decoder_score){0};
 }
 
@@ -243,18 +231,14 @@ void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *
     }
 }
 
-int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes, float *norm)
+void lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes,
+                             float *norm)
 {
-    const lbh_tables *t = s->tables;
-    if (t)
-        LBH_TRY(lbh_byte_norms(t->nbytes, t->columns, t->T, s->shift, n, codes, norm));
-    else
-        LBH_TRY(lbh_code_norms(s->nbits, s->columns, s->vectors, s->shift, n, codes, norm));
+    lbh_code_norms_fill(&s->norms, n, codes, norm);
     for (int64_t i = 0; i < n && s->metric == LBH_METRIC_COSINE; i++) {
         float square = norm[i] + (float)s->rest;
         norm[i] = square > 0 ? 1 / sqrtf(square) : 0;
     }
-    return LBH_OK;
 }
 
 bool lbh_decoder_score_multiplies(const lbh_decoder_score *s)

@@ -14,6 +14,7 @@
 #ifndef LBH_SCAN_DECODER_SCORE_H
 #define LBH_SCAN_DECODER_SCORE_H
 
+#include "code_norms.h"
 #include "linear.h"
 #include "method.h"
 #include "decoded.h"
@@ -23,10 +24,8 @@ typedef struct lbh_decoder_score {
     float *centre;
     lbh_panels *weights; /* from a (centred) query to the weights of its bits, or its projection */
     double reach;        /* longest y: the sum of ||U_k||, or of the longest entries */
-    int columns;         /* not ip: vectors[nbits * columns] with the inner products of the U_k, */
-    float *vectors;      /* for lbh_code_norms; else NULL */
-    float *shift;        /* cosine: m beside these vectors, or along the tables' axes; and the square */
-    double rest;         /* of what is left of m beyond the axes */
+    lbh_code_norms norms; /* not ip: of y; cosine: of y and what of m lies in its space; and the square */
+    double rest;          /* of what is left of m beyond that */
     const lbh_tables *tables; /* the encoder's, or NULL */
     lbh_panels *entries;      /* from a projected query to the scores of all entries */
     lbh_score_fn score;       /* the kernel, and which of the tables it reads: */
@@ -49,9 +48,9 @@ void lbh_decoder_score_fill(const lbh_decoder_score *s, int64_t n, const float *
                             lbh_score_table *table);
 
 /* norm[n] of n codes: ||y||^2, to be given to the kernel (L2), or 1 / ||x^||, and 0 for x^ = 0, to
- * multiply its scores by (cosine); inner products need none. LBH_ENOMEM. */
-int lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes,
-                            float *norm);
+ * multiply its scores by (cosine); inner products need none. One thread. */
+void lbh_decoder_score_norms(const lbh_decoder_score *s, int64_t n, const uint8_t *codes,
+                             float *norm);
 
 bool lbh_decoder_score_multiplies(const lbh_decoder_score *s);
 void lbh_decoder_score_multiply(int64_t n, const float *norm, float *score);

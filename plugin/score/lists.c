@@ -90,17 +90,13 @@ static int compute_norms(lists_job *s)
     if (s->r->metric == LBH_METRIC_IP)
         return LBH_OK;
     LBH_TRY(norms_room(s));
-    int failure = LBH_OK;
     bool stop = false;
-#pragma omp parallel for schedule(dynamic, 1) reduction(min : failure)
+#pragma omp parallel for schedule(dynamic, 1)
     for (int64_t i = 0; i < s->lists->n; i++)
-        if (s->norm[i] && !lbh_watch_stopped(&stop)) {
-            int rc = lbh_decoder_score_norms(&s->r->decoder, s->lists->size[i], s->lists->codes[i],
-                                             s->norm[i]);
-            failure = rc < failure ? rc : failure;
-        }
-    LBH_TRY(lbh_watch_check());
-    return failure ? lbh_error(LBH_ENOMEM, "out of memory for a search") : LBH_OK;
+        if (s->norm[i] && !lbh_watch_stopped(&stop))
+            lbh_decoder_score_norms(&s->r->decoder, s->lists->size[i], s->lists->codes[i],
+                                    s->norm[i]);
+    return lbh_watch_check();
 }
 
 /* ---- Scores -------------------------------------------------------------------------------- */

@@ -10,43 +10,15 @@
  * The first two are sums of one weight a bit, by the tables of decoded.h. Scores are smaller-is-
  * better until they are written; a query's answers depend on its candidates alone, not on their
  * order, the threads, the other queries or the instruction set. */
-#include "rescorer.h"
-#include "exact_rank.h"
+#include "ranking.h"
+#include "candidates.h"
 #include "finite.h"
-#include "topk.h"
-#include "unit.h"
 #include "watch.h"
 
-#include <float.h>
-#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { READ = 32 }; /* rows that are read at a time */
-static const int64_t MAX_PART = 1 << 20; /* candidates at a time, about */
-
-/* One call, or the part of one that is worked on. */
-typedef struct shortlist {
-    const lbh_rescorer *r;
-    int64_t nq, m, keep, k;
-    const float *q;
-    const uint8_t *codes; /* nq x m codes, or NULL */
-    const int64_t *ids;   /* nq x m */
-    float *z;             /* margin: projections of the queries */
-    float *norm;          /* decoder, L2 and cosine: nq x m */
-    float *distances;
-    int64_t *labels;
-} shortlist;
-
-/* One thread's memory. */
-typedef struct worker {
-    lbh_block_scores s;
-    float *row;     /* of vectors */
-    lbh_near *near; /* by vectors: the candidates that are read */
-    uint64_t *key, *sorted;
-} worker;
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
@@ -160,236 +132,82 @@ void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, int64_t n
         lbh_decoder_score_multiply(n, norms, w->score);
 }
 
-/* ---- Threads' memory ----------------------------------------------------------------------- */
+/* ---- Queries in threads -------------------------------------------------------------------- */
 
-static int worker_new(worker *w, const shortlist *s)
+/* One call. */
+typedef struct rescoring {
+    const lbh_rescorer *r;
+    int64_t nq, m, k;
+    const float *q;
+    float *z; /* by margins: projections of the queries; else NULL */
+    float *distances;
+    int64_t *labels;
+    lbh_ranking *w; /* of each thread */
+    int threads;
+    int failure; /* of the first query that failed; error texts are per thread: it is carried out of */
+    char text[512]; /* the parallel region */
+} rescoring;
+
+/* codes: whether candidates are scored by their codes. */
+static int begin(rescoring *s, int64_t keep, bool codes)
 {
     const lbh_rescorer *r = s->r;
-    w->row = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? READ * (int64_t)r->enc->d : 0, sizeof *w->row);
-    w->near = lbh_alloc(r->mode == LBH_RESCORE_FLOAT ? s->m : 0, sizeof *w->near);
-    int rc = lbh_block_scores_new(&w->s, r);
-    w->key = lbh_alloc(s->m, sizeof *w->key);
-    w->sorted = lbh_alloc(s->m, sizeof *w->sorted);
-    return w->row && w->near && w->key && w->sorted ? rc : LBH_ENOMEM;
+    int rc = LBH_OK;
+    s->threads = omp_get_max_threads();
+    s->w = calloc((size_t)s->threads, sizeof *s->w);
+    if (!s->w)
+        return lbh_error(LBH_ENOMEM, "out of memory for rescoring");
+    for (int t = 0; t < s->threads && !rc; t++)
+        rc = lbh_ranking_new(&s->w[t], r, s->m, codes ? keep : s->m, s->k);
+    if (rc || r->mode == LBH_RESCORE_DECODER || !codes)
+        return rc;
+    s->z = lbh_alloc(s->nq, (size_t)r->enc->nbits * sizeof *s->z);
+    return s->z ? lbh_encoder_project_queries(r->enc, s->nq, s->q, s->z) : LBH_ENOMEM;
 }
 
-static void workers_free(worker *w, int count)
+static int end(rescoring *s, int rc)
 {
-    for (int t = 0; w && t < count; t++) {
-        lbh_block_scores_free(&w[t].s);
-        free(w[t].row);
-        free(w[t].near);
-        free(w[t].key);
-        free(w[t].sorted);
-    }
-    free(w);
-}
-
-/* ---- Order --------------------------------------------------------------------------------- */
-
-typedef struct tie {
-    int64_t id;
-    uint64_t key;
-} tie;
-
-static int compare_ties(const void *a, const void *b)
-{
-    const tie *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* Sorts keys (score, position) by (score, id of that position). */
-static int sort_candidates(int64_t count, uint64_t *key, uint64_t *scratch, const int64_t *ids)
-{
-    lbh_sort_keys(count, key, scratch);
-    for (int64_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && key[end] >> 32 == key[i] >> 32; end++)
-            ;
-        if (end - i == 1)
-            continue;
-        tie *run = lbh_alloc(end - i, sizeof *run);
-        if (!run)
-            return LBH_ENOMEM;
-        for (int64_t j = i; j < end; j++)
-            run[j - i] = (tie){ids[(uint32_t)key[j]], key[j]};
-        qsort(run, (size_t)(end - i), sizeof *run, compare_ties);
-        for (int64_t j = i; j < end; j++)
-            key[j] = run[j - i].key;
-        free(run);
-    }
-    return LBH_OK;
-}
-
-/* ---- Scores of codes ----------------------------------------------------------------------- */
-
-static void make_table(const shortlist *s, worker *w, int64_t i)
-{
-    const lbh_rescorer *r = s->r;
-    if (r->mode == LBH_RESCORE_DECODER) {
-        lbh_decoder_score_fill(&r->decoder, 1, s->q + i * r->enc->d, w->s.room, &w->s.table);
-        return;
-    }
-    int nbits = r->enc->nbits;
-    double sum = 0;
-    for (int j = 0; j < nbits; j++) { /* pad bits weigh nothing: the room is zero behind the bits */
-        float z = s->z[i * nbits + j];
-        sum += fabs((double)z) / 2;
-        /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
-        w->s.room[j] = -z;
-    }
-    w->s.table.least = 0;
-    w->s.table.offset = (float)sum;
-    lbh_score_table_fill(&w->s.table, r->nbytes, w->s.room);
-}
-
-/* Keys of the candidates of query i that are there, by the scores of their codes; their number. */
-static int64_t score_codes(const shortlist *s, worker *w, int64_t i)
-{
-    const lbh_rescorer *r = s->r;
-    const int64_t *ids = s->ids + i * s->m;
-    int64_t count = 0;
-    make_table(s, w, i);
-    for (int64_t first = 0; first < s->m; first += LBH_DECODED_BLOCK) {
-        int64_t n = s->m - first < LBH_DECODED_BLOCK ? s->m - first : LBH_DECODED_BLOCK;
-        lbh_block_scores_fill(&w->s, r, n, s->codes + (i * s->m + first) * r->nbytes,
-                              s->norm ? s->norm + i * s->m + first : NULL);
-        for (int64_t j = 0; j < n; j++)
-            if (ids[first + j] >= 0)
-                w->key[count++] = lbh_topk_key(w->s.score[j], (uint32_t)(first + j));
-    }
-    return count;
-}
-
-static int64_t all_candidates(const shortlist *s, worker *w, int64_t i)
-{
-    int64_t count = 0;
-    for (int64_t j = 0; j < s->m; j++)
-        if (s->ids[i * s->m + j] >= 0)
-            w->key[count++] = lbh_topk_key(0, (uint32_t)j);
-    return count;
-}
-
-/* ---- Scores of vectors --------------------------------------------------------------------- */
-
-/* Measures the candidates in key[count] by their vectors, into w->near, in order. */
-static int rank_vectors(const shortlist *s, worker *w, int64_t i, int64_t count)
-{
-    const lbh_rescorer *r = s->r;
-    const float *q = s->q + i * r->enc->d;
-    lbh_near_rows where = {.rows = &r->rows};
-    for (int64_t first = 0; first < count; first += READ) {
-        int64_t n = count - first < READ ? count - first : READ, row[READ];
-        for (int64_t j = 0; j < n; j++) {
-            row[j] = s->ids[i * s->m + (uint32_t)w->key[first + j]];
-            if (row[j] >= r->rows.n)
-                return lbh_error(LBH_EINVAL, "rescoring: a candidate has the id %lld, but there "
-                                 "are %lld stored vectors", (long long)row[j],
-                                 (long long)r->rows.n);
-        }
-        LBH_TRY(r->rows.read(&r->rows, n, row, w->row));
-        for (int64_t j = 0; j < n; j++) {
-            lbh_near *near = &w->near[first + j];
-            near->id = row[j];
-            lbh_near_measure(r->metric, r->enc->d, q, w->row + j * r->enc->d, near);
-            if (!isfinite(near->distance)) /* what is no number comes last */
-                *near = (lbh_near){INFINITY, 0, row[j]};
-        }
-    }
-    return lbh_near_sort(&where, r->metric, q, count, s->k, w->near);
-}
-
-/* ---- Queries ------------------------------------------------------------------------------- */
-
-static bool falling(const lbh_rescorer *r)
-{
-    return r->metric != LBH_METRIC_L2 && r->mode != LBH_RESCORE_MARGIN;
-}
-
-static void write_vectors(const shortlist *s, int64_t i, int64_t count, const lbh_near *near)
-{
-    for (int64_t j = 0; j < s->k; j++) {
-        float score = j < count ? (float)near[j].distance : FLT_MAX;
-        s->distances[i * s->k + j] = falling(s->r) ? 0.0f - score : score;
-        s->labels[i * s->k + j] = j < count ? near[j].id : -1;
-    }
-}
-
-static void write_answers(const shortlist *s, int64_t i, int64_t count, const uint64_t *key)
-{
-    for (int64_t j = 0; j < s->k; j++) {
-        float score = j < count ? lbh_topk_score(key[j]) : FLT_MAX;
-        s->distances[i * s->k + j] = falling(s->r) ? 0.0f - score : score;
-        s->labels[i * s->k + j] = j < count ? s->ids[i * s->m + (uint32_t)key[j]] : -1;
-    }
-}
-
-static int rank_query(const shortlist *s, worker *w, int64_t i)
-{
-    const int64_t *ids = s->ids + i * s->m;
-    bool vectors = s->r->mode == LBH_RESCORE_FLOAT;
-    int64_t count = s->codes ? score_codes(s, w, i) : all_candidates(s, w, i);
-    if (vectors) {
-        if (s->codes && count > s->keep) {
-            LBH_TRY(sort_candidates(count, w->key, w->sorted, ids));
-            count = s->keep;
-        }
-        LBH_TRY(rank_vectors(s, w, i, count));
-        write_vectors(s, i, count, w->near);
-        return LBH_OK;
-    }
-    LBH_TRY(sort_candidates(count, w->key, w->sorted, ids));
-    write_answers(s, i, count, w->key);
-    return LBH_OK;
-}
-
-/* What all queries of a part need first, by functions with threads of their own. */
-static int prepare_part(shortlist *s)
-{
-    const lbh_rescorer *r = s->r;
-    if (r->mode != LBH_RESCORE_DECODER)
-        return s->codes ? lbh_encoder_project_queries(r->enc, s->nq, s->q, s->z) : LBH_OK;
-    return s->norm ? lbh_decoder_score_norms(&r->decoder, s->nq * s->m, s->codes, s->norm) : LBH_OK;
-}
-
-/* Error texts are per thread: the first one is carried out of the parallel region. */
-static int rank_part(shortlist *s, worker *w, int threads)
-{
-    LBH_TRY(prepare_part(s));
-    char text[512] = "";
-    int failure = LBH_OK;
-    bool stop = false;
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads) if (s->nq > 1)
-    for (int64_t i = 0; i < s->nq; i++) {
-        if (lbh_watch_stopped(&stop))
-            continue;
-        int rc = rank_query(s, &w[omp_get_thread_num()], i);
-        if (rc) {
-#pragma omp critical
-            {
-                if (!failure)
-                    snprintf(text, sizeof text, "%s", lbh_last_error());
-                failure = failure ? failure : rc;
-            }
-        }
-    }
+    for (int t = 0; t < s->threads && s->w; t++)
+        lbh_ranking_free(&s->w[t]);
+    free(s->w);
+    free(s->z);
+    LBH_TRY(rc);
     LBH_TRY(lbh_watch_check());
-    return failure ? lbh_error(failure, "%s", text) : LBH_OK;
+    return s->failure ? lbh_error(s->failure, "%s", s->text) : LBH_OK;
 }
 
-static int check_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t m,
-                      const uint8_t *codes, const int64_t *ids, int64_t k, const float *distances,
-                      const int64_t *labels)
+static lbh_ranking *start_query(const rescoring *s, int64_t i)
 {
-    static const char name[] = "lbh_rescorer_rank";
-    if (!r || (nq > 0 && (!q || !distances || !labels || (m > 0 && !ids))))
+    lbh_ranking *w = &s->w[omp_get_thread_num()];
+    lbh_ranking_start(w, s->q + i * s->r->enc->d, s->z ? s->z + i * s->r->enc->nbits : NULL);
+    return w;
+}
+
+static void finish_query(rescoring *s, lbh_ranking *w, int64_t i)
+{
+    int rc = lbh_ranking_finish(w, s->distances + i * s->k, s->labels + i * s->k);
+    if (!rc)
+        return;
+#pragma omp critical
+    {
+        if (!s->failure)
+            snprintf(s->text, sizeof s->text, "%s", lbh_last_error());
+        s->failure = s->failure ? s->failure : rc;
+    }
+}
+
+/* ---- Candidates that are given ------------------------------------------------------------- */
+
+static int check_call(const char *name, const lbh_rescorer *r, int64_t nq, const float *q, int64_t m,
+                      int64_t k, const float *distances, const int64_t *labels)
+{
+    if (!r || (nq > 0 && (!q || !distances || !labels)))
         return lbh_error(LBH_EINVAL, "%s: a NULL argument", name);
     if (nq < 0 || m < 0 || m > UINT32_MAX)
         return lbh_error(LBH_EINVAL, "%s: nq (%lld) must be at least 0, m (%lld) 0 to %lld", name,
                          (long long)nq, (long long)m, (long long)UINT32_MAX);
     if (k < 1)
         return lbh_error(LBH_EINVAL, "%s: k (%lld) must be at least 1", name, (long long)k);
-    if (!codes && nq > 0 && m > 0 && r->mode != LBH_RESCORE_FLOAT)
-        return lbh_error(LBH_EINVAL, "%s: this rescoring needs the codes of the candidates", name);
     if (r->mode == LBH_RESCORE_DECODER)
         return lbh_decoder_score_check(&r->decoder, r->enc->method->name, nq, q);
     int64_t bad = lbh_find_nonfinite(nq, r->enc->d, q);
@@ -403,33 +221,85 @@ int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t
                       const uint8_t *codes, const int64_t *ids, int64_t keep, int64_t k,
                       float *distances, int64_t *labels)
 {
-    LBH_TRY(check_rank(r, nq, q, m, codes, ids, k, distances, labels));
+    static const char name[] = "lbh_rescorer_rank";
+    LBH_TRY(check_call(name, r, nq, q, m, k, distances, labels));
+    if (nq > 0 && m > 0 && !ids)
+        return lbh_error(LBH_EINVAL, "%s: a NULL argument", name);
+    if (!codes && nq > 0 && m > 0 && r->mode != LBH_RESCORE_FLOAT)
+        return lbh_error(LBH_EINVAL, "%s: this rescoring needs the codes of the candidates", name);
     if (nq == 0)
         return LBH_OK;
-    int64_t part = MAX_PART / (m + 1) + 1, d = r->enc->d;
-    part = part < nq ? part : nq;
-    shortlist s = {.r = r, .m = m, .keep = keep < k ? k : keep, .k = k};
-    bool norms = r->mode == LBH_RESCORE_DECODER && r->metric != LBH_METRIC_IP;
-    bool margins = r->mode != LBH_RESCORE_DECODER && codes;
-    int threads = omp_get_max_threads(), rc = LBH_OK;
-    worker *w = calloc((size_t)threads, sizeof *w);
-    s.z = margins ? lbh_alloc(part, (size_t)r->enc->nbits * sizeof *s.z) : NULL;
-    s.norm = norms ? lbh_alloc(part * m, sizeof *s.norm) : NULL;
-    if (!w || (margins && !s.z) || (norms && !s.norm))
-        rc = lbh_error(LBH_ENOMEM, "out of memory for rescoring");
-    for (int t = 0; t < threads && !rc; t++)
-        rc = worker_new(&w[t], &s);
-    for (int64_t first = 0; first < nq && !rc; first += part) {
-        s.nq = nq - first < part ? nq - first : part;
-        s.q = q + first * d;
-        s.codes = codes ? codes + first * m * r->nbytes : NULL;
-        s.ids = ids + first * m;
-        s.distances = distances + first * k;
-        s.labels = labels + first * k;
-        rc = rank_part(&s, w, threads);
+    rescoring s = {.r = r, .nq = nq, .m = m, .k = k, .q = q, .distances = distances, .labels = labels};
+    bool stop = false;
+    int rc = begin(&s, keep, codes != NULL);
+    if (!rc) {
+#pragma omp parallel for schedule(dynamic, 4) num_threads(s.threads) if (nq > 1)
+        for (int64_t i = 0; i < nq; i++) {
+            if (lbh_watch_stopped(&stop))
+                continue;
+            lbh_ranking *w = start_query(&s, i);
+            lbh_ranking_add(w, m, codes ? codes + i * m * r->nbytes : NULL, ids + i * m);
+            finish_query(&s, w, i);
+        }
     }
-    workers_free(w, threads);
-    free(s.z);
-    free(s.norm);
-    return rc;
+    return end(&s, rc);
+}
+
+/* ---- Candidates by Hamming distance -------------------------------------------------------- */
+
+typedef struct two_stages {
+    rescoring s;
+    const uint8_t *codes;
+    bool scored; /* by their codes; else all are ranked by their vectors */
+} two_stages;
+
+static void rank_answers(void *ctx, int64_t query, int64_t count, const lbh_answer *answer)
+{
+    two_stages *t = ctx;
+    lbh_ranking *w = start_query(&t->s, query);
+    for (int64_t first = 0; first < count; first += LBH_DECODED_BLOCK) {
+        int64_t n = count - first < LBH_DECODED_BLOCK ? count - first : LBH_DECODED_BLOCK;
+        int64_t ids[LBH_DECODED_BLOCK];
+        for (int64_t j = 0; j < n; j++)
+            ids[j] = answer[first + j].id;
+        if (t->scored)
+            lbh_ranking_add_rows(w, n, t->codes, ids);
+        else
+            lbh_ranking_add(w, n, NULL, ids);
+    }
+    finish_query(&t->s, w, query);
+}
+
+static int search(two_stages *t, int64_t n, int64_t keep)
+{
+    rescoring *s = &t->s;
+    const size_t size = (size_t)s->r->nbytes;
+    uint8_t *queries = lbh_alloc(s->nq, size);
+    int rc = queries ? lbh_encoder_encode_queries(s->r->enc, s->nq, s->q, queries) : LBH_ENOMEM;
+    if (!rc)
+        rc = begin(s, keep, t->scored);
+    if (!rc)
+        rc = lbh_hamming_candidates(s->nq, queries, n, t->codes, size, s->m, rank_answers, t);
+    free(queries);
+    return end(s, rc);
+}
+
+int lbh_rescorer_search(const lbh_rescorer *r, int64_t n, const uint8_t *codes, int64_t nq,
+                        const float *q, int64_t m, int64_t keep, int64_t k, float *distances,
+                        int64_t *labels)
+{
+    static const char name[] = "lbh_rescorer_search";
+    LBH_TRY(check_call(name, r, nq, q, m, k, distances, labels));
+    if (n < 0 || (n > 0 && !codes) || m < 1)
+        return lbh_error(LBH_EINVAL, "%s: n (%lld) must be at least 0, with codes, and m (%lld) 1",
+                         name, (long long)n, (long long)m);
+    if (nq == 0)
+        return LBH_OK;
+    keep = keep < k ? k : keep;
+    m = m < n ? m : n + (n == 0);
+    two_stages t = {.codes = codes, .scored = r->mode != LBH_RESCORE_FLOAT || m > keep};
+    t.s = (rescoring){.r = r, .nq = nq, .m = m, .k = k, .q = q, .distances = distances,
+                      .labels = labels};
+    lbh_watch_begin("search", nq);
+    return lbh_watch_end(search(&t, n, keep));
 }
