@@ -7,11 +7,12 @@
 
 typedef struct lbh_code_norms {
     int nbytes, symbols, bits; /* of a code; of a symbol */
-    int columns;               /* a multiple of LBH_NORM_LANES: zeros fill the last ones */
-    float *table;              /* [symbols][2^bits][columns] */
+    int blocks;   /* of LBH_NORM_BLOCK columns: zeros fill the last one */
+    float shrink; /* what LBH_NORM_BLOCK columns give, times this, is no more than the norm as it is computed */
+    float *table; /* [blocks][symbols][2^bits][LBH_NORM_BLOCK] */
 } lbh_code_norms;
 
-enum { LBH_NORM_LANES = 16 };
+enum { LBH_NORM_BLOCK = 32 };
 
 /* Vectors of tables T[nbytes * 256 * columns], shift[columns] (NULL: 0) added to them. LBH_ENOMEM: there is
  * nothing to clear. */
@@ -25,5 +26,12 @@ void lbh_code_norms_clear(lbh_code_norms *s);
 
 /* norm[n] of codes[n * nbytes], on one thread: the same bits whatever the instruction set. */
 void lbh_code_norms_fill(const lbh_code_norms *s, int64_t n, const uint8_t *codes, float *norm);
+
+/* bound[n]: none is above the norm that lbh_code_norms_fill computes. Squares of the first LBH_NORM_BLOCK columns,
+ * where principal components have most of their length. */
+void lbh_code_norms_bound(const lbh_code_norms *s, int64_t n, const uint8_t *codes, float *bound);
+
+/* The norm of one code; or, where (sum + norm) + offset is above the bar, any number for which it is, too. */
+float lbh_code_norm_below(const lbh_code_norms *s, const uint8_t *code, float sum, float offset, float bar);
 
 #endif

@@ -1,5 +1,11 @@
-/* ranking.c: see ranking.h. What is kept are the `want` best scores so far and those that equal the last of
- * them, since only ids decide among these; all others are cut off whenever as many again have come. */
+/* ranking.c: see ranking.h.
+ *
+ * Of the keys those with the `want` best scores so far are kept, and those that equal the last of these, since only ids
+ * decide among them; the others are cut off whenever as many again have come.
+ *
+ * By the decoder and L2, scores need norms, whose rows of tables are beyond caches: most of the work. So candidates
+ * are first ranked by bounds from below, with the norm of some columns in the norm's place; those with the best
+ * bounds are scored, and of the others those alone whose bounds are no worse than the best scores. */
 #include "ranking.h"
 #include "topk.h"
 
@@ -8,23 +14,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ = 32 /* rows that are read at a time */, SPARE = 256 };
+enum {
+    READ = 32,  /* rows that are read at a time */
+    SPARE = 256,
+    FIRST = 2,  /* times as many as are wanted are scored before the others' bounds are looked at */
+};
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-int lbh_ranking_new(lbh_ranking *w, const lbh_rescorer *r, int64_t m, int64_t keep, int64_t k)
+int lbh_ranking_new(lbh_ranking *w, const lbh_rescorer *r, int64_t m, bool scored, int64_t keep, int64_t k)
 {
     bool vectors = r->mode == LBH_RESCORE_FLOAT;
     keep = keep < k ? k : keep;
-    *w = (lbh_ranking){.r = r, .want = vectors ? keep : k, .k = k};
+    *w = (lbh_ranking){.r = r, .scored = scored, .want = !scored ? m : vectors ? keep : k, .k = k};
     w->row = lbh_alloc(vectors ? READ * (int64_t)r->enc->d : 0, sizeof *w->row);
     w->near = lbh_alloc(vectors ? m : 0, sizeof *w->near);
     int rc = lbh_block_scores_new(&w->s, r);
-    w->code = lbh_alloc(LBH_DECODED_BLOCK, (size_t)r->nbytes);
+    w->code = lbh_alloc(m, (size_t)r->nbytes);
+    w->score = lbh_alloc(m, sizeof *w->score);
+    w->norm = lbh_alloc(m, sizeof *w->norm);
     w->key = lbh_alloc(m, sizeof *w->key);
     w->sorted = lbh_alloc(m, sizeof *w->sorted);
     w->id = lbh_alloc(m, sizeof *w->id);
-    return w->row && w->near && w->code && w->key && w->sorted && w->id ? rc : LBH_ENOMEM;
+    bool codes = w->code && w->score && w->norm;
+    return codes && w->row && w->near && w->key && w->sorted && w->id ? rc : LBH_ENOMEM;
 }
 
 void lbh_ranking_free(lbh_ranking *w)
@@ -33,6 +46,8 @@ void lbh_ranking_free(lbh_ranking *w)
     free(w->row);
     free(w->near);
     free(w->code);
+    free(w->score);
+    free(w->norm);
     free(w->key);
     free(w->sorted);
     free(w->id);
@@ -85,52 +100,95 @@ static void cut(lbh_ranking *w)
     wait_for_more(w);
 }
 
-static void take(lbh_ranking *w, float score, int64_t id)
+/* Takes the score of candidate i. */
+static void take(lbh_ranking *w, float score, int64_t i)
 {
-    if (score > w->bar || id < 0)
+    if (score > w->bar)
         return;
-    w->id[w->taken] = id;
-    w->key[w->count++] = lbh_topk_key(score, (uint32_t)w->taken++);
+    w->key[w->count++] = lbh_topk_key(score, (uint32_t)i);
     if (w->count == w->full)
         cut(w);
 }
 
-static void add_block(lbh_ranking *w, int64_t n, const uint8_t *codes, const int64_t *ids)
+static bool by_norms(const lbh_ranking *w)
+{
+    return w->r->mode == LBH_RESCORE_DECODER && w->r->metric == LBH_METRIC_L2;
+}
+
+/* The scores of all candidates, as far as they need no norm. */
+static void score_codes(lbh_ranking *w)
 {
     const lbh_rescorer *r = w->r;
-    float norm[LBH_DECODED_BLOCK];
-    bool norms = r->mode == LBH_RESCORE_DECODER && r->metric != LBH_METRIC_IP;
-    if (norms)
-        lbh_decoder_score_norms(&r->decoder, n, codes, norm);
-    lbh_block_scores_fill(&w->s, r, n, codes, norms ? norm : NULL);
-    for (int64_t j = 0; j < n; j++)
-        take(w, w->s.score[j], ids[j]);
+    lbh_score_table table = w->s.table;
+    bool cosine = r->mode == LBH_RESCORE_DECODER && r->metric == LBH_METRIC_COSINE;
+    if (by_norms(w)) {
+        w->s.table.offset = 0;
+        w->s.table.least = -INFINITY;
+    }
+    for (int64_t i = 0; i < w->taken; i += LBH_DECODED_BLOCK) {
+        int64_t n = w->taken - i < LBH_DECODED_BLOCK ? w->taken - i : LBH_DECODED_BLOCK;
+        const uint8_t *codes = w->code + i * r->nbytes;
+        if (cosine)
+            lbh_decoder_score_norms(&r->decoder, n, codes, w->norm);
+        lbh_block_scores_fill(&w->s, r, n, codes, cosine ? w->norm : NULL);
+        memcpy(w->score + i, w->s.score, (size_t)n * sizeof *w->score);
+    }
+    w->s.table = table;
 }
 
-void lbh_ranking_add(lbh_ranking *w, int64_t n, const uint8_t *codes, const int64_t *ids)
+/* Scores a candidate whose bound is no worse than the bar, in the order of additions of decoded.h. */
+static void take_exact(lbh_ranking *w, int64_t i)
 {
-    for (int64_t i = 0; i < n && !codes; i++)
-        if (ids[i] >= 0) {
-            w->id[w->taken] = ids[i];
-            w->key[w->count++] = lbh_topk_key(0, (uint32_t)w->taken++);
-        }
-    for (int64_t i = 0; i < n && codes; i += LBH_DECODED_BLOCK)
-        add_block(w, n - i < LBH_DECODED_BLOCK ? n - i : LBH_DECODED_BLOCK,
-                  codes + i * w->r->nbytes, ids + i);
+    const lbh_rescorer *r = w->r;
+    float sum = w->score[i], offset = w->s.table.offset, least = w->s.table.least;
+    float norm = lbh_code_norm_below(&r->decoder.norms, w->code + i * r->nbytes, sum, offset, w->bar);
+    float score = (sum + norm) + offset;
+    take(w, score > least ? score : least, i);
 }
 
-void lbh_ranking_add_rows(lbh_ranking *w, int64_t n, const uint8_t *codes, const int64_t *ids)
+static void take_by_bounds(lbh_ranking *w)
+{
+    const float offset = w->s.table.offset;
+    lbh_topk first = {.k = FIRST * w->want, .count = w->taken, .key = w->sorted};
+    lbh_code_norms_bound(&w->r->decoder.norms, w->taken, w->code, w->norm);
+    for (int64_t i = 0; i < w->taken; i++) {
+        w->norm[i] = (w->score[i] + w->norm[i]) + offset;
+        w->sorted[i] = lbh_topk_key(w->norm[i], (uint32_t)i);
+    }
+    lbh_topk_prune(&first);
+    for (int64_t i = 0; i < first.count; i++) {
+        uint32_t at = (uint32_t)first.key[i];
+        take_exact(w, at);
+        w->norm[at] = INFINITY;
+    }
+    cut(w);
+    for (int64_t i = 0; i < w->taken && first.count < w->taken; i++)
+        if (w->norm[i] <= w->bar)
+            take_exact(w, i);
+}
+
+/* The keys of all that may be answers. */
+static void take_all(lbh_ranking *w)
+{
+    if (w->scored)
+        score_codes(w);
+    if (w->scored && by_norms(w)) {
+        take_by_bounds(w);
+        return;
+    }
+    for (int64_t i = 0; i < w->taken; i++)
+        take(w, w->scored ? w->score[i] : 0, i);
+}
+
+void lbh_ranking_add(lbh_ranking *w, int64_t id, const uint8_t *code)
 {
     const size_t size = (size_t)w->r->nbytes, words = size / 8 * 8;
-    for (int64_t j = 0; j < n; j++) { /* word by word: the sizes are small */
-        const uint8_t *from = codes + (size_t)ids[j] * size;
-        uint8_t *to = w->code + (size_t)j * size;
-        for (size_t b = 0; b < words; b += 8)
-            memcpy(to + b, from + b, 8);
-        if (words < size)
-            memcpy(to + words, from + words, size - words);
-    }
-    add_block(w, n, w->code, ids);
+    uint8_t *to = w->code + (size_t)w->taken * size;
+    for (size_t b = 0; b < words && w->scored; b += 8) /* word by word: codes are short */
+        memcpy(to + b, code + b, 8);
+    if (words < size && w->scored)
+        memcpy(to + words, code + words, size - words);
+    w->id[w->taken++] = id;
 }
 
 /* ---- Order --------------------------------------------------------------------------------- */
@@ -220,6 +278,7 @@ int lbh_ranking_finish(lbh_ranking *w, float *distances, int64_t *labels)
 {
     bool vectors = w->r->mode == LBH_RESCORE_FLOAT;
     int64_t found;
+    take_all(w);
     if (!vectors || w->count > w->want)
         LBH_TRY(sort_keys(w));
     found = w->count < w->want ? w->count : w->want;

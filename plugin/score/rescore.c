@@ -148,8 +148,8 @@ typedef struct rescoring {
     char text[512]; /* the parallel region */
 } rescoring;
 
-/* codes: whether candidates are scored by their codes. */
-static int begin(rescoring *s, int64_t keep, bool codes)
+/* scored: by their codes. */
+static int begin(rescoring *s, int64_t keep, bool scored)
 {
     const lbh_rescorer *r = s->r;
     int rc = LBH_OK;
@@ -158,8 +158,8 @@ static int begin(rescoring *s, int64_t keep, bool codes)
     if (!s->w)
         return lbh_error(LBH_ENOMEM, "out of memory for rescoring");
     for (int t = 0; t < s->threads && !rc; t++)
-        rc = lbh_ranking_new(&s->w[t], r, s->m, codes ? keep : s->m, s->k);
-    if (rc || r->mode == LBH_RESCORE_DECODER || !codes)
+        rc = lbh_ranking_new(&s->w[t], r, s->m, scored, keep, s->k);
+    if (rc || r->mode == LBH_RESCORE_DECODER || !scored)
         return rc;
     s->z = lbh_alloc(s->nq, (size_t)r->enc->nbits * sizeof *s->z);
     return s->z ? lbh_encoder_project_queries(r->enc, s->nq, s->q, s->z) : LBH_ENOMEM;
@@ -238,7 +238,9 @@ int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t
             if (lbh_watch_stopped(&stop))
                 continue;
             lbh_ranking *w = start_query(&s, i);
-            lbh_ranking_add(w, m, codes ? codes + i * m * r->nbytes : NULL, ids + i * m);
+            for (int64_t j = i * m; j < (i + 1) * m; j++)
+                if (ids[j] >= 0)
+                    lbh_ranking_add(w, ids[j], codes ? codes + j * r->nbytes : NULL);
             finish_query(&s, w, i);
         }
     }
@@ -257,16 +259,8 @@ static void rank_answers(void *ctx, int64_t query, int64_t count, const lbh_answ
 {
     two_stages *t = ctx;
     lbh_ranking *w = start_query(&t->s, query);
-    for (int64_t first = 0; first < count; first += LBH_DECODED_BLOCK) {
-        int64_t n = count - first < LBH_DECODED_BLOCK ? count - first : LBH_DECODED_BLOCK;
-        int64_t ids[LBH_DECODED_BLOCK];
-        for (int64_t j = 0; j < n; j++)
-            ids[j] = answer[first + j].id;
-        if (t->scored)
-            lbh_ranking_add_rows(w, n, t->codes, ids);
-        else
-            lbh_ranking_add(w, n, NULL, ids);
-    }
+    for (int64_t i = 0; i < count; i++)
+        lbh_ranking_add(w, answer[i].id, t->codes + answer[i].id * t->s.r->nbytes);
     finish_query(&t->s, w, query);
 }
 
