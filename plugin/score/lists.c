@@ -136,7 +136,7 @@ static void visit_list(const lists_job *s, worker *w, int64_t list)
     const float *norms = s->norm ? s->norm[list] : NULL;
     for (int64_t first = 0; first < size; first += LBH_DECODED_BLOCK) {
         int64_t n = size - first < LBH_DECODED_BLOCK ? size - first : LBH_DECODED_BLOCK;
-        lbh_block_scores_fill(&w->s, r, n, s->lists->codes[list] + first * r->nbytes,
+        lbh_block_scores_fill(&w->s, r, &w->s.table, n, s->lists->codes[list] + first * r->nbytes,
                               norms ? norms + first : NULL);
         add_scores(w, s->k, n, s->lists->ids[list] + first);
     }

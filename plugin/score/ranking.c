@@ -62,9 +62,10 @@ static void fill_margins(lbh_ranking *w, const float *z)
         /* NOLINTNEXTLINE(clang-analyzer-core*): no ranking begins without its memory */
         w->s.room[j] = -z[j];
     }
-    w->s.table.least = 0;
-    w->s.table.offset = (float)sum;
-    lbh_score_table_fill(&w->s.table, w->r->nbytes, w->s.room);
+    w->table = w->s.table;
+    w->table.least = 0;
+    w->table.offset = (float)sum;
+    lbh_score_table_fill(&w->table, w->r->nbytes, w->s.room);
 }
 
 static void wait_for_more(lbh_ranking *w)
@@ -72,7 +73,7 @@ static void wait_for_more(lbh_ranking *w)
     w->full = w->count + (w->want > SPARE ? w->want : SPARE);
 }
 
-void lbh_ranking_start(lbh_ranking *w, const float *q, const float *z)
+void lbh_ranking_start(lbh_ranking *w, const float *q, const lbh_score_table *table, const float *z)
 {
     w->q = q;
     w->count = w->taken = 0;
@@ -80,8 +81,8 @@ void lbh_ranking_start(lbh_ranking *w, const float *q, const float *z)
     wait_for_more(w);
     if (z)
         fill_margins(w, z);
-    else if (w->r->mode == LBH_RESCORE_DECODER)
-        lbh_decoder_score_fill(&w->r->decoder, 1, q, w->s.room, &w->s.table);
+    else if (table)
+        w->table = *table;
 }
 
 /* ---- Scores -------------------------------------------------------------------------------- */
@@ -119,28 +120,27 @@ static bool by_norms(const lbh_ranking *w)
 static void score_codes(lbh_ranking *w)
 {
     const lbh_rescorer *r = w->r;
-    lbh_score_table table = w->s.table;
+    lbh_score_table table = w->table;
     bool cosine = r->mode == LBH_RESCORE_DECODER && r->metric == LBH_METRIC_COSINE;
     if (by_norms(w)) {
-        w->s.table.offset = 0;
-        w->s.table.least = -INFINITY;
+        table.offset = 0;
+        table.least = -INFINITY;
     }
     for (int64_t i = 0; i < w->taken; i += LBH_DECODED_BLOCK) {
         int64_t n = w->taken - i < LBH_DECODED_BLOCK ? w->taken - i : LBH_DECODED_BLOCK;
         const uint8_t *codes = w->code + i * r->nbytes;
         if (cosine)
             lbh_decoder_score_norms(&r->decoder, n, codes, w->norm);
-        lbh_block_scores_fill(&w->s, r, n, codes, cosine ? w->norm : NULL);
+        lbh_block_scores_fill(&w->s, r, &table, n, codes, cosine ? w->norm : NULL);
         memcpy(w->score + i, w->s.score, (size_t)n * sizeof *w->score);
     }
-    w->s.table = table;
 }
 
 /* Scores a candidate whose bound is no worse than the bar, in the order of additions of decoded.h. */
 static void take_exact(lbh_ranking *w, int64_t i)
 {
     const lbh_rescorer *r = w->r;
-    float sum = w->score[i], offset = w->s.table.offset, least = w->s.table.least;
+    float sum = w->score[i], offset = w->table.offset, least = w->table.least;
     float norm = lbh_code_norm_below(&r->decoder.norms, w->code + i * r->nbytes, sum, offset, w->bar);
     float score = (sum + norm) + offset;
     take(w, score > least ? score : least, i);
@@ -148,7 +148,7 @@ static void take_exact(lbh_ranking *w, int64_t i)
 
 static void take_by_bounds(lbh_ranking *w)
 {
-    const float offset = w->s.table.offset;
+    const float offset = w->table.offset;
     lbh_topk first = {.k = FIRST * w->want, .count = w->taken, .key = w->sorted};
     lbh_code_norms_bound(&w->r->decoder.norms, w->taken, w->code, w->norm);
     for (int64_t i = 0; i < w->taken; i++) {

@@ -11,6 +11,7 @@ typedef struct lbh_ranking {
     bool scored;     /* by codes; else all are ranked by their vectors */
     int64_t want, k; /* best scores that are kept; answers */
     const float *q;
+    lbh_score_table table;
     lbh_block_scores s;
     /* The candidates so far. */
     int64_t taken;
@@ -30,8 +31,9 @@ typedef struct lbh_ranking {
 int lbh_ranking_new(lbh_ranking *w, const lbh_rescorer *r, int64_t m, bool scored, int64_t keep, int64_t k);
 void lbh_ranking_free(lbh_ranking *w);
 
-/* Begins a query q[d], which must live on; z[nbits]: its projection, for scores by margins. */
-void lbh_ranking_start(lbh_ranking *w, const float *q, const float *z);
+/* Begins a query q[d], which must live on. By the decoder: table, which must too; by margins: z[nbits], its
+ * projection. */
+void lbh_ranking_start(lbh_ranking *w, const float *q, const lbh_score_table *table, const float *z);
 
 /* Takes a candidate, in any order; code: if it is scored. */
 void lbh_ranking_add(lbh_ranking *w, int64_t id, const uint8_t *code);

@@ -120,49 +120,71 @@ void lbh_block_scores_free(lbh_block_scores *w)
     free(w->score);
 }
 
-void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, int64_t n, const uint8_t *codes,
-                           const float *norms)
+void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, const lbh_score_table *table,
+                           int64_t n, const uint8_t *codes, const float *norms)
 {
     bool times = norms && lbh_decoder_score_multiplies(&r->decoder);
     lbh_code_block_fill(&w->block, n, codes);
     if (norms && !times)
         memcpy(w->norm, norms, (size_t)n * sizeof *w->norm);
-    r->score(&w->block, &w->table, w->norm, w->score);
+    r->score(&w->block, table, w->norm, w->score);
     if (times)
         lbh_decoder_score_multiply(n, norms, w->score);
 }
 
 /* ---- Queries in threads -------------------------------------------------------------------- */
 
+enum {
+    PART = 128, /* queries a thread, whose tables are made at a time: a block of a Hamming search, */
+    TABLES = 16, /* so many by one product */
+    AHEAD = 32,  /* candidates for whose codes memory is asked */
+};
+
 /* One call. */
 typedef struct rescoring {
     const lbh_rescorer *r;
-    int64_t nq, m, k;
+    int64_t nq, m, k; /* nq: of this part of the call, as what comes next */
     const float *q;
-    float *z; /* by margins: projections of the queries; else NULL */
     float *distances;
     int64_t *labels;
-    lbh_ranking *w; /* of each thread */
+    bool scored;            /* by codes; else all are ranked by their vectors */
+    lbh_score_table *table; /* of each query, if by the decoder; */
+    float *nibbles, *bytes; /* what they consist of */
+    float *room;            /* of each thread, to make them */
+    float *z;               /* by margins: projections of the queries; else NULL */
+    lbh_ranking *w;         /* of each thread */
     int threads;
-    int failure; /* of the first query that failed; error texts are per thread: it is carried out of */
+    int failure;    /* of the first query that failed; error texts are per thread: it is carried out of */
     char text[512]; /* the parallel region */
 } rescoring;
 
-/* scored: by their codes. */
-static int begin(rescoring *s, int64_t keep, bool scored)
+/* Memory for parts of at most `part` queries. */
+static int begin(rescoring *s, int64_t part, int64_t keep)
 {
     const lbh_rescorer *r = s->r;
+    bool decoder = r->mode == LBH_RESCORE_DECODER, margins = !decoder && s->scored;
     int rc = LBH_OK;
-    s->threads = omp_get_max_threads();
     s->w = calloc((size_t)s->threads, sizeof *s->w);
     if (!s->w)
         return lbh_error(LBH_ENOMEM, "out of memory for rescoring");
     for (int t = 0; t < s->threads && !rc; t++)
-        rc = lbh_ranking_new(&s->w[t], r, s->m, scored, keep, s->k);
-    if (rc || r->mode == LBH_RESCORE_DECODER || !scored)
-        return rc;
-    s->z = lbh_alloc(s->nq, (size_t)r->enc->nbits * sizeof *s->z);
-    return s->z ? lbh_encoder_project_queries(r->enc, s->nq, s->q, s->z) : LBH_ENOMEM;
+        rc = lbh_ranking_new(&s->w[t], r, s->m, s->scored, keep, s->k);
+    LBH_TRY(rc);
+    int64_t nibbles = r->nibble_tables ? 32 * r->nbytes : 0, bytes = r->byte_tables ? 256 * r->nbytes : 0;
+    int64_t room = decoder ? TABLES * lbh_decoder_score_room(&r->decoder) : 0;
+    part = part < s->nq ? part : s->nq;
+    s->z = margins ? lbh_alloc(part, (size_t)r->enc->nbits * sizeof *s->z) : NULL;
+    s->table = lbh_alloc(decoder ? part : 0, sizeof *s->table);
+    s->nibbles = lbh_alloc(decoder ? part * nibbles : 0, sizeof *s->nibbles);
+    s->bytes = lbh_alloc(decoder ? part * bytes : 0, sizeof *s->bytes);
+    s->room = lbh_alloc(s->threads * room, sizeof *s->room);
+    if (!s->table || !s->nibbles || !s->bytes || !s->room || (margins && !s->z))
+        return LBH_ENOMEM;
+    for (int64_t i = 0; i < part && decoder; i++) {
+        s->table[i].nibble = s->nibbles + i * nibbles;
+        s->table[i].byte = r->byte_tables ? s->bytes + i * bytes : NULL;
+    }
+    return LBH_OK;
 }
 
 static int end(rescoring *s, int rc)
@@ -171,15 +193,45 @@ static int end(rescoring *s, int rc)
         lbh_ranking_free(&s->w[t]);
     free(s->w);
     free(s->z);
+    free(s->table);
+    free(s->nibbles);
+    free(s->bytes);
+    free(s->room);
+    return rc;
+}
+
+/* The next `count` queries of the call. */
+static int begin_part(rescoring *s, int64_t count)
+{
+    const lbh_rescorer *r = s->r;
+    s->nq = count;
+    if (r->mode != LBH_RESCORE_DECODER)
+        return s->scored ? lbh_encoder_project_queries(r->enc, count, s->q, s->z) : LBH_OK;
+    int64_t room = TABLES * lbh_decoder_score_room(&r->decoder);
+#pragma omp parallel for schedule(static) num_threads(s->threads) if (count > TABLES)
+    for (int64_t i = 0; i < count; i += TABLES)
+        lbh_decoder_score_fill(&r->decoder, count - i < TABLES ? count - i : TABLES,
+                               s->q + i * r->enc->d, s->room + omp_get_thread_num() * room,
+                               s->table + i);
+    return LBH_OK;
+}
+
+static int end_part(rescoring *s, int rc)
+{
     LBH_TRY(rc);
     LBH_TRY(lbh_watch_check());
+    s->q += s->nq * s->r->enc->d;
+    s->distances += s->nq * s->k;
+    s->labels += s->nq * s->k;
     return s->failure ? lbh_error(s->failure, "%s", s->text) : LBH_OK;
 }
 
 static lbh_ranking *start_query(const rescoring *s, int64_t i)
 {
     lbh_ranking *w = &s->w[omp_get_thread_num()];
-    lbh_ranking_start(w, s->q + i * s->r->enc->d, s->z ? s->z + i * s->r->enc->nbits : NULL);
+    lbh_ranking_start(w, s->q + i * s->r->enc->d,
+                      s->r->mode == LBH_RESCORE_DECODER ? s->table + i : NULL,
+                      s->z ? s->z + i * s->r->enc->nbits : NULL);
     return w;
 }
 
@@ -217,6 +269,21 @@ static int check_call(const char *name, const lbh_rescorer *r, int64_t nq, const
     return LBH_OK;
 }
 
+static void rank_part(rescoring *s, const uint8_t *codes, const int64_t *ids)
+{
+    bool stop = false;
+#pragma omp parallel for schedule(dynamic, 4) num_threads(s->threads) if (s->nq > 1)
+    for (int64_t i = 0; i < s->nq; i++) {
+        if (lbh_watch_stopped(&stop))
+            continue;
+        lbh_ranking *w = start_query(s, i);
+        for (int64_t j = i * s->m; j < (i + 1) * s->m; j++)
+            if (ids[j] >= 0)
+                lbh_ranking_add(w, ids[j], codes ? codes + j * s->r->nbytes : NULL);
+        finish_query(s, w, i);
+    }
+}
+
 int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t m,
                       const uint8_t *codes, const int64_t *ids, int64_t keep, int64_t k,
                       float *distances, int64_t *labels)
@@ -229,20 +296,15 @@ int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t
         return lbh_error(LBH_EINVAL, "%s: this rescoring needs the codes of the candidates", name);
     if (nq == 0)
         return LBH_OK;
-    rescoring s = {.r = r, .nq = nq, .m = m, .k = k, .q = q, .distances = distances, .labels = labels};
-    bool stop = false;
-    int rc = begin(&s, keep, codes != NULL);
-    if (!rc) {
-#pragma omp parallel for schedule(dynamic, 4) num_threads(s.threads) if (nq > 1)
-        for (int64_t i = 0; i < nq; i++) {
-            if (lbh_watch_stopped(&stop))
-                continue;
-            lbh_ranking *w = start_query(&s, i);
-            for (int64_t j = i * m; j < (i + 1) * m; j++)
-                if (ids[j] >= 0)
-                    lbh_ranking_add(w, ids[j], codes ? codes + j * r->nbytes : NULL);
-            finish_query(&s, w, i);
-        }
+    int threads = omp_get_max_threads();
+    rescoring s = {.r = r, .nq = nq, .m = m, .k = k, .q = q, .distances = distances,
+                   .labels = labels, .scored = codes, .threads = threads};
+    int rc = begin(&s, PART * threads, keep);
+    for (int64_t first = 0; first < nq && !rc; first += s.nq) {
+        rc = begin_part(&s, nq - first < PART * threads ? nq - first : PART * threads);
+        if (!rc)
+            rank_part(&s, codes ? codes + first * m * r->nbytes : NULL, ids + first * m);
+        rc = end_part(&s, rc);
     }
     return end(&s, rc);
 }
@@ -252,28 +314,36 @@ int lbh_rescorer_rank(const lbh_rescorer *r, int64_t nq, const float *q, int64_t
 typedef struct two_stages {
     rescoring s;
     const uint8_t *codes;
-    bool scored; /* by their codes; else all are ranked by their vectors */
 } two_stages;
 
 static void rank_answers(void *ctx, int64_t query, int64_t count, const lbh_answer *answer)
 {
     two_stages *t = ctx;
+    const int64_t size = t->s.r->nbytes;
     lbh_ranking *w = start_query(&t->s, query);
-    for (int64_t i = 0; i < count; i++)
-        lbh_ranking_add(w, answer[i].id, t->codes + answer[i].id * t->s.r->nbytes);
+    for (int64_t i = 0; i < count; i++) {
+        if (i + AHEAD < count)
+            __builtin_prefetch(t->codes + answer[i + AHEAD].id * size);
+        lbh_ranking_add(w, answer[i].id, t->codes + answer[i].id * size);
+    }
     finish_query(&t->s, w, query);
 }
 
 static int search(two_stages *t, int64_t n, int64_t keep)
 {
     rescoring *s = &t->s;
-    const size_t size = (size_t)s->r->nbytes;
-    uint8_t *queries = lbh_alloc(s->nq, size);
-    int rc = queries ? lbh_encoder_encode_queries(s->r->enc, s->nq, s->q, queries) : LBH_ENOMEM;
+    const int64_t nq = s->nq, size = s->r->nbytes, part = PART * s->threads;
+    uint8_t *queries = lbh_alloc(nq, (size_t)size);
+    int rc = queries ? lbh_encoder_encode_queries(s->r->enc, nq, s->q, queries) : LBH_ENOMEM;
     if (!rc)
-        rc = begin(s, keep, t->scored);
-    if (!rc)
-        rc = lbh_hamming_candidates(s->nq, queries, n, t->codes, size, s->m, rank_answers, t);
+        rc = begin(s, part, keep);
+    for (int64_t first = 0; first < nq && !rc; first += s->nq) {
+        rc = begin_part(s, nq - first < part ? nq - first : part);
+        if (!rc)
+            rc = lbh_hamming_candidates(s->nq, queries + first * size, n, t->codes, (size_t)size, s->m,
+                                        rank_answers, t);
+        rc = end_part(s, rc);
+    }
     free(queries);
     return end(s, rc);
 }
@@ -291,9 +361,10 @@ int lbh_rescorer_search(const lbh_rescorer *r, int64_t n, const uint8_t *codes, 
         return LBH_OK;
     keep = keep < k ? k : keep;
     m = m < n ? m : n + (n == 0);
-    two_stages t = {.codes = codes, .scored = r->mode != LBH_RESCORE_FLOAT || m > keep};
+    two_stages t = {.codes = codes};
     t.s = (rescoring){.r = r, .nq = nq, .m = m, .k = k, .q = q, .distances = distances,
-                      .labels = labels};
+                      .labels = labels, .scored = r->mode != LBH_RESCORE_FLOAT || m > keep,
+                      .threads = omp_get_max_threads()};
     lbh_watch_begin("search", nq);
     return lbh_watch_end(search(&t, n, keep));
 }

@@ -27,8 +27,9 @@ typedef struct lbh_block_scores {
 int lbh_block_scores_new(lbh_block_scores *w, const lbh_rescorer *r);
 void lbh_block_scores_free(lbh_block_scores *w);
 
-/* score[0 .. n-1] of at most LBH_DECODED_BLOCK codes with their norms (NULL: none count). */
-void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, int64_t n, const uint8_t *codes,
-                           const float *norms);
+/* score[0 .. n-1] of at most LBH_DECODED_BLOCK codes, by a query's table, with their norms (NULL: none
+ * count). */
+void lbh_block_scores_fill(lbh_block_scores *w, const lbh_rescorer *r, const lbh_score_table *table,
+                           int64_t n, const uint8_t *codes, const float *norms);
 
 #endif
