@@ -10,6 +10,10 @@
 
 #include <stdlib.h>
 
+/* Collectors write by turns, each its own memory, too many for the processor to see where they go on: answers
+ * ahead of the last one, memory is asked for. */
+enum { AHEAD = 8 };
+
 static void set_limit(lbh_collector *c, int32_t limit)
 {
     c->limit = limit;
@@ -139,6 +143,7 @@ void lbh_collector_add(lbh_collector *c, const lbh_answer *answer)
     }
     if (distance == c->limit && c->tie != INT64_MAX && lbh_answer_id(answer) >= c->tie)
         return;
+    __builtin_prefetch(&c->answer[c->count + AHEAD], 1);
     c->answer[c->count++] = *answer;
     if (distance < c->limit) {
         c->histogram[distance]++;
