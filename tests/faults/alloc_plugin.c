@@ -101,6 +101,8 @@ static void with_rescorer(world *w, const char *mode)
 
 CALL(new_rescorer, lbh_rescorer_new(&w->rescorer, w->enc, atoi(with), LBH_METRIC_L2, NULL))
 
+CALL(search_both, lbh_rescorer_search(w->rescorer, N, codes, NQ, rows, 60, 40, K, w->f, w->i64))
+
 /* All rows are candidates of all queries. */
 static int rank(world *w, const char *with)
 {
@@ -150,6 +152,9 @@ const scenario plugin_scenarios[] = {
     {"lbh_rescorer_rank, margin", with_rescorer, "1", rank, NULL},
     {"lbh_rescorer_rank, decoder", with_rescorer, "2", rank, NULL},
     {"lbh_rescorer_rank, float", with_rescorer, "3", rank, NULL},
+    {"lbh_rescorer_search, margin", with_rescorer, "1", search_both, NULL},
+    {"lbh_rescorer_search, decoder", with_rescorer, "2", search_both, NULL},
+    {"lbh_rescorer_search, float", with_rescorer, "3", search_both, NULL},
     {NULL, NULL, NULL, NULL, NULL, false, false},
 };
 

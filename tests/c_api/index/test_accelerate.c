@@ -149,6 +149,41 @@ Test(c_api_accelerate, many_queries)
     free(query);
 }
 
+/* A rescored search of an accelerated BFlat ranks candidates where they are found; under IDMap it does not. */
+Test(c_api_accelerate, rescored)
+{
+    enum { D = 24, BITS = 40, SHORT = 200 };
+    float *x = test_mixture(N, D, 1, NULL), *q = test_mixture(NQ, D, 2, NULL);
+    static float got[NQ * K], want[NQ * K];
+    static int64_t labels[NQ * K], expected[NQ * K];
+    lbh_encoder *enc = NULL;
+    cr_ok(lbh_encoder_new(&enc, "lsh", D, BITS));
+    cr_ok(lbh_encoder_train(enc, N, x));
+    lbh_rows rows = lbh_rows_from_matrix(N, D, x);
+    FaissIndexBinary *index[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        cr_ok(lbh_index_new(&index[i], BITS / 8, i ? "IDMap,BFlat" : "BFlat"));
+        cr_ok(lbh_index_add(index[i], enc, N, x, NULL));
+        cr_ok(lbh_index_accelerate(&index[i]));
+    }
+    for (int mode = LBH_RESCORE_MARGIN; mode <= LBH_RESCORE_FLOAT; mode += 2)
+        for (int factor = 1; factor <= 4; factor += 3) {
+            lbh_shortlist list = {.k_factor = SHORT / K, .margin_factor = factor};
+            lbh_rescorer *r = NULL;
+            cr_ok(lbh_rescorer_new(&r, enc, mode, LBH_METRIC_L2, &rows));
+            cr_ok(lbh_index_search_rescored(index[0], r, list, NQ, q, K, got, labels));
+            cr_ok(lbh_index_search_rescored(index[1], r, list, NQ, q, K, want, expected));
+            cr_assert_arr_eq(labels, expected, sizeof labels);
+            cr_assert_arr_eq(got, want, sizeof got);
+            lbh_rescorer_free(r);
+        }
+    lbh_index_free(index[0]);
+    lbh_index_free(index[1]);
+    lbh_encoder_free(enc);
+    free(x);
+    free(q);
+}
+
 /* Codes added between searches: what a search keeps for the next one fits no longer. */
 Test(c_api_accelerate, hnsw_grows)
 {

@@ -8,13 +8,13 @@
 #include <string.h>
 
 /* So many codes are cut among threads. */
-enum { N = 90000, NQ = 5, D = 24, BITS = 24, SIZE = BITS / 8, TRAIN = 600, MOST = 2000, K = 30 };
+enum { N = 90000, NQ = 5, D = 56, BITS = 56, SIZE = BITS / 8, TRAIN = 600, MOST = 2000, K = 30 };
 
 static uint8_t *codes, queries[NQ * SIZE];
 static float *x, *q;
 static lbh_encoder *enc;
 
-/* Of 24 bits there are many codes at each distance. All codes of the last third are that of query 0. */
+/* There are many codes at each distance. All codes of the last third are that of query 0. */
 static void prepare(const char *method, const char *options)
 {
     x = test_mixture(N, D, 3, NULL);
@@ -68,6 +68,20 @@ static void check(const lbh_rescorer *r, int64_t n, int64_t m, int64_t keep)
         }
 }
 
+/* With all codes as candidates the answers are those of the exhaustive search, which has no bounds: the same
+ * tables and norms, since d = nbits. */
+static void check_all(const lbh_rescorer *r, int metric)
+{
+    static float want[NQ * K], got[NQ * K];
+    static int64_t expected[NQ * K], labels[NQ * K];
+    for (int64_t n = 100; n <= N; n *= 30) {
+        cr_assert_eq(lbh_encoder_search_decoded(enc, metric, n, codes, NQ, q, K, want, expected), LBH_OK);
+        cr_assert_eq(lbh_rescorer_search(r, n, codes, NQ, q, n, 0, K, got, labels), LBH_OK);
+        cr_assert_arr_eq(labels, expected, sizeof labels);
+        cr_assert_arr_eq(got, want, sizeof got);
+    }
+}
+
 static void check_mode(const char *method, const char *options, int mode, int metric)
 {
     prepare(method, options);
@@ -81,6 +95,8 @@ static void check_mode(const char *method, const char *options, int mode, int me
     check(r, 500, MOST, 100);
     check(r, 3, 60, 60);
     check(r, 0, 60, 60);
+    if (mode == LBH_RESCORE_DECODER)
+        check_all(r, metric);
     lbh_rescorer_free(r);
     drop();
 }
