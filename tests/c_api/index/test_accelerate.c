@@ -1,6 +1,7 @@
 /* test_accelerate.c: indexes with our search in them against the same indexes without. */
 #define _POSIX_C_SOURCE 200809L
 #include "cases.h"
+#include "lbh_pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
