@@ -72,12 +72,13 @@ for file in $(find $folders -name '*.c' | sort); do
     mkdir "$mutants/${file##*/}"
     "$cache/bin/mutate" "$file" c --noCheck --only "$here/scripts/mutate.rules" \
         --mutantDir "$mutants/${file##*/}" >/dev/null 2>&1
-    printf '%s\n' "$mutants/${file##*/}"/* | sed "s|^|$file |"
-done | sort -t. -k1,1 -k3,3n |
-    shuf -n "$count" --random-source=<(yes "$seed") >"$mutants/list"
+    (cd "$mutants" && printf '%s\n' "${file##*/}"/*) | sed "s|^|$file |"
+    # In the order of a hash of the names: shuf with the bytes of so short a cycle takes neighbours.
+done | LC_ALL=C sort -R --random-source=<(yes "$seed") | sed -n "1,${count}p" >"$mutants/list"
 
 killed=0 survived=0 void=0
 while read -r file mutant; do
+    mutant=$mutants/$mutant
     [ "$((killed + survived + void))" -ge "${MUTATE_SKIP:-0}" ] || { void=$((void + 1)); continue; }
     line=$(diff "$file" "$mutant" | sed -n '1s/c.*//p' || true)
     text="$file:$line: $(sed -n "${line}s/^ *//p" "$file")  ==>  $(sed -n "${line}s/^ *//p" "$mutant")"

@@ -122,6 +122,38 @@ Test(c_api_export, decoder)
     }
 }
 
+/* The norm of a row in one of 256 steps: every row's distance, the largest norm's too, is off by half a
+ * step. */
+Test(c_api_export, norm_bytes)
+{
+    static float d[N], true_d[N], by_row[N];
+    static int64_t l[N], true_l[N];
+    world w;
+    open_world(&w, "sgh", "steps=100", 32);
+    const char *path = test_tmp("bytes.faiss");
+    float *decoded = malloc(sizeof *decoded * N * D), low = INFINITY, high = 0;
+    cr_ok(lbh_encoder_decode(w.enc, N, w.codes, decoded));
+    for (int i = 0; i < N; i++) {
+        float norm = 0;
+        for (int t = 0; t < D; t++)
+            norm += decoded[i * D + t] * decoded[i * D + t];
+        low = fminf(low, norm);
+        high = fmaxf(high, norm);
+    }
+    FaissIndex *index = NULL;
+    cr_ok(lbh_export_faiss(w.enc, "faiss-aq", "norms=byte", &w.rows, path));
+    cr_ok(lbh_float_index_load(&index, path));
+    cr_ok(lbh_float_index_search(index, 1, w.q, N, d, l));
+    cr_ok(lbh_encoder_search_decoded(w.enc, LBH_METRIC_L2, N, w.codes, 1, w.q, N, true_d, true_l));
+    for (int i = 0; i < N; i++)
+        by_row[true_l[i]] = true_d[i];
+    for (int i = 0; i < N; i++)
+        cr_assert_float_eq(d[i], by_row[l[i]], (high - low) / 512 + 1e-4f * high, "row %d", (int)l[i]);
+    lbh_float_index_free(index);
+    free(decoded);
+    close_world(&w);
+}
+
 Test(c_api_export, refusals)
 {
     world w;
