@@ -16,18 +16,20 @@ room=${1:-} count=${2:-60} seed=${3:-1}
 case $room in
 core) folders=plugin/core
     tests="core linalg linear unit product mlp map_codes table_codes byte_tables itq lbh=exact sgh_gram jmlh
-           baselines sigah sgh" ;;
+           baselines sigah sgh golden test_alloc=faults_alloc" ;;
 scan) folders=plugin/scan
-    tests="mih mih_file hamming alloc=faults_alloc" ;;
+    tests="mih mih_file hamming test_alloc=faults_alloc" ;;
 score) folders=plugin/score
-    tests="decoded rescore byte_filter cosine byte_tables alloc=faults_alloc" ;;
+    tests="decoded rescore byte_filter cosine byte_tables test_alloc=faults_alloc" ;;
 c_api) folders="c_api/index c_api/pipeline c_api/export"
-    tests="c_api_search c_api_float_index c_api_arguments c_api_export c_api_ids c_api_file
-           c_api_lifecycle c_api_pipeline c_api_pipeline_file c_api_golden c_api_limits" ;;
+    tests="c_api_search c_api_calls c_api_float_index c_api_arguments c_api_export c_api_ids c_api_file
+           c_api_lifecycle c_api_decoded_lists c_api_index_writer c_api_pipeline c_api_pipeline_more
+           c_api_pipeline_file c_api_golden c_api_limits test_alloc=faults_alloc" ;;
 measure) folders=bench/measure
     tests="bench_metrics bench_labels bench_writers lbh_command=bench_rescore lbh_command=bench_decoder
            lbh_command=bench_truth lbh_command=bench_bench lbh_command=bench_figures
-           lbh_command=bench_ann_benchmarks" ;;
+           lbh_command=bench_ann_benchmarks lbh_command=bench_labels_python
+           lbh_command=bench_curve" ;;
 harness) folders=bench/harness
     tests="bench_spec bench_result_lines lbh_command=bench_answers lbh_command=bench_bench lbh_command=bench_figures
            lbh_command=bench_truth lbh_command=bench_rescore" ;;
@@ -50,7 +52,7 @@ find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 # As new files: an object of the last change to a copy that is used again is newer than the old file.
 git ls-files -z | tar --null -T - -cf - | tar -xmf - -C "$copy"
 cd "$copy"
-BUILD_DIR=build scripts/build.sh --test >&2
+[ -e build/build.ninja ] || BUILD_DIR=build scripts/build.sh --test >&2
 
 # passes TARGET=NAME: builds the test and runs it; a loop without end fails.
 passes() {
@@ -60,6 +62,16 @@ passes() {
     ninja -C build "$target" >build/mutate.log 2>&1 &&
         OMP_NUM_THREADS=1 timeout -k 5 "${MUTATE_TIMEOUT:-120}" \
             ctest --test-dir build -R "^$name\$" --no-tests=error >build/mutate.log 2>&1
+}
+# in_order FILE: the tests, first those whose name begins with the file's first word.
+in_order() {
+    local word=${1##*/} test name first=() others=()
+    word=${word#bench_} word=${word%%[_.]*}
+    for test in $tests; do
+        name=${test#*=} name=${name#bench_} name=${name#c_api_}
+        if [ "${name%%_*}" = "$word" ]; then first+=("$test"); else others+=("$test"); fi
+    done
+    echo "${first[@]}" "${others[@]}"
 }
 for test in $tests; do
     [ -z "${MUTATE_SKIP:-}" ] || break
@@ -90,7 +102,7 @@ while read -r file mutant; do
     if ! ninja -C build "${object#build/}" >build/mutate.log 2>&1 || cmp -s "$object" "$mutants/original.o"; then
         void=$((void + 1))
     else
-        for test in $tests; do
+        for test in $(in_order "$file"); do
             passes "$test" || { by=${test#*=}; break; }
         done
         if [ -n "$by" ]; then

@@ -300,7 +300,7 @@ def test_export(train, test):
     before = os.stat(f"out/data/{dataset}.hdf5").st_mtime_ns
     run(*base, *out)
     assert os.stat(f"out/data/{dataset}.hdf5").st_mtime_ns == before
-    refused("is another data set", "eval", "--model", "m.lbh", "--base", "base_1.npy@0:500",
+    refused(f"is another data set: its 'train' is {N} x {D}, not 500 x {D};", "eval", "--model", "m.lbh", "--base", "base_1.npy@0:500",
             "--query", "query.npy", *out, "--ann-set", dataset)
     for words, options in {"hyphens": ["--ann-set", "a_b"], "not all": ["--rescore", "all"],
                            "true neighbours": ["--metric", "label"],

@@ -99,16 +99,19 @@ codes = {wanted}
         assert np.load(data[name + "_class"]).ravel().tolist() == [c for k in part for c in k]
 
 
-def check_pictures(n, nq):
-    """Pictures as their codes rebuild them, and as two principal components do; bytes of what ranks again."""
+def check_pictures(n, nq, white, nbits):
+    """Pictures as their codes rebuild them, and as principal components in as many bytes do; bytes of what
+    ranks again."""
     random = np.random.RandomState(n)
     rows = np.rint(random.normal(size=(n + nq, 3)) @ random.normal(size=(3, 24)) * 30 + 120).clip(0, 255)
-    rows = rows.astype(np.float32)
+    rows[n] = 255
+    rows = (rows / 255 * white).astype(np.float32)
     np.save("base.npy", rows[:n])
     np.save("query.npy", rows[n:])
+    out = f"pictures-{nbits}"
     with open("pictures.ini", "w", encoding="utf-8") as file:
-        file.write("""[bench]
-nbits = 64
+        file.write(f"""[bench]
+nbits = {nbits}
 seeds = 1
 repeats = 1
 map_k = 0
@@ -120,26 +123,29 @@ queries = query.npy
 image = 4x6
 [method itq]
 """)
-    run("bench", "pictures.ini", "--out", "pictures", "-q")
-    run("train", "-m", "itq", "-b", 64, "--base", "base.npy", "--seed", 1, "-o", "m.lbh", "-q")
+    run("bench", "pictures.ini", "--out", out, "-q")
+    run("train", "-m", "itq", "-b", nbits, "--base", "base.npy", "--seed", 1, "-o", "m.lbh", "-q")
     run("encode", "--model", "m.lbh", "-i", "query.npy", "-o", "codes.npy", "-q")
     run("decode", "--model", "m.lbh", "--codes", "codes.npy", "-o", "rebuilt.npy", "-q")
     mean = rows[:n].mean(0, dtype=float)
-    axes = np.linalg.svd(rows[:n] - mean, full_matrices=False)[2][:2]
+    axes = np.linalg.svd(rows[:n] - mean, full_matrices=False)[2][:nbits // 32]
     wanted = {"original": rows[n:], "itq": np.load("rebuilt.npy"),
               "pca": mean + (rows[n:] - mean) @ axes.T @ axes}
-    images = lines("pictures", "images")
-    assert {line["method"] for line in images} == set(wanted)
+    images = lines(out, "images")
+    assert sorted((i["method"], i["label"], i["nbits"], i["seed"]) for i in images) == [
+        ("itq", "itq", nbits, 1), ("original", "original", 0, 0),
+        ("pca", f"PCA ({nbits // 32} float{'s' * (nbits > 32)})", nbits, 0)]
     for line in images:
         pictures = bytes_of(line["pixels"], 24)
         assert len(pictures) == line["count"] <= nq
-        off = np.abs(pictures - wanted[line["method"]][:len(pictures)].clip(0, 255))
+        off = np.abs(pictures - (wanted[line["method"]][:len(pictures)] * (255 / white)).clip(0, 255))
         assert off.max() <= .51, (line["method"], off.max())
-    codes, floats, bytes_ = (c["index_bytes"] for c in lines("pictures", "cell"))
+    codes, floats, bytes_ = (c["index_bytes"] for c in lines(out, "cell"))
     assert floats - codes == n * 24 * 4 and bytes_ - codes == (n + 8) * 24, (codes, floats, bytes_)
 
 
 check(120, 23, 50)
-check_pictures(150, 12)
+check_pictures(150, 12, 255, 64)
+check_pictures(90, 5, 1, 32)
 check(7, 3, 50)
 check(60, 5, 60)

@@ -163,6 +163,127 @@ Test(bench_spec, every_prefix_of_every_preset)
     cr_assert(presets > 0);
 }
 
+/* What holds where nothing is said. */
+Test(bench_spec, defaults)
+{
+    static const int64_t nbits[] = {16, 32, 64, 128},
+                         at[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+    bench_spec *s = read_spec(TAIL);
+    spec_sweep w = bench_sweep(s, &s->method[0]);
+    cr_assert(w.nbits.count == 4 && s->what.at.count == 10 && s->what.k.count == 1);
+    for (int i = 0; i < 4; i++)
+        cr_assert_eq(w.nbits.value[i], nbits[i]);
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(s->what.at.value[i], at[i]);
+    cr_assert(s->what.k.value[0] == 10 && s->what.answers == 10 && s->what.repeats == 3);
+    cr_assert(s->what.map_k == 1000 && s->what.map_queries == 1000 && s->what.map_at == 0);
+    cr_assert(s->time_limit == 600 && s->memory_limit == 8192);
+    cr_assert(w.seeds.count == 1 && w.seeds.value[0] == 1 && s->data[0].split_seed == 1);
+    cr_assert_str_eq(w.index.text[0], "BFlat");
+    cr_assert_str_eq(w.search.text[0], "");
+    cr_assert_str_eq(w.rescore.text[0], "hamming");
+    bench_spec_free(s);
+}
+
+static int parse_value(const char *front, const char *key, int64_t value, const char *behind)
+{
+    char text[200];
+    bench_spec *s;
+    int n = snprintf(text, sizeof text, "%s%s = %lld\n%s", front, key, (long long)value, behind);
+    int rc = bench_spec_parse(&s, "a", text, (size_t)n);
+    bench_spec_free(s);
+    return rc;
+}
+
+/* The least and the greatest value of each number are taken, and those beyond are not. */
+Test(bench_spec, bounds)
+{
+    static const struct {
+        const char *front, *key;
+        int64_t min, max;
+        const char *behind;
+    } all[] = {
+        {"[bench]\n", "k", 1, 65536, TAIL},          {"[bench]\n", "at", 1, 1048576, TAIL},
+        {"[bench]\n", "map_k", 0, 1048576, TAIL},    {"[bench]\n", "map_at", 0, 1073741824, TAIL},
+        {"[bench]\n", "map_queries", 0, 1073741824, TAIL},
+        {"[bench]\n", "answers", 1, 1048576, TAIL},  {"[bench]\n", "repeats", 1, 1000, TAIL},
+        {"[bench]\n", "threads", 1, 4096, TAIL},     {"[bench]\n", "time_limit", 1, 100000000, TAIL},
+        {"[bench]\n", "memory_limit", 1, 1073741824, TAIL},
+        {"[bench]\n", "nbits", 1, 4096, TAIL},       {"[bench]\n", "seeds", 0, 9007199254740992, TAIL},
+        {TAIL, "nbits", 1, 4096, ""},                {TAIL, "seeds", 0, 9007199254740992, ""},
+        {TAIL, "refine", 0, 1000000, ""},
+        {TAIL "[data y]\nbase = b\n", "split_seed", 0, 9007199254740992, ""},
+        {TAIL "[data y]\nbase = b\n", "limit", 1, 1099511627776, ""},
+        {TAIL "[data y]\nbase = b\n", "sample", 1, 1099511627776, ""},
+        {TAIL "[data y]\nbase = b\n", "codes", 10, 5000, ""},
+        {TAIL "[published]\n", "nbits", 1, 4096, ""},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int beyond = 0; beyond < 2; beyond++) {
+            int rc = beyond ? CLI_EUSAGE : LBH_OK;
+            const char *key = all[i].key;
+            cr_assert_eq(parse_value(all[i].front, key, all[i].min - beyond, all[i].behind), rc,
+                         "%s %lld", key, (long long)all[i].min - beyond);
+            cr_assert_eq(parse_value(all[i].front, key, all[i].max + beyond, all[i].behind), rc,
+                         "%s %lld", key, (long long)all[i].max + beyond);
+        }
+}
+
+Test(bench_spec, names_and_comments)
+{
+    char text[200];
+    bench_spec *s = read_spec("[ data \t x \t]\nbase = a # b\n[method itq]\nlabel = a#b\n");
+    cr_assert_str_eq(s->data[0].name, "x");
+    cr_assert_str_eq(s->data[0].base, "a");
+    cr_assert_str_eq(s->method[0].label, "a#b");
+    bench_spec_free(s);
+    for (int more = 0; more < 2; more++) {
+        int n = snprintf(text, sizeof text, "[data %0*d]\nbase = a\n[method itq]\n", 48 + more, 0);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, (size_t)n), more ? CLI_EUSAGE : LBH_OK);
+        bench_spec_free(s);
+    }
+}
+
+/* A line of as many characters as are said to be allowed. */
+Test(bench_spec, longest_line)
+{
+    static char text[1 << 16];
+    bench_spec *s;
+    int most;
+    memset(text, 'a', sizeof text);
+    cr_assert_eq(bench_spec_parse(&s, "a", text, sizeof text), CLI_EUSAGE);
+    cr_assert_eq(sscanf(lbh_last_error(), "a:1: more than %d", &most), 1, "%s", lbh_last_error());
+    for (int more = 0; more < 2; more++) {
+        int n = snprintf(text, sizeof text, ";%0*d\n" TAIL, most - 1 + more, 0);
+        cr_assert_eq(bench_spec_parse(&s, "a", text, (size_t)n), more ? CLI_EUSAGE : LBH_OK);
+        bench_spec_free(s);
+    }
+}
+
+/* --quick lowers what costs time, and raises nothing. */
+Test(bench_spec, quick)
+{
+    bench_spec *s = read_spec(
+        "[bench]\nrepeats = 5\nnbits = 128 64 32\nseeds = 4 5\n[data x]\nbase = a\n"
+        "[data y]\nbase = b\nlimit = 9999\n[data z]\nbase = c\nlimit = 20000\n"
+        "[method sgh]\nnbits = 512 256\nseeds = 7 8\n"
+        "[method sgh:a]\noptions = steps=999 alternations=6\n"
+        "[method sgh:b]\noptions = alternations=5 steps=1001\n[method pq]\n");
+    cr_assert_eq(bench_spec_quick(s), LBH_OK);
+    cr_assert(s->what.repeats == 1 && s->sweep.nbits.count == 2 && s->sweep.nbits.value[0] == 64 &&
+              s->sweep.nbits.value[1] == 32);
+    cr_assert(s->sweep.seeds.count == 1 && s->sweep.seeds.value[0] == 4);
+    cr_assert(s->data[0].limit == 10000 && s->data[1].limit == 9999 && s->data[2].limit == 10000);
+    cr_assert(s->data[0].max_queries == 1000 && s->data[2].max_queries == 1000);
+    cr_assert(s->method[0].sweep.nbits.count == 1 && s->method[0].sweep.nbits.value[0] == 256);
+    cr_assert(s->method[0].sweep.seeds.count == 1 && s->method[1].sweep.seeds.count == 0);
+    cr_assert_str_eq(s->method[0].options, "steps=1000,alternations=5");
+    cr_assert_str_eq(s->method[1].options, "steps=999,alternations=6,alternations=5");
+    cr_assert_str_eq(s->method[2].options, "alternations=5,steps=1001,steps=1000");
+    cr_assert_str_eq(s->method[3].options, "");
+    bench_spec_free(s);
+}
+
 /* ---- Plans --------------------------------------------------------------------------------- */
 
 static bench_plan plan_of(bench_spec *s, plan_data *data, int threads)

@@ -181,13 +181,14 @@ Test(rank_stats, ties_in_random_order_by_enumeration)
     enum { N = 8 };
     for (uint64_t seed = 0; seed < 12; seed++) {
         uint8_t base[N], query[1] = {0};
-        int relevant[N], distance[N];
+        int relevant[N], distance[N], first = 0;
         labels b = {.classes = 2}, q = {.classes = 2};
         labels_alloc(&b, N, N), labels_alloc(&q, 1, 1);
         for (int i = 0; i < N; i++) {
             distance[i] = (int)(3 * test_uniform(seed, (uint64_t)i));
             base[i] = (uint8_t)((1 << distance[i]) - 1);
             relevant[i] = i == 0 || test_uniform(seed + 100, (uint64_t)i) < 0.4;
+            first = distance[i] < distance[first] ? i : first;
             b.item[i] = relevant[i];
             b.start[i + 1] = i + 1;
         }
@@ -205,6 +206,8 @@ Test(rank_stats, ties_in_random_order_by_enumeration)
         all_orders(&o, 0);
         cr_assert_gt(o.count, 0);
         cr_assert_float_eq(s.map_expected, o.sum / o.count, 1e-12, "seed %d", (int)seed);
+        cr_assert_eq(s.precision[0], relevant[first]);
+        cr_assert_eq(s.recall[0] == 0, !relevant[first], "nothing found is 0 itself");
         rank_stats_free(&s);
         relevance_free(&rel);
         labels_close(&b), labels_close(&q);

@@ -13,7 +13,8 @@ Test(c_api_calls, factory_strings)
 {
     static const char *const bad[] = {
         "", "BFlat ", " BFlat", "bflat", "Flat", "BFlat,", "BIVF", "BIVF0", "BIVF-1", "BIVF16,PQ8",
-        "BIVF16_HNSW", "BIVF16_HNSW0", "BIVF16_HNSW1", "BIVF99999999999", "BIVF1e3", "BHNSW",
+        "BIVF16_HNSW", "BIVF16_HNSW0", "BIVF16_HNSW1", "BIVF16_HNSW1025", "BIVF99999999999", "BHNSW1025",
+        "BIVF0000000016", "BHash1x58", "BIVF1e3", "BHNSW",
         "BHNSW1", "BHNSW5000", "BHash", "BHash0", "BHash64", "BHash16x", "BHash0x8", "BHash3x0",
         "BHash16x8", "BHash9999x9999", "BHash2x60", "IDMap", "IDMap,", "IDMap3,BFlat",
         "IDMap,IDMap,BFlat", "IDMap,BFlat,IDMap", "BFlat,IDMap3", "IDMap BFlat", "LSH", "%s%n"};
@@ -24,6 +25,13 @@ Test(c_api_calls, factory_strings)
         cr_assert(*lbh_last_error() && !strchr(lbh_last_error(), '\n'));
     }
     FaissIndexBinary *index = NULL;
+    static const char *const good[] = {"BIVF000000016", "BIVF4_HNSW2", "BIVF4_HNSW1024", "BHNSW2",
+                                       "BHNSW1024", "BHash1", "BHash63", "BHash8x8", "BHash1x57"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        cr_ok(lbh_index_new(&index, 8, good[i]));
+        lbh_index_free(index);
+        index = NULL;
+    }
     cr_fails(lbh_index_new(&index, 8, "BHash9x8"), LBH_EINVAL, "64 bits");
     cr_fails(lbh_index_new(&index, 8, "BOvine"), LBH_EINVAL, "BIVF<lists>");
     cr_fails(lbh_index_new(&index, 8, NULL), LBH_EINVAL, "factory");
@@ -37,6 +45,12 @@ Test(c_api_calls, factory_strings)
     cr_assert_eq(lbh_index_new(&index, 8, endless), LBH_EINVAL);
     cr_assert_lt(strlen(lbh_last_error()), 1000);
     free(endless);
+}
+
+static int all(const void *ctx, int64_t id)
+{
+    (void)ctx, (void)id;
+    return 1;
 }
 
 Test(c_api_calls, nulls_and_sizes)
@@ -63,6 +77,12 @@ Test(c_api_calls, nulls_and_sizes)
     cr_fails(lbh_index_search_codes(index, 8, 1, codes, 1, NULL, l), LBH_EINVAL, "answers");
     cr_fails(lbh_index_search_codes(index, 8, 1, codes, 1, d, NULL), LBH_EINVAL, "answers");
     cr_fails(lbh_index_search_codes(index, 16, 1, codes, 1, d, l), LBH_EINVAL, "bytes");
+    cr_fails(lbh_index_search_filtered_codes(index, 8, 1, codes, 1, NULL, NULL, d, l), LBH_EINVAL, "filter");
+    cr_fails(lbh_index_search_filtered_codes(index, 8, 1, codes, 1, all, NULL, NULL, l), LBH_EINVAL,
+             "answers");
+    cr_fails(lbh_index_search_filtered_codes(index, 8, 1, codes, 1, all, NULL, d, NULL), LBH_EINVAL,
+             "answers");
+    cr_ok(lbh_index_search_filtered_codes(index, 8, 0, NULL, 1, all, NULL, NULL, NULL));
     cr_fails(lbh_index_range_search_codes(NULL, index, 8, 1, codes, 3), LBH_EINVAL, "result");
     cr_fails(lbh_index_range_search_codes(&r, NULL, 8, 1, codes, 3), LBH_EINVAL, "no index");
     cr_ok(lbh_index_search_codes(index, 8, 0, NULL, 1, NULL, NULL));

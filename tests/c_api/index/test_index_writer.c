@@ -145,6 +145,10 @@ Test(index_writer, refuses)
     cr_fails(lbh_index_writer_open(&file, flat, sizes, path), LBH_EINVAL, "BIVF");
     cr_fails(lbh_index_writer_open(&file, untrained, sizes, path), LBH_ESTATE, "trained");
     cr_fails(lbh_index_writer_open(&file, index, sizes, "/nowhere/x"), LBH_EIO, "/nowhere/x");
+    cr_fails(lbh_index_writer_open(NULL, index, sizes, path), LBH_EINVAL, "file name");
+    cr_fails(lbh_index_writer_open(&file, NULL, sizes, path), LBH_EINVAL, "file name");
+    cr_fails(lbh_index_writer_open(&file, index, sizes, NULL), LBH_EINVAL, "file name");
+    cr_fails(lbh_index_writer_open(&file, index, sizes, ""), LBH_EINVAL, "file name");
     sizes[3] = -1;
     cr_fails(lbh_index_writer_open(&file, index, sizes, path), LBH_EINVAL, "list 3");
     sizes[3] = 0;

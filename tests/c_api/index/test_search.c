@@ -313,12 +313,16 @@ Test(c_api_search, ivf_of_many_rows)
     enum { MANY = 20000 };
     uint8_t *base = test_near_codes(MANY, 8, 50, 5);
     FaissIndexBinary *index = NULL;
-    int32_t d[NQ];
-    int64_t l[NQ];
+    static int32_t d[MANY / 2];
+    static int64_t l[MANY / 2];
     cr_ok(lbh_index_build_codes(&index, 8, "BIVF8", MANY, base));
     cr_ok(lbh_index_search_codes(index, 8, NQ, base, 1, d, l));
     for (int q = 0; q < NQ; q++)
         cr_assert_eq(d[q], 0); /* a code is found in its own list */
+    for (int q = 0; q < 8; q++) {
+        cr_ok(lbh_index_search_codes(index, 8, 1, base + (int64_t)q * MANY / 8 * 8, MANY / 2, d, l));
+        cr_assert_eq(l[MANY / 2 - 1], -1, "no list has half of the rows");
+    }
     lbh_index_free(index);
     free(base);
 }
