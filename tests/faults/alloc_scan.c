@@ -1,5 +1,7 @@
-/* alloc_scan.c: the calls of lbh_scan.h and lbh_mih.h. */
+/* alloc_scan.c: the calls of lbh_scan.h, lbh_mih.h and lbh_exact.h. */
 #include "alloc_world.h"
+
+#include "lbh_exact.h"
 
 #include <string.h>
 
@@ -72,7 +74,46 @@ CALL(mih_save, lbh_mih_save(w->mih, w->file))
 CALL(mih_load, lbh_mih_load(&w->mih, w->file))
 CALL(mih_verify, lbh_mih_verify(w->mih))
 
+static int read_rows(const lbh_rows *self, int64_t count, const int64_t *ids, float *x)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(x + i * D, (const float *)self->ctx + ids[i] * D, D * sizeof *x);
+    return LBH_OK;
+}
+
+static const lbh_rows *held(void)
+{
+    static lbh_rows base;
+    base = lbh_rows_from_matrix(N, D, rows);
+    return &base;
+}
+
+static const lbh_rows *read_each(void)
+{
+    static lbh_rows base;
+    base = (lbh_rows){N, D, read_rows, rows};
+    return &base;
+}
+
+/* All rows, each once, in another order. */
+static const int64_t *shuffled(void)
+{
+    static int64_t ids[N];
+    for (int i = 0; i < N; i++)
+        ids[i] = 7 * i % N;
+    return ids;
+}
+
+CALL(exact, lbh_exact_search(held(), LBH_METRIC_L2, NQ, rows, NULL, K, NULL, w->i64))
+CALL(exact_one, lbh_exact_search(held(), LBH_METRIC_L2, 1, rows, NULL, K, NULL, w->i64))
+CALL(exact_read, lbh_exact_search(read_each(), LBH_METRIC_COSINE, NQ, rows, NULL, K, NULL, w->i64))
+CALL(exact_rank, lbh_exact_rank(held(), LBH_METRIC_IP, 4, rows, N / 4, shuffled(), K, NULL, w->i64))
+
 const scenario scan_scenarios[] = {
+    {"lbh_exact_search", nothing, NULL, exact, NULL},
+    {"lbh_exact_search, one query", nothing, NULL, exact_one, NULL},
+    {"lbh_exact_search, rows that are read", nothing, NULL, exact_read, NULL},
+    {"lbh_exact_rank", nothing, NULL, exact_rank, NULL},
     {"lbh_hamming_search", nothing, NULL, search, NULL},
     {"lbh_hamming_search, one query", nothing, NULL, search_one, NULL},
     {"lbh_hamming_range", nothing, NULL, range, NULL},
