@@ -338,6 +338,12 @@ def test_export_of_other_distances(train, test):
     run("eval", "--model", "m.lbh", "--base", "rnd-40-hamming.hdf5:train", "--query",
         "rnd-40-hamming.hdf5:test", "--ann-benchmarks", "out", "-q")
     check_export("out", "rnd-40-hamming", "hamming", "lbh-itq", "lbh-itq(32,BFlat)")
+    # Inner products of bits are no Hamming distances, and neither is what rows of numbers have.
+    np.save("numbers.npy", rng.random((N, 40)).astype(np.float32))
+    for name, its, metric in (("inner", "rnd-40-hamming.hdf5:train", "ip"), ("mixed", "numbers.npy", "l2")):
+        run("eval", "--model", "m.lbh", "--base", its, "--query", "rnd-40-hamming.hdf5:test", "--metric",
+            metric, "--ann-set", name, "--ann-benchmarks", "out", "-q")
+        check_export("out", name, "euclidean", "lbh-itq", "lbh-itq(32,BFlat)")
 
 
 SPEC = """[bench]

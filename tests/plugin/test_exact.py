@@ -131,6 +131,9 @@ def sets(g, n, nq, d):
     yield "queries of zeros", x, 0 * q
     yield "rows of zeros", x * (np.arange(n) % 3 > 0)[:, None], q
     yield "few directions", np.rint(x[np.arange(n) % 7] * 4) * (1 + np.arange(n) % 5)[:, None], q
+    least = 2.0**-149
+    yield "few directions of the least floats", least * np.rint(x[np.arange(n) % 7] * 4) * \
+        (1 + np.arange(n) % 5)[:, None], least * np.rint(q * 9)
     yield "one direction", np.rint(x[0] * 1000) * (1 + np.arange(n) % 97)[:, None], q
     yield "nothing but zeros", 0 * x, 0 * q
     # 2^-30 apart beside 1e8: beyond doubles

@@ -377,6 +377,7 @@ Test(bench_plan, rivals)
                  {"opq", 960, 1024, "OPQ128_512,PQ128"}, {"pqfs", 200, 64, "Pad208,PQ16x4fs"},
                  {"lsq", 100, 64, "LSQ8x8"}, {"rq", 100, 128, "RQ16x8"},
                  {"sq", 784, 64, "PCA8,SQ8"},           {"sq", 4, 64, "PCA4,SQ8"},
+                 {"sq", 784, 8, "PCA1,SQ8"},
                  {"rabitq", 784, 128, "PCAR64,RaBitQ"}, {"rabitq", 784, 32, "PCAR32,RaBitQ"},
                  {"rabitq", 32, 128, "RR32,RaBitQ"},    {"flat", 784, 64, "Flat"},
                  {"ivfpq", 784, 64, "IVF256,PQ8"},      {"ivfpq", 200, 128, "Pad208,IVF256,PQ16"},
@@ -396,6 +397,7 @@ Test(bench_plan, rivals)
     cr_assert_eq(r.links, 8);
     cr_assert_eq(bench_rival_recipe(&r, "pq", 784, 12, NULL), LBH_EFORMAT);
     cr_assert_eq(bench_rival_recipe(&r, "opq", 4, 64, NULL), LBH_EFORMAT);
+    cr_assert_eq(bench_rival_recipe(&r, "sq", 784, 7, NULL), LBH_EFORMAT);
     cr_assert(bench_is_rival("flat") && !bench_is_rival("itq") && !bench_is_rival("faiss"));
     cr_assert(!bench_is_rival("") && !bench_is_rival("pq opq") && bench_method_known("itq"));
 }

@@ -101,7 +101,7 @@ static int read_ids(truth *t, const int32_t *ids, const int64_t *own, int64_t k)
 /* Rows may know of fewer neighbours; recall and average precision count those that are known. */
 Test(truth, lists_may_end_in_minus_one)
 {
-    static const int32_t ids[] = {5, 6, 7, 8, 9, 3, -1, -1, -1, -1, -1, -1};
+    static const int32_t ids[] = {5, 6, 7, 0, 9, 3, -1, -1, -1, -1, -1, -1};
     static const int64_t answers[] = {5, 1, 6, 2, 3, -1, 9, -1, 1, 2, -1, -1};
     truth t;
     relevance rel;
@@ -124,7 +124,7 @@ Test(truth, lists_may_end_in_minus_one)
     truth_free(&t);
     static const int64_t own[] = {6, 3, 0};
     cr_assert_eq(read_ids(&t, ids, own, 10), LBH_OK);
-    static const int64_t left[] = {5, 7, 8, 9, -1, -1, -1, -1, -1};
+    static const int64_t left[] = {5, 7, 0, 9, -1, -1, -1, -1, -1};
     cr_assert_eq(t.k, 3);
     for (int i = 0; i < NQ * 3; i++)
         cr_assert_eq(t.ids[i], left[i]);
