@@ -327,6 +327,23 @@ Test(c_api_search, ivf_of_many_rows)
     free(base);
 }
 
+/* The sample is of rows from everywhere: one row that is far from two groups gets no list of its own. */
+Test(c_api_search, ivf_learns_from_a_fair_sample)
+{
+    enum { MANY = 5120 };
+    uint8_t *base = calloc(MANY, 8);
+    for (int i = 0; i < MANY; i += 2)
+        base[i * 8] = 0xff;
+    memset(base + (MANY - 1) * 8, 0xff, 8);
+    FaissIndexBinary *index = NULL;
+    int64_t list[2];
+    cr_ok(lbh_index_build_codes(&index, 8, "BIVF2", MANY, base));
+    cr_ok(lbh_index_assign_codes(index, 8, 2, base, list));
+    cr_assert_neq(list[0], list[1]);
+    lbh_index_free(index);
+    free(base);
+}
+
 /* The road from floats: the encoder's codes are what is stored and searched. */
 Test(c_api_search, with_an_encoder)
 {

@@ -487,6 +487,9 @@ Test(pipeline, errors)
     int64_t labels[K], removed;
     cr_fails(lbh_pipeline_new(NULL, D, "LSH8,BFlat", 0), LBH_EINVAL, "nowhere");
     cr_fails(lbh_pipeline_new(&p, D, NULL, 0), LBH_EINVAL, "no factory string");
+    cr_fails(lbh_pipeline_new(&p, D, "nope64,BFlat", 0), LBH_EINVAL, "methods are");
+    for (int i = 0; i < lbh_method_count(); i++)
+        cr_assert(strstr(lbh_last_error(), lbh_method_name(i)), "%s", lbh_last_error());
     cr_fails(lbh_pipeline_new(&p, D, "LSH8,BFlat", 7), LBH_EINVAL, "metric (7)");
     cr_fails(lbh_pipeline_new(&p, 0, "LSH8,BFlat", 0), LBH_EINVAL, "d (0)");
     cr_ok(lbh_pipeline_new(&p, D, "itq24,BIVF16,RSQ8", 0));

@@ -336,6 +336,28 @@ Test(pipeline_more, filters)
     lbh_encoder_free(enc);
 }
 
+/* More queries than are looked at together. */
+Test(pipeline_more, many_queries)
+{
+    enum { MANY = 1100 };
+    lbh_encoder *enc = trained();
+    lbh_pipeline *p = around(enc, "BFlat", N);
+    float *many = test_mixture(MANY, D, 23, NULL), *d = malloc(sizeof *d * MANY * K), few[NQ * K];
+    int64_t *l = malloc(sizeof *l * MANY * K), label[NQ * K];
+    cr_ok(lbh_pipeline_set(p, "rescore=margin,k_factor=4"));
+    cr_ok(lbh_pipeline_search(p, MANY, many, K, d, l));
+    for (int i = 0; i < MANY; i += NQ) {
+        cr_ok(lbh_pipeline_search(p, NQ, many + i * D, K, few, label));
+        cr_assert_arr_eq(d + i * K, few, sizeof few);
+        cr_assert_arr_eq(l + i * K, label, sizeof label);
+    }
+    free(many);
+    free(d);
+    free(l);
+    lbh_pipeline_free(p);
+    lbh_encoder_free(enc);
+}
+
 Test(pipeline_more, parameters_of_one_search)
 {
     lbh_encoder *enc = trained();
