@@ -26,7 +26,7 @@ c_api) folders="c_api/index c_api/pipeline c_api/export"
            c_api_lifecycle c_api_decoded_lists c_api_index_writer c_api_pipeline c_api_pipeline_more
            c_api_pipeline_file c_api_golden c_api_limits test_alloc=faults_alloc" ;;
 measure) folders=bench/measure
-    tests="bench_metrics bench_labels bench_writers lbh_command=bench_rescore lbh_command=bench_decoder
+    tests="bench_metrics bench_labels bench_spec bench_writers lbh_command=bench_rescore lbh_command=bench_decoder
            lbh_command=bench_truth lbh_command=bench_bench lbh_command=bench_figures
            lbh_command=bench_ann_benchmarks lbh_command=bench_labels_python
            lbh_command=bench_curve" ;;

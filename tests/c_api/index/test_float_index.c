@@ -120,6 +120,10 @@ Test(c_api_float_index, wrong_calls)
     }
     cr_fails(lbh_float_index_new(NULL, D, "Flat", LBH_METRIC_L2), LBH_EINVAL, "index");
     cr_fails(lbh_float_index_new(&index, 0, "Flat", LBH_METRIC_L2), LBH_EINVAL, "dimension");
+    cr_fails(lbh_float_index_new(&index, 65537, "Flat", LBH_METRIC_L2), LBH_EINVAL, "dimension");
+    cr_ok(lbh_float_index_new(&index, 65536, "Flat", LBH_METRIC_L2));
+    lbh_float_index_free(index);
+    index = NULL;
     cr_fails(lbh_float_index_new(&index, D, "Flat", 7), LBH_EINVAL, "metric");
     cr_fails(lbh_float_index_new(&index, D, NULL, LBH_METRIC_L2), LBH_EINVAL, "factory");
     cr_ok(lbh_float_index_new(&index, D, "PQ4", LBH_METRIC_L2));
