@@ -21,13 +21,16 @@
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexLSH.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
 #include <faiss/IndexRefine.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/FaissException.h>
+#include <faiss/impl/io.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
+#include <faiss/utils/utils.h>
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -85,6 +88,49 @@ struct Watch final : faiss::InterruptCallback {
     bool want_interrupt() override
     {
         return lbh_watch_poll();
+    }
+};
+
+// Codes as the floats -1 and 1, for FAISS's k-means. Its own conversion enters a parallel region for every row:
+// 1 us a row and iteration, between which it does not ask whether to go on.
+struct Signs final : faiss::IndexLSH {
+    explicit Signs(idx_t bits) : IndexLSH(bits, static_cast<int>(bits), false, false) {}
+
+    void sa_decode(idx_t n, const uint8_t *rows, float *x) const override
+    {
+        for (idx_t i = 0; i < n * d; i++)
+            x[i] = rows[i / 8] >> (i % 8) & 1 ? 1.0f : -1.0f;
+    }
+};
+
+// As ivf.train(), for a quantizer that is to be learned.
+void train_lists(faiss::IndexBinaryIVF &ivf, int64_t n, const uint8_t *codes)
+{
+    faiss::Clustering means(ivf.d, static_cast<int>(ivf.nlist), ivf.cp);
+    faiss::IndexFlatL2 flat(ivf.d);
+    Signs signs(ivf.d);
+    ivf.quantizer->reset();
+    means.train_encoded(n, codes, &signs, ivf.clustering_index ? *ivf.clustering_index : flat);
+    std::vector<uint8_t> centres(ivf.nlist * static_cast<std::size_t>(ivf.code_size));
+    faiss::real_to_binary(means.centroids.size(), means.centroids.data(), centres.data());
+    ivf.quantizer->add(static_cast<int64_t>(ivf.nlist), centres.data());
+    ivf.quantizer->is_trained = true;
+    ivf.is_trained = true;
+}
+
+// Large reads go by pieces, between which it is asked whether to go on. If not, FAISS finds the file cut off.
+struct WatchedReader final : faiss::FileIOReader {
+    using FileIOReader::FileIOReader;
+
+    std::size_t operator()(void *to, std::size_t size, std::size_t count) override
+    {
+        const std::size_t piece = std::size_t(1) << 24, bytes = size * count;
+        std::size_t at = 0, got = 1;
+        while (at < bytes && got && !lbh_watch_poll()) {
+            got = std::fread(static_cast<char *>(to) + at, 1, std::min(piece, bytes - at), f);
+            at += got;
+        }
+        return bytes ? at / size : 0;
     }
 };
 
@@ -242,7 +288,14 @@ int lbh_gap_unwritable(const FaissIndexBinary *index)
  * calls below when it no longer does. */
 int lbh_gap_train(FaissIndexBinary *index, int64_t n, const uint8_t *codes)
 {
-    return guarded("training the index", [&] { cpp(index)->train(n, codes); });
+    return guarded("training the index", [&] {
+        auto *ivf = dynamic_cast<faiss::IndexBinaryIVF *>(cpp(index));
+        if (ivf && !(ivf->quantizer->is_trained &&
+                     ivf->quantizer->ntotal == static_cast<int64_t>(ivf->nlist)))
+            train_lists(*ivf, n, codes);
+        else
+            cpp(index)->train(n, codes);
+    });
 }
 
 /* As lbh_gap_train. */
@@ -255,7 +308,8 @@ int lbh_gap_write(const FaissIndexBinary *index, FILE *stream)
 int lbh_gap_read(FaissIndexBinary **index, FILE *stream, const char *path)
 {
     return guarded(path, [&] {
-        *index = c(faiss::read_index_binary(stream));
+        WatchedReader reader(stream);
+        *index = c(faiss::read_index_binary(&reader));
         bound_nprobe(*index);
     });
 }

@@ -8,6 +8,7 @@
 #include "faiss_gap_life.h"
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include <faiss/IndexBinaryFlat.h>
@@ -49,9 +50,15 @@ class Rollback
             rng_.push_back(hnsw->hnsw.rng);
     }
 
-    // To be called before codes of a BHNSW are linked: linking changes the links that there are.
-    void keep_links()
+    // To be called before codes are added in parts, of which the first may stay when a later one fails: what
+    // sizes and places do not tell. Linking codes of a BHNSW changes the links that there are.
+    void keep()
     {
+        if (auto *hash = dynamic_cast<faiss::IndexBinaryHash *>(index_)) {
+            for (const auto &list : hash->invlists)
+                buckets_[list.first] = list.second.ids.size();
+            kept_ = true;
+        }
         auto *hnsw = dynamic_cast<faiss::IndexBinaryHNSW *>(index_);
         if (!hnsw)
             return;
@@ -69,11 +76,15 @@ class Rollback
                 if (ivf->invlists->list_size(list) > sizes_[list])
                     ivf->invlists->resize(list, sizes_[list]);
         } else if (auto *hash = dynamic_cast<faiss::IndexBinaryHash *>(index_)) {
-            if (!ids_are_places)
+            if (!kept_ && !ids_are_places)
                 return;
-            for (auto &list : hash->invlists)
-                list.second.vecs.resize(cut(list.second.ids, total_) *
-                                        static_cast<size_t>(hash->code_size));
+            for (auto &list : hash->invlists) {
+                auto before = buckets_.find(list.first);
+                if (kept_)
+                    list.second.ids.resize(before == buckets_.end() ? 0 : before->second);
+                size_t size = kept_ ? list.second.ids.size() : cut(list.second.ids, total_);
+                list.second.vecs.resize(size * static_cast<size_t>(hash->code_size));
+            }
         } else if (auto *multi = dynamic_cast<faiss::IndexBinaryMultiHash *>(index_)) {
             for (auto &map : multi->maps)
                 for (auto &list : map)
@@ -110,6 +121,7 @@ class Rollback
     faiss::IndexBinary *index_;
     idx total_;
     std::vector<size_t> sizes_;               // of the lists of BIVF
+    std::unordered_map<idx, size_t> buckets_; // of BHash, by key: their sizes
     std::vector<faiss::RandomGenerator> rng_; // of BHNSW's levels
     std::vector<faiss::HNSW::storage_idx_t> links_;
     faiss::HNSW::storage_idx_t entry_ = -1;
@@ -117,17 +129,26 @@ class Rollback
     bool kept_ = false;
 };
 
-// Codes that a BHNSW takes at a time: some hundredths of a second, then it may be stopped. (FAISS links
-// those of one call by falling level; a graph that is built in parts is as good.)
-const idx hnsw_part = 2048;
+// Codes of n that go into an index at a time: less than a tenth of a second, then it may be stopped. (FAISS
+// links those of one call by falling level; a graph that is built in parts is as good.)
+idx part_of(const faiss::IndexBinary *kind, idx n)
+{
+    if (auto *hnsw = dynamic_cast<const faiss::IndexBinaryHNSW *>(kind))
+        return std::max<idx>(64, 32768 / std::max(1, hnsw->hnsw.nb_neighbors(1)));
+    if (auto *multi = dynamic_cast<const faiss::IndexBinaryMultiHash *>(kind))
+        return std::max<idx>(1024, (1 << 16) / std::max(1, multi->nhash));
+    if (dynamic_cast<const faiss::IndexBinaryHash *>(kind) || dynamic_cast<const IndexBinaryIVF *>(kind))
+        return 1 << 16;
+    return n;
+}
 
 // As index->add(_with_ids) of `kind`, which is that of the index under an IDMap.
 void add_in_parts(faiss::IndexBinary *index, const faiss::IndexBinary *kind, Rollback &before, idx n,
                   const uint8_t *codes, const idx *ids)
 {
-    idx part = dynamic_cast<const faiss::IndexBinaryHNSW *>(kind) ? hnsw_part : n;
+    idx part = part_of(kind, n);
     if (part < n)
-        before.keep_links();
+        before.keep();
     for (idx i = 0; i < n; i += part) {
         idx m = std::min(part, n - i);
         const uint8_t *some = codes + i * index->d / 8;
@@ -153,9 +174,12 @@ std::vector<idx> make_room(IndexBinaryIDMap &map, idx n, const idx *ids)
         return entered;
     entered.reserve(static_cast<size_t>(n));
     try {
-        for (idx i = 0; i < n; i++)
+        for (idx i = 0; i < n; i++) {
             if (map2->rev_map.emplace(ids[i], 0).second)
                 entered.push_back(ids[i]);
+            if ((i + 1) % (1 << 16) == 0 && lbh_watch_poll())
+                throw std::runtime_error("cancelled");
+        }
     } catch (...) {
         for (idx id : entered)
             map2->rev_map.erase(id);

@@ -8,6 +8,7 @@
 #include "pipeline.h"
 
 #include "durable_file.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,8 +170,10 @@ int lbh_pipeline_save(const lbh_pipeline *p, const char *path)
     if (!target)
         return no_path(path);
     int fd = -1, rc = lock_directory(target, &fd);
+    lbh_watch_begin("save", 0);
     if (!rc)
         rc = save_locked(p, target, fd);
+    rc = lbh_watch_end(rc);
     if (fd >= 0)
         close(fd); /* and unlocks */
     free(target);
@@ -365,7 +368,8 @@ static int load_path(lbh_pipeline **p, const char *path, bool mapped)
     char *target = realpath(path, NULL);
     if (!target)
         return no_path(path);
-    int rc = read_set(p, target, mapped);
+    lbh_watch_begin("load", 0);
+    int rc = lbh_watch_end(read_set(p, target, mapped));
     free(target);
     return rc;
 }
@@ -387,7 +391,8 @@ int lbh_pipeline_verify(const char *path)
     char *target = realpath(path, NULL);
     if (!target)
         return no_path(path);
-    int rc = read_set(NULL, target, false);
+    lbh_watch_begin("verify", 0);
+    int rc = lbh_watch_end(read_set(NULL, target, false));
     free(target);
     return rc;
 }

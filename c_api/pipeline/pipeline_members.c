@@ -3,6 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "pipeline.h"
 
+#include "watch.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -55,7 +57,16 @@ int lbh_map_file(const void **data, size_t *size, const char *path)
 
 uint64_t lbh_member_digest(const void *data, size_t size)
 {
-    return XXH3_64bits(data, size);
+    const size_t part = (size_t)1 << 24;
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        return XXH3_64bits(data, size);
+    XXH3_64bits_reset(state);
+    for (size_t i = 0; i < size && !lbh_watch_poll(); i += part)
+        XXH3_64bits_update(state, (const char *)data + i, size - i < part ? size - i : part);
+    uint64_t digest = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return digest;
 }
 
 int lbh_member_measure(lbh_member *m, const char *path)
@@ -65,7 +76,7 @@ int lbh_member_measure(lbh_member *m, const char *path)
     LBH_TRY(lbh_map_file(&data, &size, path));
     *m = (lbh_member){.size = size, .digest = lbh_member_digest(data, size), .present = 1};
     munmap((void *)(uintptr_t)data, size);
-    return LBH_OK;
+    return lbh_watch_check();
 }
 
 /* ---- The text ------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include "pipeline.h"
 
 #include "durable_file.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static int save_members(const lbh_pipeline *p, lbh_manifest *m, void *data[LBH_M
             continue;
         LBH_TRY(save_member(p, i, &data[i], &size));
         m->member[i] = (lbh_member){size, lbh_member_digest(data[i], size), 1};
+        LBH_TRY(lbh_watch_check());
     }
     return LBH_OK;
 }
@@ -52,7 +54,8 @@ int lbh_pipeline_save_memory(const lbh_pipeline *p, void **data, size_t *size)
     void *member[LBH_MEMBERS] = {0};
     lbh_memory memory;
     LBH_TRY(lbh_memory_create(&memory));
-    int rc = save_members(p, &m, member);
+    lbh_watch_begin("save", 0);
+    int rc = lbh_watch_end(save_members(p, &m, member));
     if (!rc)
         rc = lbh_manifest_write(&m, memory.stream);
     for (int i = 0; i < LBH_MEMBERS; i++) {
@@ -80,9 +83,12 @@ static int keep_copy(const void **copy, const void *data, size_t size)
     void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return lbh_error(LBH_ENOMEM, "%s: out of memory for its vectors", WHAT);
-    memcpy(map, data, size);
-    *copy = map;
-    return LBH_OK;
+    int rc = lbh_watch_copy(map, data, size);
+    if (rc)
+        munmap(map, size);
+    else
+        *copy = map;
+    return rc;
 }
 
 static int load_member(lbh_pipeline *p, const lbh_manifest *m, int member, const void *data)
@@ -126,7 +132,8 @@ int lbh_pipeline_load_memory(lbh_pipeline **out, const void *data, size_t size)
     LBH_TRY(lbh_manifest_parse(&m, data, length, WHAT));
     lbh_pipeline *p = NULL;
     LBH_TRY(lbh_pipeline_from_manifest(&p, &m, WHAT));
-    int rc = load_members(p, &m, (const char *)data + length, size - length);
+    lbh_watch_begin("load", 0);
+    int rc = lbh_watch_end(load_members(p, &m, (const char *)data + length, size - length));
     if (rc)
         lbh_pipeline_free(p);
     else

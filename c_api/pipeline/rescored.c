@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 /* Bytes of candidates that are held at a time, about: queries come in blocks. */
-static const int64_t max_block = INT64_C(1) << 26;
-enum { MAX_BLOCK_QUERIES = 1024 }; /* and between two looks at whether to stop */
+static const int64_t max_block = INT64_C(1) << 24;
+enum { MAX_BLOCK_QUERIES = 1024, STOCK_BLOCK = 256 }; /* and between two looks at whether to stop */
 
 typedef struct buffers {
     uint8_t *queries; /* codes, padded */
@@ -105,7 +105,8 @@ static int search_blocks(const rescored *s, int64_t n, const float *x, float *di
 {
     int64_t d = lbh_encoder_d(lbh_rescorer_encoder(s->rescorer));
     int64_t block = max_block / ((s->m + 1) * (int64_t)(s->code_size + 12)) + 1;
-    block = block > MAX_BLOCK_QUERIES ? MAX_BLOCK_QUERIES : block > n ? n : block;
+    int64_t most = lbh_index_is_accelerated(s->index) ? MAX_BLOCK_QUERIES : STOCK_BLOCK;
+    block = block > most ? most : block > n ? n : block;
     buffers b = {0};
     b.codes = lbh_alloc_rows(s->needs_codes ? block * s->m : 0, s->code_size, 0);
     b.hamming = lbh_alloc_rows(block * s->m, sizeof *b.hamming, 0);

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "npy_file.h"
+#include "watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -346,9 +347,12 @@ static const char *row_type(const lbh_store *s)
 int lbh_store_write_rows(const lbh_store *s, FILE *stream)
 {
     lbh_npy_write_header(stream, row_type(s), s->live, s->d);
-    for (int64_t row = 0; row < s->n; row++)
+    for (int64_t row = 0; row < s->n; row++) {
         if (!s->ids || s->ids[row] >= 0)
             fwrite(row_at(s, row), row_size(s), 1, stream);
+        if (row % 1024 == 0)
+            LBH_TRY(lbh_watch_check());
+    }
     return LBH_OK; /* the stream remembers a failure; lbh_file_commit reports it */
 }
 

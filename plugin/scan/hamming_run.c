@@ -258,18 +258,20 @@ static int write_range(const lbh_hamming_task *r)
     LBH_TRY(count_range(r));
     int64_t nq = r->h->nq, total = result->lims[nq], bins = r->nbits + 2;
     int64_t *start = lbh_alloc(omp_get_max_threads(), (size_t)bins * sizeof *start);
-    result->distances = lbh_alloc(total, sizeof *result->distances);
-    result->labels = lbh_alloc(total, sizeof *result->labels);
-    if (start && result->distances && result->labels) {
+    result->distances = malloc((size_t)total * sizeof *result->distances + 1);
+    result->labels = malloc((size_t)total * sizeof *result->labels + 1);
+    bool ok = start && result->distances && result->labels, stop = false;
 #pragma omp parallel for schedule(dynamic) if (total > 10000)
-        for (int64_t q = 0; q < nq; q++)
+    for (int64_t q = 0; q < (ok ? nq : 0); q++)
+        if (!lbh_watch_stopped(&stop))
             lbh_collectors_write_all(r->collector + q, r->nslices, nq, r->nbits,
                                      start + omp_get_thread_num() * bins,
                                      result->distances + result->lims[q],
                                      result->labels + result->lims[q]);
-    }
     free(start);
-    return start && result->distances && result->labels ? LBH_OK : LBH_ENOMEM;
+    if (!ok)
+        return lbh_error(LBH_ENOMEM, "Hamming search: out of memory for %lld answers", (long long)total);
+    return lbh_watch_check();
 }
 
 static int run(const lbh_hamming *h)

@@ -24,7 +24,8 @@ enum {
     LIST_MANY = 10,  /* the same for lists, where what is thrown away costs more */
     LIST_SPARSE = 32,
     DONE = -1,       /* an end: not to be scanned with */
-    PIECE = 1 << 26, /* of codes times queries, in bytes, between two looks at whether to stop */
+    PIECE = 1 << 26, /* of codes times queries, in bytes, between two looks at whether to stop, ... */
+    RANGE_PIECE = 1 << 22, /* and where all of them may be answers, which are kept */
     TRIAL = 1 << 18, /* bytes of a piece to try a way of reading on, and ... */
     TRIALS = 8,      /* how many of them */
 };
@@ -48,7 +49,8 @@ static int64_t slice_begin(lbh_hamming_task *r, int64_t n, int64_t slice)
 static void scan_run(lbh_hamming_task *r, lbh_scan *s, int64_t begin, int64_t end,
                      const uint8_t *codes, const int64_t *ids)
 {
-    int64_t piece = PIECE / ((int64_t)s->code_size * (s->nq + 1) * ROUND) * ROUND + ROUND;
+    int64_t bytes = r->h->k ? PIECE : RANGE_PIECE;
+    int64_t piece = bytes / ((int64_t)s->code_size * (s->nq + 1) * ROUND) * ROUND + ROUND;
     for (int64_t at = begin; at < end && !lbh_watch_stopped(&r->stop); at += piece) {
         s->first = at;
         s->ids = ids ? ids + at : NULL;

@@ -129,17 +129,6 @@ static id_row *sort_by_id(int64_t n, id_row *order, id_row *spare)
     return order;
 }
 
-/* memcpy of what may be gigabytes. */
-static int copy(void *to, const void *from, size_t size)
-{
-    const size_t part = (size_t)1 << 26;
-    for (size_t i = 0; i < size; i += part) {
-        LBH_TRY(lbh_watch_check());
-        memcpy((char *)to + i, (const char *)from + i, size - i < part ? size - i : part);
-    }
-    return LBH_OK;
-}
-
 /* Where equal distances go by rising row, they go by rising id too. */
 static int copy_by_id(const lbh_mih *mih, const uint8_t *codes, const int64_t *ids)
 {
@@ -148,8 +137,8 @@ static int copy_by_id(const lbh_mih *mih, const uint8_t *codes, const int64_t *i
     for (int64_t i = 1; i < mih->n; i++)
         rising &= ids[i - 1] <= ids[i];
     if (rising) {
-        LBH_TRY(copy(mih->codes, codes, (size_t)mih->n * size));
-        return copy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
+        LBH_TRY(lbh_watch_copy(mih->codes, codes, (size_t)mih->n * size));
+        return lbh_watch_copy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
     }
     id_row *order = malloc(2 * (size_t)mih->n * sizeof *order), *sorted;
     if (!order)
@@ -194,7 +183,7 @@ int lbh_mih_build(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *cod
     if (n && ids)
         rc = copy_by_id(mih, codes, ids);
     else if (n)
-        rc = copy(mih->codes, codes, (size_t)n * code_size);
+        rc = lbh_watch_copy(mih->codes, codes, (size_t)n * code_size);
     if (rc == LBH_OK)
         rc = build_tables(mih);
     rc = lbh_watch_end(rc);
@@ -208,15 +197,30 @@ int lbh_mih_build(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *cod
 
 /* ---- Adding -------------------------------------------------------------------------------- */
 
-/* a[na * size] and then b[nb * size]; the caller frees. NULL if there is no memory. */
-static void *joined(const void *a, int64_t na, const void *b, int64_t nb, size_t size)
+/* *both: a[na * size] and then b[nb * size]; the caller frees. */
+static int join(void **both, const void *a, int64_t na, const void *b, int64_t nb, size_t size)
 {
-    char *both = malloc((size_t)(na + nb) * size + 1);
-    if (both && na)
-        memcpy(both, a, (size_t)na * size);
-    if (both && nb)
-        memcpy(both + (size_t)na * size, b, (size_t)nb * size);
-    return both;
+    char *to = malloc((size_t)(na + nb) * size + 1);
+    if (!to)
+        return lbh_error(LBH_ENOMEM, "mih: no memory for %lld codes", (long long)(na + nb));
+    *both = to;
+    LBH_TRY(lbh_watch_copy(to, a, (size_t)na * size));
+    return lbh_watch_copy(to + (size_t)na * size, b, (size_t)nb * size);
+}
+
+/* *made: the codes of mih and n more. */
+static int build_anew(lbh_mih **made, const lbh_mih *mih, int64_t n, const uint8_t *codes,
+                      const int64_t *ids)
+{
+    void *all = NULL, *all_ids = NULL;
+    int rc = join(&all, mih->codes, mih->n, codes, n, mih->code_size);
+    if (!rc && ids)
+        rc = join(&all_ids, mih->ids, mih->n, ids, n, sizeof *ids);
+    if (!rc)
+        rc = lbh_mih_build(made, mih->code_size, mih->n + n, all, all_ids, 0);
+    free(all);
+    free(all_ids);
+    return rc;
 }
 
 int lbh_mih_add(lbh_mih *mih, int64_t n, const uint8_t *codes, const int64_t *ids)
@@ -231,16 +235,9 @@ int lbh_mih_add(lbh_mih *mih, int64_t n, const uint8_t *codes, const int64_t *id
     if (n >= UINT32_MAX - mih->n)
         return lbh_error(LBH_EINVAL, "mih: %lld and %lld codes are more than %u", (long long)mih->n,
                          (long long)n, UINT32_MAX - 1);
-    uint8_t *all = joined(mih->codes, mih->n, codes, n, mih->code_size);
-    int64_t *all_ids = ids ? joined(mih->ids, mih->n, ids, n, sizeof *ids) : NULL;
     lbh_mih *made = NULL;
-    int rc = !all || (ids && !all_ids)
-                 ? lbh_error(LBH_ENOMEM, "mih: no memory for %lld codes", (long long)(mih->n + n))
-                 : lbh_mih_build(&made, mih->code_size, mih->n + n, all, all_ids, 0);
-    free(all);
-    free(all_ids);
-    if (rc != LBH_OK)
-        return rc;
+    lbh_watch_begin("build", mih->n + n);
+    LBH_TRY(lbh_watch_end(build_anew(&made, mih, n, codes, ids)));
     lbh_mih old = *mih;
     *mih = *made;
     *made = old;

@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "durable_file.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +21,22 @@ uint64_t lbh_mih_header_sum(const lbh_mih_header *h)
     return XXH3_64bits(h, offsetof(lbh_mih_header, header_sum));
 }
 
-static uint64_t body_sum(const lbh_mih *mih)
+/* XXH3 of what follows the header, which may be gigabytes to be read from a disk. */
+static int body_sum(const lbh_mih *mih, uint64_t *sum)
 {
-    return XXH3_64bits(mih->image + sizeof(lbh_mih_header), mih->size - sizeof(lbh_mih_header));
+    const size_t part = (size_t)1 << 24;
+    XXH3_state_t *state = XXH3_createState();
+    int rc = state ? LBH_OK : lbh_error(LBH_ENOMEM, "mih: out of memory for a checksum");
+    if (!rc)
+        XXH3_64bits_reset(state);
+    for (size_t i = sizeof(lbh_mih_header); i < mih->size && !rc; i += part) {
+        XXH3_64bits_update(state, mih->image + i, mih->size - i < part ? mih->size - i : part);
+        rc = lbh_watch_check();
+    }
+    if (!rc)
+        *sum = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return rc;
 }
 
 int lbh_mih_save(const lbh_mih *mih, const char *path)
@@ -35,8 +49,8 @@ int lbh_mih_save(const lbh_mih *mih, const char *path)
                         .n = (uint64_t)mih->n,
                         .code_size = (uint32_t)mih->code_size,
                         .substrings = (uint32_t)mih->m,
-                        .has_ids = mih->ids != NULL,
-                        .body_sum = body_sum(mih)};
+                        .has_ids = mih->ids != NULL};
+    LBH_TRY(body_sum(mih, &h.body_sum));
     h.header_sum = lbh_mih_header_sum(&h);
     lbh_file file;
     LBH_TRY(lbh_file_create(&file, path));
@@ -126,7 +140,10 @@ int lbh_mih_verify(const lbh_mih *mih)
         return LBH_OK;
     lbh_mih_header h;
     memcpy(&h, mih->image, sizeof h);
-    if (h.body_sum != body_sum(mih))
+    uint64_t sum = 0;
+    lbh_watch_begin("verify", 0);
+    LBH_TRY(lbh_watch_end(body_sum(mih, &sum)));
+    if (h.body_sum != sum)
         return lbh_error(LBH_EFORMAT, "mih: damaged: the checksum does not match");
     return LBH_OK;
 }

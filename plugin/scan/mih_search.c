@@ -160,7 +160,7 @@ static int scan_range(const job *j, int64_t count, const uint8_t *queries)
                               (int32_t)j->limit + 1));
     int rc = LBH_OK;
     for (int64_t q = 0, at = 0; rc == LBH_OK && q < j->nq; q++) {
-        if (!j->dear[q])
+        if (!j->dear[q] || (rc = lbh_watch_check()) != LBH_OK)
             continue;
         int64_t found = r->lims[at + 1] - r->lims[at];
         j->key[q] = malloc((size_t)found * sizeof **j->key + 1);
@@ -271,15 +271,25 @@ static int collect(lbh_range_result **result, const job *j)
         lbh_range_result_free(r);
         return lbh_error(LBH_ENOMEM, "mih: no memory for %lld answers", (long long)total);
     }
-    for (int64_t q = 0, at = 0; q < j->nq; q++) {
+    int rc = LBH_OK;
+    for (int64_t q = 0, at = 0; q < j->nq && (rc = lbh_watch_check()) == LBH_OK; q++) {
         for (int64_t i = 0; i < j->count[q]; i++, at++) {
             r->distances[at] = (int32_t)lbh_topk_score(j->key[q][i]);
             r->labels[at] = label_of(j->mih, (uint32_t)j->key[q][i]);
         }
         r->lims[q + 1] = at;
     }
-    *result = r;
-    return LBH_OK;
+    if (rc == LBH_OK)
+        *result = r;
+    else
+        lbh_range_result_free(r);
+    return rc;
+}
+
+static int run_range(lbh_range_result **result, job *j, lbh_mih_stats *stats)
+{
+    LBH_TRY(run(j, stats));
+    return collect(result, j);
 }
 
 int lbh_mih_range(lbh_range_result **result, const lbh_mih *mih, int64_t nq, const uint8_t *queries,
@@ -297,11 +307,11 @@ int lbh_mih_range(lbh_range_result **result, const lbh_mih *mih, int64_t nq, con
                                        : (int)radius - 1};
     j.count = calloc((size_t)nq + 1, sizeof *j.count);
     j.key = calloc((size_t)nq + 1, sizeof *j.key);
+    lbh_watch_begin("search", nq);
     int rc = j.count && j.key
-                 ? run(&j, stats)
+                 ? run_range(result, &j, stats)
                  : lbh_error(LBH_ENOMEM, "mih: no memory for %lld queries", (long long)nq);
-    if (rc == LBH_OK)
-        rc = collect(result, &j);
+    rc = lbh_watch_end(rc);
     for (int64_t q = 0; j.key && q < nq; q++)
         free(j.key[q]);
     free(j.key);

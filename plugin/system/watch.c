@@ -4,6 +4,8 @@
 #include "error.h"
 #include "profile.h"
 
+#include <string.h>
+
 static const double SECONDS = 0.05; /* between two questions */
 
 static _Thread_local struct watch {
@@ -48,6 +50,8 @@ void lbh_watch_begin(const char *what, int64_t steps)
 
 int lbh_watch_end(int rc)
 {
+    if (watch.depth == 1 && watch.stop && (rc == LBH_EFORMAT || rc == LBH_ENOMEM))
+        rc = lbh_watch_check();
     if (--watch.depth)
         return rc;
     if (rc == LBH_OK && watch.fn && watch.asked && watch.step < watch.steps) {
@@ -86,6 +90,16 @@ int lbh_watch_check(void)
         return LBH_OK;
     return lbh_error(LBH_ECANCELLED, "%s: cancelled at %lld of %lld", watch.what,
                      (long long)watch.step, (long long)watch.steps);
+}
+
+int lbh_watch_copy(void *to, const void *from, size_t size)
+{
+    const size_t part = (size_t)1 << 24;
+    for (size_t i = 0; i < size; i += part) {
+        LBH_TRY(lbh_watch_check());
+        memcpy((char *)to + i, (const char *)from + i, size - i < part ? size - i : part);
+    }
+    return LBH_OK;
 }
 
 int lbh_watch_step(int64_t step)

@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* A call begins: `what` it does, in so many steps. What is begun within another call leaves that one's
- * name and steps alone. Ends with lbh_watch_end(rc), which returns rc. The two are exported for c_api/
- * only, as is the next one. */
+ * name and steps alone. Ends with lbh_watch_end(rc), which returns rc; LBH_ECANCELLED for an error after the caller
+ * has asked to stop, since what was left undone may look like damage, or like a lack of memory. The two
+ * are exported for c_api/ only, as are the next ones. */
 LBH_API void lbh_watch_begin(const char *what, int64_t steps);
 LBH_API int lbh_watch_end(int rc);
 
@@ -24,6 +25,9 @@ LBH_API int lbh_watch_check(void);
  * error of it. */
 bool lbh_watch_stopped(bool *stop);
 LBH_API bool lbh_watch_poll(void);
+
+/* memcpy of what may be gigabytes. LBH_ECANCELLED as lbh_watch_check(). */
+LBH_API int lbh_watch_copy(void *to, const void *from, size_t size);
 
 /* method/training_progress.c: whether the caller has asked to stop before. From now on, or no longer (on: false), only
  * lbh_watch_report() asks, until the outermost call ends: what is left undone would be part of what is saved. */

@@ -142,7 +142,7 @@ static int search_codes(run *r, double mu, int64_t *changed)
     bool stop = false;
 #pragma omp parallel for schedule(static) reduction(+ : off)
     for (int64_t i = 0; i < r->p.m; i++) {
-        if (i % 64 == 0 && lbh_watch_stopped(&stop))
+        if (lbh_watch_stopped(&stop))
             continue;
         char *scratch = r->scratch + (size_t)omp_get_thread_num() * r->share;
         float *b = (float *)(void *)scratch, *z = r->Z + i * (L + 1), *p = r->T + i * L;

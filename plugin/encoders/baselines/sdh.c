@@ -163,7 +163,7 @@ static int settle_codes(run *r, double nu, int sweeps)
     bool stop = false;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < m; i++)
-        if (i % 64 || !lbh_watch_stopped(&stop))
+        if (!lbh_watch_stopped(&stop))
             settle_row(L, sweeps, r->Q + i * L, r->G, r->B + i * L);
     return lbh_watch_check();
 }

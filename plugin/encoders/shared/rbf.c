@@ -100,8 +100,11 @@ int lbh_rbf_features(const lbh_rbf *r, int64_t m, int d, const float *U, int nan
     }
     for (int k = 0; k < nanchors; k++)
         norms[k] = gamma * (float)squared_norm(d, r->anchors + (int64_t)k * d);
+    bool stop = false;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < m; i++) {
+        if (lbh_watch_stopped(&stop))
+            continue;
         float *row = phi + i * nanchors;
         for (int k = 0; k < nanchors; k++)
             row[k] -= norms[k];

@@ -4,6 +4,7 @@
 #include "lbh_pipeline.h"
 
 #include "cases.h"
+#include "watch.h"
 
 #include <math.h>
 #include <omp.h>
@@ -414,6 +415,17 @@ static int never(void *ctx, const char *what, int64_t step, int64_t steps, doubl
     return 1;
 }
 
+/* The call asks at its first look: the callback's clock has run before. */
+#define CANCELS(call)                                                                              \
+    do {                                                                                           \
+        int calls_ = 0;                                                                            \
+        lbh_on_progress(never, &calls_);                                                           \
+        lbh_watch_begin("test", 0);                                                                \
+        nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);                                  \
+        cr_expect_eq(lbh_watch_end(call), LBH_ECANCELLED, "%s", #call);                            \
+        lbh_on_progress(NULL, NULL);                                                               \
+    } while (0)
+
 /* Reading takes longer than lies between two questions. */
 static int read_slowly(const lbh_rows *self, int64_t count, const int64_t *ids, float *to)
 {
@@ -469,6 +481,70 @@ Test(pipeline_more, adding_to_hnsw_is_cancelled)
             lbh_index_free(index);
         }
     free(codes);
+}
+
+/* A stopped save leaves what was there, and no files beside it; a stopped load leaves nothing. */
+Test(pipeline_more, saving_and_loading_are_cancelled)
+{
+    lbh_encoder *enc = trained();
+    lbh_pipeline *p = around(enc, "BFlat,RFlat", N), *back = NULL;
+    const char *path = test_tmp("stopped.lbhp");
+    void *data = NULL, *none = NULL;
+    size_t size = 0;
+    cr_ok(lbh_pipeline_save(p, path));
+    cr_ok(lbh_pipeline_save_memory(p, &data, &size));
+    CANCELS(lbh_pipeline_save(p, path));
+    CANCELS(lbh_pipeline_save_memory(p, &none, &size));
+    CANCELS(lbh_pipeline_load(&back, path));
+    CANCELS(lbh_pipeline_load_memory(&back, data, size));
+    CANCELS(lbh_pipeline_verify(path));
+    cr_assert_null(none);
+    cr_assert_null(back);
+    cr_ok(lbh_pipeline_verify(path));
+    cr_ok(lbh_pipeline_load(&back, path));
+    expect_same(search(p), search(back), "BFlat,RFlat");
+    lbh_pipeline_free(p), lbh_pipeline_free(back);
+    lbh_encoder_free(enc);
+    lbh_free(data);
+}
+
+static int when_some_were_added(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    (void)what, (void)step, (void)steps, (void)loss;
+    return lbh_index_ntotal(ctx) > 2000;
+}
+
+/* The parts that were added before are taken back, ids of the caller's too. */
+Test(pipeline_more, adding_in_parts_is_cancelled)
+{
+    enum { CS = 8, FIRST = 2000, MORE = 600000, NEW = FIRST + 1000 };
+    static const char *const factories[] = {"BIVF1024", "BHash16", "BHash4x16", "IDMap2,BIVF1024"};
+    uint8_t *codes = test_codes(FIRST + MORE, CS, 8);
+    int64_t *ids = malloc(sizeof *ids * (FIRST + MORE));
+    for (int64_t i = 0; i < FIRST + MORE; i++)
+        ids[i] = 7 * i;
+    for (int i = 0; i < 4; i++) {
+        FaissIndexBinary *index = NULL;
+        bool named = i != 2; /* BHash4x16 has places for ids */
+        int32_t distances[2][10];
+        int64_t labels[2][10];
+        cr_ok(lbh_index_new(&index, CS, factories[i]));
+        cr_ok(lbh_index_train_codes(index, CS, FIRST, codes));
+        cr_ok(lbh_index_add_codes(index, CS, FIRST, codes, named ? ids : NULL));
+        cr_ok(lbh_index_search_codes(index, CS, 1, codes + NEW * CS, 10, distances[0], labels[0]));
+        lbh_on_progress(when_some_were_added, index);
+        cr_assert_eq(lbh_index_add_codes(index, CS, MORE, codes + FIRST * CS, named ? ids + FIRST : NULL),
+                     LBH_ECANCELLED, "%s", factories[i]);
+        lbh_on_progress(NULL, NULL);
+        cr_assert_eq(lbh_index_ntotal(index), FIRST);
+        cr_ok(lbh_index_search_codes(index, CS, 1, codes + NEW * CS, 10, distances[1], labels[1]));
+        cr_assert_arr_eq(labels[0], labels[1], sizeof labels[0], "%s", factories[i]);
+        cr_ok(lbh_index_add_codes(index, CS, 1, codes + NEW * CS, named ? ids + NEW : NULL));
+        cr_ok(lbh_index_search_codes(index, CS, 1, codes + NEW * CS, 10, distances[1], labels[1]));
+        cr_assert_eq(labels[1][0], named ? ids[NEW] : FIRST, "%s", factories[i]);
+        lbh_index_free(index);
+    }
+    free(codes), free(ids);
 }
 
 /* The callback asks FAISS's k-means, and searches of all kinds, to stop. */

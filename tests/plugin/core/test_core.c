@@ -12,6 +12,7 @@
 #include "vmath.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -130,6 +131,27 @@ Test(arena, gives_aligned_zeroed_memory_and_refuses_overflow)
     cr_assert_null(lbh_arena_take(&arena, -1, 8));
     cr_assert(strstr(lbh_last_error(), "memory"));
     lbh_arena_clear(&arena);
+    lbh_arena_clear(&arena);
+}
+
+/* Pages of it that are there. */
+static long pages_in_use(void)
+{
+    long all = 0, used = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    cr_assert(f && fscanf(f, "%ld %ld", &all, &used) == 2);
+    fclose(f);
+    return used;
+}
+
+Test(arena, large_memory_is_not_touched_before_it_is_used)
+{
+    lbh_arena arena = {0};
+    const long mb = 1 << 20, page = sysconf(_SC_PAGESIZE), before = pages_in_use();
+    char *p = lbh_arena_take(&arena, 512, (size_t)mb);
+    cr_assert_lt((pages_in_use() - before) * page, 64 * mb);
+    for (int64_t i = 0; i < 512 * mb; i += 32 * mb)
+        cr_assert_eq(p[i], 0);
     lbh_arena_clear(&arena);
 }
 

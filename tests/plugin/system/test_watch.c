@@ -111,6 +111,28 @@ Test(watch, stops_until_the_outermost_call_ends)
     cr_assert_eq(t.calls, 1, "it said no once");
 }
 
+/* What was left undone looks like damage, or like a lack of memory. */
+Test(watch, errors_after_a_stop_are_cancellations)
+{
+    told t = {0};
+    char from[] = "bytes", to[sizeof from] = "";
+    lbh_on_progress(callback, &t);
+    for (int i = 0; i < 2; i++) {
+        lbh_watch_begin("work", 10);
+        OK(lbh_watch_copy(to, from, sizeof from));
+        cr_assert_str_eq(to, from);
+        cr_assert_eq(lbh_watch_end(i ? LBH_ENOMEM : LBH_EFORMAT), i ? LBH_ENOMEM : LBH_EFORMAT);
+        lbh_watch_begin("work", 10);
+        wait_a_while();
+        cr_assert_eq(lbh_watch_copy(to, from, sizeof from), LBH_ECANCELLED);
+        cr_assert_eq(lbh_watch_end(i ? LBH_ENOMEM : LBH_EFORMAT), LBH_ECANCELLED);
+    }
+    lbh_watch_begin("work", 10);
+    wait_a_while();
+    cr_assert_eq(lbh_watch_check(), LBH_ECANCELLED);
+    cr_assert_eq(lbh_watch_end(LBH_EIO), LBH_EIO, "a checkpoint that cannot be written is another matter");
+}
+
 /* A callback that calls the library, which has a callback of its own there. */
 static int outer(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
 {
@@ -183,6 +205,12 @@ Test(watch, ends_encoding_and_searching)
     cr_expect_null(none);
     CANCELS(lbh_mih_add(mih, 4, codes, NULL));
     cr_expect_eq(lbh_mih_ntotal(mih), N);
+    OK(lbh_mih_save(mih, test_tmp("watched.mih")));
+    lbh_mih *file = NULL;
+    OK(lbh_mih_load(&file, test_tmp("watched.mih")));
+    CANCELS(lbh_mih_verify(file));
+    OK(lbh_mih_verify(file));
+    lbh_mih_free(file);
     CANCELS(lbh_mih_search(mih, 4, codes, 10, distances, labels, NULL));
     CANCELS(lbh_mih_range(&found, mih, 4, codes, 5, NULL));
     CANCELS(lbh_encoder_search_decoded(enc, LBH_METRIC_L2, N, codes, 4, x, 10, scores, labels));
@@ -257,7 +285,7 @@ Test(watch, what_is_saved_is_of_whole_steps)
     uint64_t whole = 0;
     int saved = 0, stopped = LBH_ECANCELLED;
     lbh_set_num_threads(1);
-    for (int go_on = -1; stopped == LBH_ECANCELLED && go_on < 6; go_on++) { /* -1: nobody stops it */
+    for (int go_on = -1; stopped == LBH_ECANCELLED && (go_on < 6 || !saved); go_on++) { /* -1: nobody */
         lbh_encoder *enc = NULL;
         told t = {.go_on = go_on};
         OK(lbh_encoder_new(&enc, "sgh", WIDE, BITS));

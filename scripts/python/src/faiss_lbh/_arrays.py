@@ -284,16 +284,22 @@ def assignments(values: Any) -> bytes:
     return ",".join(f"{name}={text(value)}" for name, value in values.items()).encode()
 
 
+def copied(at: Any, n: int, dtype: Any) -> npt.NDArray[Any]:
+    """n numbers that a pointer of ctypes points to."""
+    out = np.empty(n, dtype)
+    if n:
+        there = np.ctypeslib.as_array(at, (n,))
+        for part in steps(n, out.itemsize):
+            out[part] = there[part]
+    return out
+
+
 def take_range(pointer: Any) -> Tuple[Ids, npt.NDArray[np.int32], Ids]:
     """(lims, distances, ids) of a range search; frees it."""
     result = pointer.contents
-    n = result.n
-    lims = np.ctypeslib.as_array(result.lims, (n + 1,)).copy()
-    total = int(lims[-1])
-    if total:
-        distances = np.ctypeslib.as_array(result.distances, (total,)).copy()
-        labels = np.ctypeslib.as_array(result.labels, (total,)).copy()
-    else:
-        distances, labels = np.empty(0, np.int32), np.empty(0, np.int64)
-    _lib.plugin.lbh_range_result_free(pointer)
-    return lims, distances, labels
+    try:
+        lims = copied(result.lims, result.n + 1, np.int64)
+        total = int(lims[-1])
+        return lims, copied(result.distances, total, np.int32), copied(result.labels, total, np.int64)
+    finally:
+        _lib.plugin.lbh_range_result_free(pointer)
