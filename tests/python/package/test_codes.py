@@ -1,5 +1,6 @@
 """Search over ready codes, against counting bits."""
 import os
+import threading
 import unittest
 
 from common import directory, faiss, faiss_lbh, hamming, nearest, np, rng
@@ -39,6 +40,38 @@ class Codes(unittest.TestCase):
         self.assertTrue(np.shares_memory(kept.codes, codes))
         self.assertRaises(ValueError, faiss_lbh.HammingIndex, codes.astype(np.float32))
         self.assertRaises(ValueError, faiss_lbh.HammingIndex, codes, ids[:-1])
+
+    def test_one_query_in_every_form(self):
+        """The short way and the general one give the same, and refuse the same."""
+        wide = np.repeat(queries, 2, axis=1)
+        readonly = queries.copy()
+        readonly.flags.writeable = False
+        for names in None, ids:
+            index = faiss_lbh.HammingIndex(codes, names)
+            exact = index.search(queries, K)
+            for i in range(NQ):
+                for query in queries[i], readonly[i], wide[i, ::2], np.asfortranarray(queries)[i]:
+                    for k in K, np.int64(K):
+                        distances, found = index.search(query, k)
+                        self.assertEqual((distances.dtype, found.dtype, found.shape), (np.int32, np.int64, (K,)))
+                        np.testing.assert_array_equal(distances, exact[0][i])
+                        np.testing.assert_array_equal(found, exact[1][i])
+            for query, k in ((queries[0, :3], K), (queries[0], 0), (queries[0], -1), (queries[0], 2.5),
+                             (queries[0].astype(np.int64), K), (queries[0].astype(np.int8), K)):
+                self.assertRaises(ValueError, index.search, query, k)
+            self.assertEqual(index.search(queries[0], N + 5)[1][-5:].tolist(), [-1] * 5)
+        self.assertEqual(faiss_lbh.HammingIndex(codes[:0]).search(queries[0], 2)[1].tolist(), [-1, -1])
+        before = faiss_lbh.get_num_threads()
+        try:
+            faiss_lbh.set_num_threads(before + 1)
+            seen = []
+            thread = threading.Thread(target=lambda: (faiss_lbh.HammingIndex(codes).search(queries[0], 1),
+                                                      seen.append(faiss_lbh._lib.plugin.lbh_num_threads())))
+            thread.start()
+            thread.join()
+            self.assertEqual(seen, [before + 1])
+        finally:
+            faiss_lbh.set_num_threads(before)
 
     def test_multi_index_hash(self):
         self.check(faiss_lbh.MultiIndexHash(codes))

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from common import D, N, directory, faiss, faiss_lbh, np, python, rng, x
+from common import D, N, directory, faiss, faiss_lbh, np, python, rng, there_is, x
 
 PATIENCE = 100  # times the .2 s, since machines are busy: tests do not time, they only end
 
@@ -214,6 +214,10 @@ def in_child(enc, x, there):
 
 
 class Forks(unittest.TestCase):
+    def setUp(self):  # with one thread there is nothing to lose in a fork
+        self.addCleanup(faiss_lbh.set_num_threads, faiss_lbh.get_num_threads())
+        faiss_lbh.set_num_threads(3)
+
     def test_children_work(self):
         big = rng.normal(size=(20000, 64)).astype(np.float32)
         enc = faiss_lbh.Encoder("itq", 64).fit(big)
@@ -237,6 +241,21 @@ class Forks(unittest.TestCase):
         self.assertEqual([there.get(timeout=60) for _ in workers], [codes.sum()] * 3)
         for worker in workers:
             worker.join()
+
+    @unittest.skipUnless(there_is("joblib"), "no joblib here")
+    def test_joblib(self):
+        """Of the backends one forks, and one starts new processes, to which encoders and indexes are pickled."""
+        import joblib
+        big = rng.normal(size=(20000, 64)).astype(np.float32)
+        enc = faiss_lbh.Encoder("itq", 64).fit(big)
+        index = faiss_lbh.Index(enc, "BFlat,RFlat").add(big)
+        codes, found = enc.encode(big), index.search(big[:500], 5)[1]
+        for backend in "multiprocessing", "loky":
+            parallel = joblib.Parallel(n_jobs=2, backend=backend, timeout=60)
+            for got in parallel(joblib.delayed(enc.encode)(big) for _ in range(3)):
+                np.testing.assert_array_equal(got, codes)
+            for got in parallel(joblib.delayed(index.search)(big[:500], 5) for _ in range(3)):
+                np.testing.assert_array_equal(got[1], found)
 
 
 class Words(unittest.TestCase):

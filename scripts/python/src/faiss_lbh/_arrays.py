@@ -16,11 +16,15 @@ Codes = npt.NDArray[np.uint8]
 _BLOCK_BYTES = 1 << 24  # at a time, where arrays are converted, and where only Python asks for signals
 
 
+#: The first byte of a writable array that is C-ordered, to be handed to C by byref().
+first = ctypes.c_char.from_buffer
+
+
 def pointer(x: Any) -> Any:
     """The address of an array for a call, not to be kept, in half the time of x.ctypes.data, which a single query
     would notice."""
     try:
-        return ctypes.byref(ctypes.c_char.from_buffer(x))
+        return ctypes.byref(first(x))
     except (TypeError, ValueError):  # read-only, or empty
         return x.ctypes.data
 

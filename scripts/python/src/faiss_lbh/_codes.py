@@ -13,6 +13,9 @@ from . import _arrays, _lib
 from ._arrays import Codes, Ids
 
 Distances = npt.NDArray[np.int32]
+_UINT8, _INT32, _INT64 = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.int64)
+_AT_ONCE = 1 << 26  # bytes of codes that one query reads sooner than a signal is answered
+_search = _lib.plugin.lbh_hamming_search
 
 
 def _queries(x: Any, size: int) -> Tuple[Codes, bool]:
@@ -53,6 +56,9 @@ class HammingIndex:
     def __init__(self, codes: Any, ids: Any = None):
         self._codes: Codes = _arrays.codes(codes, None)
         self._at = int(self._codes.ctypes.data)
+        self._n, self._size = self._codes.shape
+        #: Of a query for which there is a short way.
+        self._one = (self._size,) if self._codes.nbytes <= _AT_ONCE else None
         self.ids: Optional[Ids] = None if ids is None else _arrays.ids(ids, len(self._codes))
 
     @property
@@ -74,6 +80,24 @@ class HammingIndex:
     def _lists(self, ids: Ids) -> Any:
         return (_lib.CodeList * 1)(_lib.CodeList(len(self), self._at, ids.ctypes.data))
 
+    def _search_one(self, x: Any, k: int) -> Optional[Tuple[Distances, Ids]]:
+        """One query that is an array as C wants it: without the microseconds that all that may be otherwise costs.
+        None where something is."""
+        if (type(x) is not np.ndarray or x.dtype is not _UINT8 or x.shape != self._one or type(k) is not int or k < 1
+                or self.ids is not None):
+            return None
+        try:
+            query = byref(_arrays.first(x))
+        except (TypeError, ValueError):  # read-only, or not C-ordered
+            return None
+        distances, ids = np.empty(k, _INT32), np.empty(k, _INT64)
+        _lib.use_threads()
+        code = _search(1, query, self._n, self._at, self._size, k, byref(_arrays.first(distances)),
+                       byref(_arrays.first(ids)))
+        if code:
+            _lib.check(code)
+        return distances, ids
+
     def search(self, x: Any, k: int = 10) -> Tuple[Distances, Ids]:
         """The k nearest codes of each query.
 
@@ -94,6 +118,9 @@ class HammingIndex:
         ValueError
             Codes of another size, k below 1.
         """
+        found = self._search_one(x, k)
+        if found is not None:
+            return found
         queries, single = _queries(x, self.code_size)
         distances, ids = _room(len(queries), k)
         if self.ids is None:

@@ -351,13 +351,18 @@ def check(code: int) -> None:
     raise error
 
 
+def use_threads() -> None:
+    """Makes the number of :func:`set_num_threads` that of this thread; for calls that are not by :func:`call`."""
+    if _threads is not None and getattr(_thread, "n", None) != _threads:
+        plugin.lbh_set_num_threads(_threads)
+        _thread.n = _threads
+
+
 def call(function: Any, *arguments: Any, progress: Optional[Progress] = None,
          kept: Optional[List[Any]] = None) -> None:
     """Runs a function of the library that may take long. Signals are handled meanwhile: what a handler, the
     progress function, or the function that C calls (kept[1], see _callbacks.c) raises is raised from here."""
-    if _threads is not None and getattr(_thread, "n", None) != _threads:
-        plugin.lbh_set_num_threads(_threads)
-        _thread.n = _threads
+    use_threads()
     kept = [None, None] if kept is None else kept
     kept[0] = progress
     plugin.lbh_on_progress(_PROGRESS, id(kept))
