@@ -1,4 +1,6 @@
-"""The examples of the documentation: each public name has one that runs."""
+"""The examples of the documentation: each public name has one that runs. Those that are skipped need a server, which an
+example cannot start: PostgreSQL, Milvus, or Spark with its Java. tests/python/engines makes the same calls to
+servers that it starts (to Milvus, which has none to install, only their arguments are tested)."""
 import ast
 import doctest
 import importlib.util

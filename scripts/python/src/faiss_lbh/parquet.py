@@ -172,9 +172,15 @@ def rows(source: Any, column: str, *, ids: Optional[str] = None, batch_rows: int
 
     Examples
     --------
-    >>> index = faiss_lbh.Index("ITQ64,BIVF64").train(sample("base/", "embedding"))     # doctest: +SKIP
-    >>> for ids, x in rows("base/", "embedding", ids="id"):                     # doctest: +SKIP
-    ...     index.add(x, ids=ids)
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> write_vectors(here + "/base.parquet", base, ids=numpy.arange(500))
+    >>> index = faiss_lbh.Index("ITQ32,BIVF4").train(sample(here, "vector"))
+    >>> for ids, x in rows(here, "vector", ids="id", batch_rows=200):
+    ...     index = index.add(x, ids=ids)
+    >>> len(index), index.search(base[7], 1)[1]
+    (500, array([7]))
     """
     first, d = 0, None
     for batch in _batches(source, [column] + ([ids] if ids else []), batch_rows):
@@ -209,8 +215,12 @@ def sample(source: Any, column: str, n: int = 100000, *, seed: int = 1) -> npt.N
 
     Examples
     --------
-    >>> sample("base/", "embedding", 20000).shape                   # doctest: +SKIP
-    (20000, 384)
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> write_vectors(here + "/base.parquet", base, ids=numpy.arange(500))
+    >>> sample(here + "/base.parquet", "vector", 100).shape
+    (100, 16)
     """
     total = _dataset(source).count_rows()
     if not total or n < 1:
@@ -292,8 +302,13 @@ def encode(encoder: Encoder, source: Any, target: Path, column: str, *, ids: Opt
 
     Examples
     --------
-    >>> encode(enc, "base/", "codes.parquet", "embedding", ids="id", keep=["label"])    # doctest: +SKIP
-    1000000
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> write_vectors(here + "/base.parquet", base, ids=numpy.arange(500))
+    >>> enc = faiss_lbh.Encoder("itq", 32).fit(base)
+    >>> encode(enc, here + "/base.parquet", here + "/codes.parquet", "vector", keep=["id"])
+    500
     """
     data = _dataset(source)
     copied = list(dict.fromkeys([*([ids] if ids else []), *keep]))
@@ -349,7 +364,12 @@ def write_vectors(target: Path, x: Any, ids: Any = None, *, column: str = "vecto
 
     Examples
     --------
-    >>> write_vectors("base.parquet", base, ids=numpy.arange(len(base)))        # doctest: +SKIP
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> write_vectors(here + "/base.parquet", base, ids=numpy.arange(500))
+    >>> next(rows(here, "vector"))[1].shape
+    (500, 16)
     """
     x = _arrays.rows(x, None)
     kind = pa.from_numpy_dtype(np.float32 if x.dtype == np.float64 else x.dtype)
@@ -377,7 +397,13 @@ def write_codes(target: Path, codes: Any, ids: Any = None, *, column: str = "cod
 
     Examples
     --------
-    >>> write_codes("codes.parquet", enc.encode(base), encoder=enc)         # doctest: +SKIP
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> enc = faiss_lbh.Encoder("itq", 32).fit(base)
+    >>> write_codes(here + "/codes.parquet", enc.encode(base), encoder=enc)
+    >>> bool((read_codes(here, encoder=enc)[1] == enc.encode(base)).all())
+    True
     """
     codes = _arrays.codes(codes, encoder.code_size if encoder else None)
     nbits = int(nbits or (encoder.nbits if encoder else 8 * codes.shape[1]))
@@ -417,8 +443,14 @@ def read_codes(source: Any, column: str = "code", *, ids: Optional[str] = None,
 
     Examples
     --------
-    >>> ids, codes = read_codes("codes.parquet", ids="id", encoder=enc)         # doctest: +SKIP
-    >>> index = faiss_lbh.HammingIndex(codes, ids)                              # doctest: +SKIP
+    >>> import faiss_lbh, numpy, tempfile
+    >>> here = tempfile.mkdtemp()
+    >>> base = numpy.random.default_rng(1).normal(size=(500, 16)).astype("float32")
+    >>> enc = faiss_lbh.Encoder("itq", 32).fit(base)
+    >>> write_codes(here + "/codes.parquet", enc.encode(base), numpy.arange(0, 5000, 10), encoder=enc)
+    >>> ids, codes = read_codes(here + "/codes.parquet", ids="id", encoder=enc)
+    >>> faiss_lbh.HammingIndex(codes, ids).search(enc.encode(base[:1]), 1)[1]
+    array([[0]])
     """
     data = _dataset(source)
     n, first = data.count_rows(), 0

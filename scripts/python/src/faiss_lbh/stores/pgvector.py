@@ -203,7 +203,8 @@ def statement(nbits: int, table: str = "items", *, where: str = "", metric: Opti
 
     Examples
     --------
-    >>> print(statement(64, metric="l2").as_string(None))           # doctest: +SKIP
+    >>> statement(64, metric="l2").as_string(None)[:42]
+    'SELECT id, embedding <-> %(query)s::vector'
     """
     if metric is not None and metric not in _OPERATORS:
         raise ValueError(f"metric ({metric!r}) is none of {', '.join(map(repr, _OPERATORS))}")
