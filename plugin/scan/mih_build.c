@@ -237,7 +237,9 @@ int lbh_mih_add(lbh_mih *mih, int64_t n, const uint8_t *codes, const int64_t *id
                          (long long)n, UINT32_MAX - 1);
     lbh_mih *made = NULL;
     lbh_watch_begin("build", mih->n + n);
-    LBH_TRY(lbh_watch_end(build_anew(&made, mih, n, codes, ids)));
+    int rc = lbh_watch_end(build_anew(&made, mih, n, codes, ids));
+    if (!made)
+        return rc;
     lbh_mih old = *mih;
     *mih = *made;
     *made = old;

@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 24  # at a time, where arrays are converted, and where only 
 
 
 #: The first byte of a writable array that is C-ordered, to be handed to C by byref().
-first = ctypes.c_char.from_buffer
+first: Any = ctypes.c_char.from_buffer
 
 
 def pointer(x: Any) -> Any:
