@@ -3,7 +3,8 @@
 
 Ours is lbh_encoder_search_decoded on random codes of an `itq` with byte tables; FAISS's are those of
 the newest faiss-cpu of PyPI at as many bits: PQ, PQ with fast scan, RaBitQ with and without fast scan
-(which add factors: `bytes` says how much an item takes). One thread, all sides in one process and in
+(which add factors: `bytes` says how much an item takes). `--shortlist N` adds our search in two stages,
+which ranks by tables the N nearest by Hamming distance alone. One thread, all sides in one process and in
 turn, the median of the rounds, nanoseconds a code and query. The limit is the reading of the codes,
 as `lbh speed --only limits` measures it.
 
@@ -25,6 +26,7 @@ from speed import limits  # noqa: E402
 
 D, TRAIN = 64, 10000
 L2, IP = 0, 1
+RESCORE_DECODER = 2
 
 
 def arguments():
@@ -34,6 +36,7 @@ def arguments():
     parser.add_argument("--codes", type=int, default=1000000, help="(1000000)")
     parser.add_argument("--queries", type=int, default=100, help="in one call (100)")
     parser.add_argument("-k", type=int, default=100, help="answers (100)")
+    parser.add_argument("--shortlist", type=int, metavar="N", help="candidates of two stages (none)")
     parser.add_argument("--rounds", type=int, default=3, help="(3)")
     parser.add_argument("--build", default="build", metavar="DIR", help="where lbh was built")
     parser.add_argument("--json", action="store_true")
@@ -49,7 +52,7 @@ def reading(args, bits):
 
 
 def ours(args, np, metric, bits, train, query):
-    """A function that searches, and the bytes of a code."""
+    """Names, bytes of a code, functions that search: all codes by tables, and in two stages."""
     folder = args.inside
     np.save(os.path.join(folder, "train.npy"), train)
     model = os.path.join(folder, "model.lbh")
@@ -73,7 +76,22 @@ def ours(args, np, metric, bits, train, query):
             distances.ctypes.data_as(ctypes.c_void_p), labels.ctypes.data_as(ctypes.c_void_p))
         if failed:
             sys.exit("speed_tables.py: the search failed")
-    return run, bits // 8
+    yield "tables", bits // 8, run
+    if not args.shortlist:
+        return
+    rescorer = ctypes.c_void_p()
+    if library.lbh_rescorer_new(ctypes.byref(rescorer), encoder, RESCORE_DECODER, metric, None):
+        sys.exit("speed_tables.py: no rescorer")
+
+    def run_shortlist():
+        failed = library.lbh_rescorer_search(
+            rescorer, ctypes.c_int64(len(codes)), codes.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(len(query)), query.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(args.shortlist), ctypes.c_int64(0), ctypes.c_int64(args.k),
+            distances.ctypes.data_as(ctypes.c_void_p), labels.ctypes.data_as(ctypes.c_void_p))
+        if failed:
+            sys.exit("speed_tables.py: the search in two stages failed")
+    yield f"tables of {args.shortlist}", bits // 8, run_shortlist
 
 
 def rivals(args, metric, bits, train, base, query):
@@ -105,8 +123,7 @@ def measure(args, metric, bits):
     train = rng.normal(size=(TRAIN, D)).astype(np.float32)
     query = rng.normal(size=(args.queries, D)).astype(np.float32)
     base = np.tile(train, (-(-args.codes // TRAIN), 1))[:args.codes]
-    run, size = ours(args, np, metric, bits, train, query)
-    sides = [("tables", size, run), *rivals(args, metric, bits, train, base, query)]
+    sides = [*ours(args, np, metric, bits, train, query), *rivals(args, metric, bits, train, base, query)]
     times = [[seconds(run) for _, _, run in sides] for _ in range(args.rounds + 1)][1:]
     unit = args.codes * args.queries / 1e9
     middle = [statistics.median(side) / unit for side in zip(*times)]
