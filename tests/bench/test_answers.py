@@ -116,7 +116,7 @@ seeds = 1
 repeats = 1
 map_k = 0
 map_queries = 0
-rescore = hamming float:20 sq8:20
+rescore = hamming sq8:20 float:20
 [data made]
 base = base.npy
 queries = query.npy
@@ -142,7 +142,7 @@ image = 4x6
         off = np.abs(pictures - its.clip(0, 255))
         assert off.max() <= .51, (line["method"], off.max())
         assert its.max() > 256 or line["method"] != "pca" or white == 1  # something to cut off
-    codes, floats, bytes_ = (c["index_bytes"] for c in lines(out, "cell"))
+    codes, bytes_, floats = (c["index_bytes"] for c in lines(out, "cell"))
     assert floats - codes == n * 24 * 4 and bytes_ - codes == (n + 8) * 24, (codes, floats, bytes_)
 
 
