@@ -282,6 +282,8 @@ static void rank_answers(void *ctx, int64_t query, int64_t count, const lbh_answ
 {
     two_stages *t = ctx;
     const int64_t size = t->s.r->nbytes;
+    if (lbh_watch_poll()) /* the search ends with that; nobody sees its answers */
+        return;
     lbh_ranking *w = start_query(&t->s, query);
     for (int64_t i = 0; i < count; i++) {
         if (i + AHEAD < count)
