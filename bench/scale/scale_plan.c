@@ -42,7 +42,8 @@ static double memory_available(void)
     return 1024 * kilobytes;
 }
 
-/* MIH: 12 to 28 bytes for each of its substrings, and the code (lbh_mih.h). */
+/* MIH: the code, its row, and for each substring a directory and, but for the first, entries (lbh_mih.h), the rest
+ * of a code of up to 8 bytes or 11 bytes. */
 static double mih_bytes(const scale *s, size_t code_size)
 {
     double bits = 0, n = (double)s->n;
@@ -53,7 +54,9 @@ static double mih_bytes(const scale *s, size_t code_size)
     bits = bits < 8 ? 8 : bits > 32 ? 32 : bits;
     double substrings = (double)(int64_t)(8.0 * (double)code_size / bits + 0.5);
     substrings = substrings < 1 ? 1 : substrings;
-    return (double)s->n * ((double)code_size + 28 * substrings);
+    double entry = code_size <= 8 ? (double)code_size - (bits - 4) / 8 : 7 + bits / 8;
+    entry = entry < 0 ? 0 : entry;
+    return (double)s->n * ((double)code_size + bits / 8 + substrings + (substrings - 1) * entry);
 }
 
 static void count_bytes(const scale *s, plan *p)
@@ -72,7 +75,8 @@ static void count_bytes(const scale *s, plan *p)
         p->index = (code + 8) * n;
         p->build_memory = shard * (2 * code + width + 16);
     } else if (s->kind == SCALE_MIH) {
-        p->index = p->build_memory = mih_bytes(s, p->code_size);
+        p->index = mih_bytes(s, p->code_size);
+        p->build_memory = p->index + 32 * n; /* to sort */
         p->search_memory += p->index;
     }
 }

@@ -18,8 +18,11 @@
  * lbh_mih_stats. It pays for short codes (up to about 128 bits) of many rows (a million and more)
  * that have near neighbours; single queries gain most.
  *
- * Memory: for each code its own bytes, 8 more if it has an id, and for each substring 12 bytes and
- * its share of a directory, 2 to 16 bytes (with substrings of one's own choice up to 36).
+ * Memory: for each code its own bytes, its row in log2 n bits, and 8 bytes more if it has an id. Each substring but
+ * the first takes, for codes of up to 8 bytes, the rest of the code without a prefix of the substring, and for longer
+ * ones 56 + log2 n bits; each takes its share of a directory, up to 1 byte, for longer codes up to 3. With the default
+ * number of substrings and 400,000 codes or more, codes of 8 bytes take less than 24 bytes each. Codes that come again
+ * take only their own bytes and row.
  *
  * FAISS's own kind of this index (IndexBinaryMultiHash, approximate) comes of the same codes by
  * lbh_index_build_codes(&index, code_size, "BHash4x16", n, lbh_mih_codes(mih)) of lbh_faiss.h.
@@ -62,7 +65,8 @@ LBH_API int lbh_mih_substrings(const lbh_mih *mih);
 LBH_API size_t lbh_mih_bytes(const lbh_mih *mih);
 
 /* The codes, ntotal * code_size bytes, by rising id; their ids, or NULL if they are 0 .. ntotal-1.
- * Owned by the index. */
+ * Owned by the index, which keeps the codes in another order: the first call of lbh_mih_codes makes a copy, which
+ * lbh_mih_bytes does not count. NULL if there are no codes, or (see lbh_last_error) no memory for it. */
 LBH_API const uint8_t *lbh_mih_codes(const lbh_mih *mih);
 LBH_API const int64_t *lbh_mih_ids(const lbh_mih *mih);
 
@@ -98,7 +102,7 @@ LBH_API int lbh_mih_range(lbh_range_result **result, const lbh_mih *mih, int64_t
 LBH_API int lbh_mih_save(const lbh_mih *mih, const char *path);
 
 /* Maps an index file into memory: it is there at once, and its pages are read as searches need
- * them. The header and all sizes are checked here, every offset when it is used, so that a damaged
+ * them. (A file of version 1, which libraries up to 0.1.0 wrote, is read as a whole and built anew; save it again.) The header and all sizes are checked here, every offset when it is used, so that a damaged
  * or hostile file gives LBH_EFORMAT and no wild read; the contents are only looked at by
  * lbh_mih_verify. The file must not be cut while it is mapped (lbh_mih_save replaces it, which is
  * fine). LBH_EIO, LBH_EFORMAT. */

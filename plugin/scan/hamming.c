@@ -112,13 +112,18 @@ static int search_checked(lbh_hamming *h, int64_t k)
     return LBH_OK;
 }
 
+int lbh_hamming_search_array(lbh_hamming *h, int64_t k)
+{
+    LBH_TRY(check_array(h));
+    return search_checked(h, k);
+}
+
 int lbh_hamming_search(int64_t nq, const uint8_t *queries, int64_t n, const uint8_t *codes,
                        size_t code_size, int64_t k, int32_t *distances, int64_t *labels)
 {
     lbh_hamming h = {.nq = nq, .queries = queries, .code_size = code_size, .n = n, .codes = codes,
                      .distances = distances, .labels = labels};
-    LBH_TRY(check_array(&h));
-    return search_checked(&h, k);
+    return lbh_hamming_search_array(&h, k);
 }
 
 int lbh_hamming_candidates(int64_t nq, const uint8_t *queries, int64_t n, const uint8_t *codes,
@@ -185,12 +190,17 @@ static int range_checked(lbh_range_result **result, lbh_hamming *h, int32_t radi
     return rc;
 }
 
+int lbh_hamming_range_array(lbh_range_result **result, lbh_hamming *h, int32_t radius)
+{
+    LBH_TRY(check_array(h));
+    return range_checked(result, h, radius);
+}
+
 int lbh_hamming_range(lbh_range_result **result, int64_t nq, const uint8_t *queries, int64_t n,
                       const uint8_t *codes, size_t code_size, int32_t radius)
 {
     lbh_hamming h = {.nq = nq, .queries = queries, .code_size = code_size, .n = n, .codes = codes};
-    LBH_TRY(check_array(&h));
-    return range_checked(result, &h, radius);
+    return lbh_hamming_range_array(result, &h, radius);
 }
 
 int lbh_hamming_range_lists(lbh_range_result **result, int64_t nq, const uint8_t *queries,

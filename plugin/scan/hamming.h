@@ -89,6 +89,8 @@ typedef struct lbh_scan {
     lbh_collector **collector; /* nq */
     const int64_t *ids;        /* of the run's codes, or NULL: first, first + 1, ... */
     int64_t first;
+    const uint8_t *rows;       /* or NULL; packed: what to call first, first + 1, ... */
+    int row_bits;
     const uint8_t *next;       /* codes of the run after this one, to be asked for early; or NULL */
     size_t ahead;              /* how many bytes ahead to ask for codes; 0: leave it to the hardware */
     int64_t tile_codes;        /* a multiple of LBH_SCAN_TILE_STEP */

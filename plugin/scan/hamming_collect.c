@@ -6,6 +6,7 @@
  * limit are selected by id, and runs of equal distance sorted. */
 #include "hamming.h"
 
+#include "packed.h"
 #include "topk.h"
 
 #include <stdlib.h>
@@ -158,6 +159,11 @@ void lbh_collector_add(lbh_collector *c, const lbh_answer *answer)
         compact(c);
 }
 
+static int64_t id_of(const lbh_scan *s, int64_t place)
+{
+    return s->rows ? (int64_t)lbh_packed(s->rows, (uint64_t)(place * s->row_bits), s->row_bits) : place;
+}
+
 void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance)
 {
     lbh_collector *c = s->collector[q];
@@ -166,7 +172,7 @@ void lbh_scan_take(lbh_scan *s, int64_t q, int64_t at, int32_t distance)
         if (s->ids)
             answer.where = s->ids + at;
         else
-            answer.id = s->first + at;
+            answer.id = id_of(s, s->first + at);
         lbh_collector_add(c, &answer);
         s->bar[q] = c->bar;
     }
@@ -259,6 +265,7 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
                               int64_t *start, int32_t *distances, int64_t *labels)
 {
     int64_t total = 0;
+    const lbh_collector *last = &c[(count - 1) * stride];
     for (int64_t t = 0; t < nbits + 2; t++)
         start[t] = 0;
     for (int64_t j = 0; j < count; j++)
@@ -267,6 +274,7 @@ void lbh_collectors_write_all(const lbh_collector *c, int64_t count, int64_t str
     counts_to_starts(nbits + 2, start);
     for (int64_t j = 0; j < count; j++)
         place(&c[j * stride], start, distances, labels);
-    if (!c->ordered)
-        sort_runs(total, distances, labels, NULL);
+    if (!c->ordered) /* as above, if the last one's memory is enough */
+        sort_runs(total, distances, labels,
+                  last->room >= total ? (uint64_t *)(void *)last->answer : NULL);
 }

@@ -42,7 +42,7 @@ static void cut(lbh_hamming_task *r)
     r->threads = lbh_threads_for((double)h->nq * (double)h->most * (double)h->code_size);
     int64_t threads = r->threads;
     r->kept = lbh_smaller(h->k, h->most);
-    int64_t times = h->which ? LIST_ROOM : 2;
+    int64_t times = lbh_hamming_ordered(h) ? 2 : LIST_ROOM;
     r->room = lbh_smaller(larger(r->kept > INT64_MAX / 8 ? r->kept : times * r->kept, r->kept + 64),
                       h->most);
     double bytes = (double)r->room * sizeof *r->answer + (double)r->nbits * sizeof *r->histogram +
@@ -146,6 +146,8 @@ static int worker_init(lbh_hamming_worker *w, const lbh_hamming_task *r)
     w->scan.code_size = r->h->code_size;
     w->scan.words = r->words;
     w->scan.ahead = LBH_SCAN_AHEAD;
+    w->scan.rows = r->h->rows;
+    w->scan.row_bits = r->h->row_bits;
     w->scan.tile_codes = lbh_scan_needs_tile(r->h->code_size) ? codes : 0;
     if (r->h->which && pairs > (double)(SIZE_MAX / 4 / sizeof *w->pair))
         return lbh_error(LBH_ENOMEM, "Hamming search: out of memory for %lld lists a query",
@@ -182,7 +184,7 @@ static void run_task(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t task)
                                                       : omp_get_thread_num() * r->block);
     for (int64_t i = 0; i < count; i++) {
         w->collector[i] = &mine[i];
-        lbh_collector_start(&mine[i], r->kept, !h->which, r->nbits,
+        lbh_collector_start(&mine[i], r->kept, lbh_hamming_ordered(h), r->nbits,
                             h->k ? (int32_t)r->nbits + 1 : h->radius);
     }
     if (h->which)

@@ -16,6 +16,8 @@ typedef struct lbh_hamming {
     /* Either one array (which is NULL), or lists. */
     int64_t n;
     const uint8_t *codes;
+    const uint8_t *rows; /* packed (packed.h): what to call the codes of the array; NULL: 0 .. n-1 */
+    int row_bits;
     int64_t nprobe;
     const int64_t *which;
     const lbh_code_list *lists;
@@ -30,9 +32,19 @@ typedef struct lbh_hamming {
     lbh_range_result *result; /* k = 0: answers, but for the struct itself still empty */
 } lbh_hamming;
 
+/* Whether codes are scanned in the order of what they are called. */
+static inline bool lbh_hamming_ordered(const lbh_hamming *h)
+{
+    return !h->which && !h->rows;
+}
+
 /* nq and most are positive, arguments in order. LBH_ENOMEM: the struct *result owns what is in
  * it. */
 int lbh_hamming_run(const lbh_hamming *h);
+
+/* lbh_hamming_search and lbh_hamming_range of one array, whose codes may have `rows`; see hamming.c. */
+int lbh_hamming_search_array(lbh_hamming *h, int64_t k);
+int lbh_hamming_range_array(lbh_range_result **result, lbh_hamming *h, int32_t radius);
 
 /* ---- Between hamming_run.c and hamming_scan.c --------------------------------------------- */
 

@@ -120,14 +120,14 @@ static void guess_ends(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count
 {
     int64_t k = enough((double)r->kept / (double)sparse);
     for (int64_t i = 0; i < count; i++)
-        lbh_collector_start(w->collector[i], k, true, r->nbits, (int32_t)r->nbits + 1);
+        lbh_collector_start(w->collector[i], k, lbh_hamming_ordered(r->h), r->nbits, (int32_t)r->nbits + 1);
     start_block(w, count);
     for (int64_t at = begin; at + ROUND <= end; at += ROUND * sparse)
         scan_run(r, &w->scan, at, at + ROUND, r->h->codes, NULL);
     for (int64_t i = 0; i < count; i++) {
         lbh_collector *c = w->collector[i];
         w->end[i] = lbh_smaller(c->limit, r->nbits) + 1;
-        lbh_collector_start(c, r->kept, true, r->nbits, (int32_t)w->end[i]);
+        lbh_collector_start(c, r->kept, lbh_hamming_ordered(r->h), r->nbits, (int32_t)w->end[i]);
     }
 }
 
@@ -141,7 +141,7 @@ static void try_again(lbh_hamming_task *r, lbh_hamming_worker *w, int64_t count,
         lbh_collector *c = w->collector[i];
         if (c->limit < w->end[i] || w->end[i] > r->nbits)
             continue;
-        lbh_collector_start(c, r->kept, true, r->nbits, (int32_t)r->nbits + 1);
+        lbh_collector_start(c, r->kept, lbh_hamming_ordered(r->h), r->nbits, (int32_t)r->nbits + 1);
         memmove(s->query + s->nq * r->words, s->query + i * r->words,
                 (size_t)r->words * sizeof *s->query);
         s->collector[s->nq] = c;

@@ -1,6 +1,6 @@
-/* mih_build.c: filling the tables of a multi-index hash: for each substring one counting sort of
- * all rows by its value (two, where the directory holds only the upper bits of the value). Both are
- * stable, so that the entries of a value have rising rows. */
+/* mih_build.c: filling a multi-index hash. The codes are brought into the order of table 0: one counting sort
+ * by their prefixes, then each bucket is sorted. A counting sort of the codes that differ by their prefixes
+ * fills each of the other tables. */
 #include "mih.h"
 
 #include "error.h"
@@ -21,85 +21,183 @@ static int choose_substrings(size_t code_size, int64_t n)
     return m < least ? least : m;
 }
 
-/* ---- Tables -------------------------------------------------------------------------------- */
-
 /* Whether to leave the rest of the rows from i on undone. */
 static bool stopped(int64_t i, bool *stop)
 {
     return i % WATCH_ROWS == 0 && lbh_watch_stopped(stop);
 }
 
-/* order[n]: rows in stable order of the low bits of their keys, fewer than 32. */
-static int sort_by_low_bits(uint32_t *order, int64_t n, const uint32_t *key, int low, bool *stop)
+/* ---- The order of table 0 ------------------------------------------------------------------ */
+
+typedef struct item {
+    const uint8_t *code;
+    uint32_t size, row;
+} item;
+
+static int compare_items(const void *a, const void *b)
 {
-    uint32_t mask = (UINT32_C(1) << low) - 1;
-    uint32_t *start = calloc((size_t)mask + 2, sizeof *start);
-    if (!start)
-        return LBH_ENOMEM;
-    for (int64_t i = 0; i < n && !stopped(i, stop); i++)
-        start[(key[i] & mask) + 1]++;
-    for (uint32_t v = 0; v < mask; v++)
-        start[v + 1] += start[v];
-    for (int64_t i = 0; i < n && !stopped(i, stop); i++)
-        order[start[key[i] & mask]++] = (uint32_t)i;
-    free(start);
-    return LBH_OK;
+    const item *p = a, *q = b;
+    int c = memcmp(p->code, q->code, p->size);
+    return c ? c : (p->row > q->row) - (p->row < q->row);
 }
 
-/* order NULL: 0 .. n-1. */
-static void fill_table(const lbh_mih *mih, const lbh_mih_table *t, const uint32_t *key,
-                       const uint32_t *order, bool *stop)
+/* Counts to places: dir[h] becomes the number of entries with prefixes below h; dir[size + 1] */
+static void counts_to_begins(uint32_t *dir, size_t size)
 {
-    int low = t->bits - t->dir_bits;
-    size_t size = (size_t)1 << t->dir_bits;
-    for (int64_t i = 0; i < mih->n && !stopped(i, stop); i++)
-        t->dir[(key[i] >> low) + 1]++;
-    for (size_t h = 0; h < size; h++)
-        t->dir[h + 1] += t->dir[h];
-    for (int64_t i = 0; i < mih->n && !stopped(i, stop); i++) {
-        uint32_t row = order ? order[i] : (uint32_t)i;
-        uint32_t at = t->dir[key[row] >> low]++;
-        t->rows[at] = row;
-        t->words[at] =
-            lbh_mih_word(mih->codes + row * mih->code_size, mih->code_size, t->word_byte);
-        if (t->keys)
-            t->keys[at] = key[row];
+    uint32_t sum = 0;
+    for (size_t h = 0; h <= size; h++) {
+        uint32_t count = dir[h];
+        dir[h] = sum;
+        sum += count;
     }
-    /* Each entry has moved on to where the next one began. */
-    memmove(t->dir + 1, t->dir, size * sizeof *t->dir);
-    t->dir[0] = 0;
 }
 
-static int build_table(const lbh_mih *mih, const lbh_mih_table *t, bool *stop)
+/* After a counting sort each entry has moved on to where the next one began. */
+static void move_back(uint32_t *dir, size_t size)
 {
-    int64_t n = mih->n;
-    int rc = LBH_OK, low = t->bits - t->dir_bits;
-    uint32_t *key = calloc((size_t)n + 1, sizeof *key); /* zeros, where a stop leaves some undone */
-    uint32_t *order = low && key ? calloc((size_t)n + 1, sizeof *order) : NULL;
-    if (!key || (low && !order))
-        rc = LBH_ENOMEM;
-    for (int64_t i = 0; rc == LBH_OK && i < n && !stopped(i, stop); i++)
-        key[i] = lbh_mih_bits(mih->codes + (size_t)i * mih->code_size, mih->code_size, t->begin,
-                              t->bits);
-    if (rc == LBH_OK && low)
-        rc = sort_by_low_bits(order, n, key, low, stop);
-    if (rc == LBH_OK && !stopped(0, stop)) /* else what was sorted is no order */
-        fill_table(mih, t, key, order, stop);
-    free(key);
-    free(order);
-    return rc;
+    memmove(dir + 1, dir, size * sizeof *dir);
+    dir[0] = 0;
 }
 
-static int build_tables(const lbh_mih *mih)
+/* order[n]: codes[n], by row, in the order of table 0, whose directory of prefixes of `bits` bits is dir. */
+static void sort_codes(int64_t n, size_t code_size, const uint8_t *codes, int bits, uint32_t *dir,
+                       item *order)
+{
+    const size_t size = (size_t)1 << bits;
+    bool stop = false;
+    for (int64_t i = 0; i < n && !stopped(i, &stop); i++)
+        dir[lbh_mih_bits(codes + (size_t)i * code_size, code_size, 0, bits)]++;
+    counts_to_begins(dir, size);
+    for (int64_t i = 0; i < n && !stopped(i, &stop); i++) {
+        const uint8_t *code = codes + (size_t)i * code_size;
+        order[dir[lbh_mih_bits(code, code_size, 0, bits)]++] =
+            (item){code, (uint32_t)code_size, (uint32_t)i};
+    }
+    move_back(dir, size);
+    if (stop) /* what was counted are no places */
+        return;
+#pragma omp parallel for schedule(dynamic, 64) if (n > 10000)
+    for (size_t h = 0; h < size; h++)
+        if (dir[h + 1] - dir[h] > 1 && !lbh_watch_stopped(&stop))
+            qsort(order + dir[h], dir[h + 1] - dir[h], sizeof *order, compare_items);
+}
+
+static bool same_as_before(int64_t n, const item *order, int64_t i)
+{
+    return i > 0 && i < n && memcmp(order[i].code, order[i - 1].code, order[i].size) == 0;
+}
+
+/* ---- The other tables ---------------------------------------------------------------------- */
+
+static void pack_dir(const lbh_mih *mih, int t, const uint32_t *dir)
+{
+    for (uint64_t h = 0; h <= UINT64_C(1) << mih->prefix_bits; h++)
+        lbh_packed_put(mih->table[t].dir, h * (uint64_t)mih->dir_bits, dir[h]);
+}
+
+/* first[distinct]: the place of the first of all codes that are equal; key[distinct] and
+ * dir[2^prefix_bits + 1], zeros, are scratch. */
+static void fill_table(const lbh_mih *mih, int t, const uint32_t *first, uint32_t *key,
+                       uint32_t *dir, bool *stop)
+{
+    const lbh_mih_table *table = &mih->table[t];
+    const int width = mih->word_bits + mih->place_bits;
+    const size_t size = (size_t)1 << mih->prefix_bits;
+    for (int64_t i = 0; i < mih->distinct && !stopped(i, stop); i++) {
+        key[i] = lbh_mih_prefix(mih, t, mih->codes + first[i] * mih->code_size);
+        dir[key[i]]++;
+    }
+    counts_to_begins(dir, size);
+    for (int64_t i = 0; i < mih->distinct && !stopped(i, stop); i++) {
+        const uint8_t *code = mih->codes + first[i] * mih->code_size;
+        uint64_t bit = (uint64_t)dir[key[i]]++ * (uint64_t)width;
+        lbh_packed_put(table->entries, bit,
+                       lbh_mih_word(code, mih->code_size, table->begin + mih->prefix_bits,
+                                    mih->word_bits));
+        if (mih->place_bits)
+            lbh_packed_put(table->entries, bit + (uint64_t)mih->word_bits, first[i]);
+    }
+    move_back(dir, size);
+    pack_dir(mih, t, dir);
+}
+
+static int fill_tables(const lbh_mih *mih, const uint32_t *first)
 {
     int failed = 0;
     bool stop = false;
 #pragma omp parallel for schedule(dynamic) reduction(+ : failed) if (mih->n > 10000)
-    for (int t = 0; t < mih->m; t++)
-        failed += build_table(mih, &mih->table[t], &stop) != LBH_OK;
+    for (int t = 1; t < mih->m; t++) {
+        uint32_t *key = calloc((size_t)mih->distinct + 1, sizeof *key);
+        uint32_t *dir = calloc(((size_t)1 << mih->prefix_bits) + 1, sizeof *dir);
+        failed += !key || !dir;
+        if (key && dir && !lbh_watch_stopped(&stop))
+            fill_table(mih, t, first, key, dir, &stop);
+        free(key);
+        free(dir);
+    }
     LBH_TRY(lbh_watch_check());
     return failed ? lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld codes", (long long)mih->n)
                   : LBH_OK;
+}
+
+/* ---- All together -------------------------------------------------------------------------- */
+
+/* Codes, rows and directory of table 0, and first[] as above. */
+static void fill_codes(const lbh_mih *mih, const item *order, const uint32_t *dir, uint32_t *first)
+{
+    bool stop = false;
+    int64_t distinct = 0;
+    pack_dir(mih, 0, dir);
+    for (int64_t i = 0; i < mih->n && !stopped(i, &stop); i++) {
+        memcpy(mih->codes + (size_t)i * mih->code_size, order[i].code, mih->code_size);
+        lbh_packed_put(mih->rows, (uint64_t)i * (uint64_t)mih->row_bits, order[i].row);
+        if (!same_as_before(mih->n, order, i))
+            first[distinct++] = (uint32_t)i;
+    }
+}
+
+/* codes[n] and ids[n] (or NULL) by rising id. dir[2^prefix_bits + 1], zeros; order[n] */
+static int build_sorted(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *codes,
+                        const int64_t *ids, int m, uint32_t *dir, item *order)
+{
+    int64_t distinct = 0;
+    sort_codes(n, code_size, codes, lbh_mih_prefix_bits(code_size, n, m), dir, order);
+    LBH_TRY(lbh_watch_check());
+    for (int64_t i = 0; i < n; i++)
+        distinct += !same_as_before(n, order, i);
+    lbh_mih *mih = NULL;
+    LBH_TRY(lbh_mih_new(&mih, code_size, n, distinct, m, ids != NULL, NULL));
+    uint32_t *first = calloc((size_t)mih->distinct + 1, sizeof *first); /* zeros, where a stop leaves some undone */
+    int rc = first ? LBH_OK
+                   : lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld codes", (long long)n);
+    if (rc == LBH_OK) {
+        fill_codes(mih, order, dir, first);
+        rc = lbh_watch_check();
+    }
+    if (rc == LBH_OK && n && ids)
+        rc = lbh_watch_copy(mih->ids, ids, (size_t)n * sizeof *ids);
+    if (rc == LBH_OK)
+        rc = fill_tables(mih, first);
+    free(first);
+    if (rc == LBH_OK)
+        *out = mih;
+    else
+        lbh_mih_free(mih);
+    return rc;
+}
+
+static int build_by_row(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *codes,
+                        const int64_t *ids, int m)
+{
+    size_t buckets = (size_t)1 << lbh_mih_prefix_bits(code_size, n, m);
+    uint32_t *dir = calloc(buckets + 1, sizeof *dir);
+    item *order = malloc(((size_t)n + 1) * sizeof *order);
+    int rc = dir && order
+                 ? build_sorted(out, code_size, n, codes, ids, m, dir, order)
+                 : lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld codes", (long long)n);
+    free(dir);
+    free(order);
+    return rc;
 }
 
 /* ---- Rows by rising id --------------------------------------------------------------------- */
@@ -130,30 +228,38 @@ static id_row *sort_by_id(int64_t n, id_row *order, id_row *spare)
 }
 
 /* Where equal distances go by rising row, they go by rising id too. */
-static int copy_by_id(const lbh_mih *mih, const uint8_t *codes, const int64_t *ids)
+static int build_by_id(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *codes,
+                       const int64_t *ids, int m)
 {
-    size_t size = mih->code_size;
-    bool rising = true;
-    for (int64_t i = 1; i < mih->n; i++)
+    bool rising = true, stop = false;
+    for (int64_t i = 1; ids && i < n; i++)
         rising &= ids[i - 1] <= ids[i];
-    if (rising) {
-        LBH_TRY(lbh_watch_copy(mih->codes, codes, (size_t)mih->n * size));
-        return lbh_watch_copy(mih->ids, ids, (size_t)mih->n * sizeof *ids);
-    }
-    id_row *order = malloc(2 * (size_t)mih->n * sizeof *order), *sorted;
-    if (!order)
-        return lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld ids", (long long)mih->n);
-    for (int64_t i = 0; i < mih->n; i++)
-        order[i] = (id_row){ids[i], i};
-    sorted = sort_by_id(mih->n, order, order + mih->n);
-    int rc = lbh_watch_check();
-    bool stop = rc != LBH_OK;
-    for (int64_t i = 0; i < mih->n && !stopped(i, &stop); i++) {
-        mih->ids[i] = sorted[i].id;
-        memcpy(mih->codes + (size_t)i * size, codes + (size_t)sorted[i].row * size, size);
+    if (rising)
+        return build_by_row(out, code_size, n, codes, ids, m);
+    id_row *order = malloc(2 * (size_t)n * sizeof *order), *sorted;
+    uint8_t *by_row = malloc((size_t)n * code_size);
+    int64_t *rising_ids = malloc((size_t)n * sizeof *rising_ids);
+    int rc = LBH_OK;
+    if (!order || !by_row || !rising_ids) {
+        rc = lbh_error(LBH_ENOMEM, "mih: no memory to sort %lld ids", (long long)n);
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            order[i] = (id_row){ids[i], i};
+        sorted = sort_by_id(n, order, order + n);
+        rc = lbh_watch_check();
+        for (int64_t i = 0; rc == LBH_OK && i < n && !stopped(i, &stop); i++) {
+            rising_ids[i] = sorted[i].id;
+            memcpy(by_row + (size_t)i * code_size, codes + (size_t)sorted[i].row * code_size,
+                   code_size);
+        }
+        rc = rc ? rc : lbh_watch_check();
     }
     free(order);
-    return rc ? rc : lbh_watch_check();
+    if (rc == LBH_OK)
+        rc = build_by_row(out, code_size, n, by_row, rising_ids, m);
+    free(by_row);
+    free(rising_ids);
+    return rc;
 }
 
 static int check_input(int64_t n, const uint8_t *codes, const int64_t *ids)
@@ -176,47 +282,36 @@ int lbh_mih_build(lbh_mih **out, size_t code_size, int64_t n, const uint8_t *cod
     LBH_TRY(check_input(n, codes, ids));
     if (substrings == 0 && code_size <= LBH_MIH_MAX_CODE_SIZE)
         substrings = choose_substrings(code_size, n);
-    lbh_mih *mih = NULL;
-    LBH_TRY(lbh_mih_new(&mih, code_size, n, substrings, ids != NULL, NULL));
-    int rc = LBH_OK;
+    LBH_TRY(lbh_mih_check_shape(code_size, n, substrings));
     lbh_watch_begin("build", n);
-    if (n && ids)
-        rc = copy_by_id(mih, codes, ids);
-    else if (n)
-        rc = lbh_watch_copy(mih->codes, codes, (size_t)n * code_size);
-    if (rc == LBH_OK)
-        rc = build_tables(mih);
-    rc = lbh_watch_end(rc);
-    if (rc != LBH_OK) {
-        lbh_mih_free(mih);
-        return rc;
-    }
-    *out = mih;
-    return LBH_OK;
+    return lbh_watch_end(build_by_id(out, code_size, n, codes, ids, substrings));
 }
 
 /* ---- Adding -------------------------------------------------------------------------------- */
 
-/* *both: a[na * size] and then b[nb * size]; the caller frees. */
-static int join(void **both, const void *a, int64_t na, const void *b, int64_t nb, size_t size)
+/* all: the codes of mih and n more; all_ids, their ids, if there are ids. */
+static int join(const lbh_mih *mih, int64_t n, const uint8_t *codes, const int64_t *ids, uint8_t *all,
+                int64_t *all_ids)
 {
-    char *to = malloc((size_t)(na + nb) * size + 1);
-    if (!to)
-        return lbh_error(LBH_ENOMEM, "mih: no memory for %lld codes", (long long)(na + nb));
-    *both = to;
-    LBH_TRY(lbh_watch_copy(to, a, (size_t)na * size));
-    return lbh_watch_copy(to + (size_t)na * size, b, (size_t)nb * size);
+    LBH_TRY(lbh_mih_copy_by_row(mih, all));
+    LBH_TRY(lbh_watch_copy(all + (size_t)mih->n * mih->code_size, codes, (size_t)n * mih->code_size));
+    if (!ids)
+        return LBH_OK;
+    LBH_TRY(lbh_watch_copy(all_ids, mih->ids, (size_t)mih->n * sizeof *ids));
+    return lbh_watch_copy(all_ids + mih->n, ids, (size_t)n * sizeof *ids);
 }
 
 /* *made: the codes of mih and n more. */
 static int build_anew(lbh_mih **made, const lbh_mih *mih, int64_t n, const uint8_t *codes,
                       const int64_t *ids)
 {
-    void *all = NULL, *all_ids = NULL;
-    int rc = join(&all, mih->codes, mih->n, codes, n, mih->code_size);
-    if (!rc && ids)
-        rc = join(&all_ids, mih->ids, mih->n, ids, n, sizeof *ids);
-    if (!rc)
+    size_t count = (size_t)(mih->n + n);
+    uint8_t *all = malloc(count * mih->code_size + 1);
+    int64_t *all_ids = ids ? malloc(count * sizeof *ids + 1) : NULL;
+    int rc = all && (all_ids || !ids)
+                 ? join(mih, n, codes, ids, all, all_ids)
+                 : lbh_error(LBH_ENOMEM, "mih: no memory for %zu codes", count);
+    if (rc == LBH_OK)
         rc = lbh_mih_build(made, mih->code_size, mih->n + n, all, all_ids, 0);
     free(all);
     free(all_ids);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -21,16 +22,15 @@ uint64_t lbh_mih_header_sum(const lbh_mih_header *h)
     return XXH3_64bits(h, offsetof(lbh_mih_header, header_sum));
 }
 
-/* XXH3 of what follows the header, which may be gigabytes to be read from a disk. */
-static int body_sum(const lbh_mih *mih, uint64_t *sum)
+int lbh_mih_body_sum(const uint8_t *image, size_t size, uint64_t *sum)
 {
     const size_t part = (size_t)1 << 24;
     XXH3_state_t *state = XXH3_createState();
     int rc = state ? LBH_OK : lbh_error(LBH_ENOMEM, "mih: out of memory for a checksum");
     if (!rc)
         XXH3_64bits_reset(state);
-    for (size_t i = sizeof(lbh_mih_header); i < mih->size && !rc; i += part) {
-        XXH3_64bits_update(state, mih->image + i, mih->size - i < part ? mih->size - i : part);
+    for (size_t i = sizeof(lbh_mih_header); i < size && !rc; i += part) {
+        XXH3_64bits_update(state, image + i, size - i < part ? size - i : part);
         rc = lbh_watch_check();
     }
     if (!rc)
@@ -49,8 +49,9 @@ int lbh_mih_save(const lbh_mih *mih, const char *path)
                         .n = (uint64_t)mih->n,
                         .code_size = (uint32_t)mih->code_size,
                         .substrings = (uint32_t)mih->m,
-                        .has_ids = mih->ids != NULL};
-    LBH_TRY(body_sum(mih, &h.body_sum));
+                        .has_ids = mih->ids != NULL,
+                        .distinct = (uint64_t)mih->distinct};
+    LBH_TRY(lbh_mih_body_sum(mih->image, mih->size, &h.body_sum));
     h.header_sum = lbh_mih_header_sum(&h);
     lbh_file file;
     LBH_TRY(lbh_file_create(&file, path));
@@ -64,8 +65,8 @@ static int check_header(const lbh_mih_header *h, uint64_t size, const char *path
 {
     if (memcmp(h->magic, "LBHT", 4) != 0)
         return lbh_error(LBH_EFORMAT, "%s: not a faiss-lbh multi-index hash", path);
-    if (h->version != LBH_MIH_VERSION)
-        return lbh_error(LBH_EFORMAT, "%s: file version %u, this library reads %d", path,
+    if (h->version < 1 || h->version > LBH_MIH_VERSION)
+        return lbh_error(LBH_EFORMAT, "%s: file version %u, this library reads 1 to %d", path,
                          h->version, LBH_MIH_VERSION);
     if (h->header_sum != lbh_mih_header_sum(h))
         return lbh_error(LBH_EFORMAT, "%s: damaged: the header's checksum does not match", path);
@@ -73,22 +74,48 @@ static int check_header(const lbh_mih_header *h, uint64_t size, const char *path
         return lbh_error(LBH_EFORMAT, "%s: damaged: it has %llu bytes and should have %llu", path,
                          (unsigned long long)size, (unsigned long long)h->file_size);
     if (h->n >= UINT32_MAX || h->code_size > LBH_MIH_MAX_CODE_SIZE ||
-        h->substrings > 8 * LBH_MIH_MAX_CODE_SIZE || h->has_ids > 1)
+        h->substrings > 8 * LBH_MIH_MAX_CODE_SIZE || h->has_ids > 1 || h->distinct > h->n)
         return lbh_error(LBH_EFORMAT, "%s: damaged: impossible numbers in the header", path);
     return LBH_OK;
 }
 
-/* The image of `size` bytes as an index, which owns it from then on. */
-static int open_image(lbh_mih **mih, uint8_t *image, size_t size, const char *path)
+/* What a header's numbers do wrong, said of the file. */
+static int damaged(int rc, const char *path)
 {
-    lbh_mih_header h;
-    memcpy(&h, image, sizeof h);
-    LBH_TRY(check_header(&h, size, path));
+    char text[256];
+    if (rc != LBH_EINVAL)
+        return rc;
+    snprintf(text, sizeof text, "%s", lbh_last_error());
+    return lbh_error(LBH_EFORMAT, "%s: damaged: %s", path, text);
+}
+
+/* Version 1 had other tables behind codes (by rising id) and ids: made anew of these, in memory. */
+static int read_version_1(lbh_mih **mih, const lbh_mih_header *h, const uint8_t *image, size_t size,
+                          const char *path)
+{
+    const size_t line = sizeof *h, n = (size_t)h->n;
+    size_t codes = (n * h->code_size + line - 1) / line * line;
+    if (size < line + codes + (h->has_ids ? n * sizeof(int64_t) : 0))
+        return lbh_error(LBH_EFORMAT, "%s: damaged: no room for its %zu codes", path, n);
+    uint64_t sum = 0;
+    LBH_TRY(lbh_mih_body_sum(image, size, &sum));
+    if (h->body_sum != sum)
+        return lbh_error(LBH_EFORMAT, "%s: damaged: the checksum does not match", path);
+    int rc = h->substrings ? lbh_mih_build(mih, h->code_size, h->n ? (int64_t)h->n : 0, image + line,
+                                           h->has_ids ? (const int64_t *)(const void *)(image + line + codes) : NULL,
+                                           (int)h->substrings)
+                           : lbh_mih_check_shape(h->code_size, (int64_t)h->n, 0);
+    return damaged(rc, path);
+}
+
+/* The image of `size` bytes as an index, which owns it from then on. */
+static int open_image(lbh_mih **mih, const lbh_mih_header *h, uint8_t *image, size_t size,
+                      const char *path)
+{
     lbh_mih *made = NULL;
-    int rc = lbh_mih_new(&made, h.code_size, (int64_t)h.n, (int)h.substrings, h.has_ids, image);
-    if (rc != LBH_OK)
-        return rc == LBH_EINVAL ? lbh_error(LBH_EFORMAT, "%s: damaged: %s", path, lbh_last_error())
-                                : rc;
+    LBH_TRY(damaged(lbh_mih_new(&made, h->code_size, (int64_t)h->n, (int64_t)h->distinct,
+                                (int)h->substrings, h->has_ids, image),
+                    path));
     if (made->size != size) {
         uint64_t due = made->size;
         made->image = NULL; /* still the caller's */
@@ -114,8 +141,14 @@ static int map_file(lbh_mih **mih, int fd, const char *path)
     void *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (image == MAP_FAILED)
         return lbh_error(LBH_EIO, "cannot read %s: %s", path, strerror(errno));
-    int rc = open_image(mih, image, size, path);
-    if (rc != LBH_OK)
+    lbh_mih_header h;
+    memcpy(&h, image, sizeof h);
+    int rc = check_header(&h, size, path);
+    bool old = rc == LBH_OK && h.version == 1;
+    if (rc == LBH_OK)
+        rc = old ? read_version_1(mih, &h, image, size, path)
+                 : open_image(mih, &h, image, size, path);
+    if (rc != LBH_OK || old)
         munmap(image, size);
     return rc;
 }
@@ -142,7 +175,7 @@ int lbh_mih_verify(const lbh_mih *mih)
     memcpy(&h, mih->image, sizeof h);
     uint64_t sum = 0;
     lbh_watch_begin("verify", 0);
-    LBH_TRY(lbh_watch_end(body_sum(mih, &sum)));
+    LBH_TRY(lbh_watch_end(lbh_mih_body_sum(mih->image, mih->size, &sum)));
     if (h.body_sum != sum)
         return lbh_error(LBH_EFORMAT, "mih: damaged: the checksum does not match");
     return LBH_OK;

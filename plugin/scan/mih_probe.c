@@ -1,32 +1,39 @@
-/* mih_probe.c: see mih_probe.h. Memory latency is what a step costs: the values of a step are taken
- * 64 at a time, first their directory entries are asked for, then their words, then the words are
- * compared; only rows of words that are near enough are read, and, if a word is not the whole code,
- * the codes. */
+/* mih_probe.c: see mih_probe.h. Memory latency is what a step costs, so that it is asked for many things at
+ * once before the first is needed: of 64 values of a step first the directory entries, then the entries
+ * themselves, then, of those whose words are near enough, the codes (or what leads to them), and in the end
+ * the rows of codes that are answers so far. */
 #include "mih_probe.h"
 
 #include "cpu.h"
 #include "error.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Nanoseconds of a value looked up, an entry compared, a code checked; measured with 10 million
- * codes on a machine whose exhaustive scan takes 0.35 ns for 8 bytes. Only the ratios matter. */
-static const double value_ns = 8, entry_ns = 0.7, check_ns = 10;
+/* Nanoseconds of a value looked up (whose entries lie in more lines of memory where prefixes are shorter, that is
+ * where entries are the rest of the code), of an entry compared and of a code checked, on a machine whose exhaustive
+ * scan takes 0.35 ns for 8 bytes. Only the ratios matter; they gave the quickest searches of 1 and 5 million codes of
+ * 64 and 128 bits on a Zen 3. */
+static const double rest_value_ns = 14, place_value_ns = 8, entry_ns = 1, check_ns = 8;
 
 /* ---- Distances ----------------------------------------------------------------------------- */
 
-/* hit[]: entries of the runs whose words are within `limit` of `word`. Returns their number. */
+/* hit[]: (run, entry) of the runs' entries whose words are within `limit` of `word` under `mask`; a word is
+ * the beginning of an entry of `width` bits. Returns their number. */
 LBH_CLONES
-static int64_t near_words(int64_t nruns, const lbh_mih_run *run, const uint64_t *words,
-                          uint64_t word, int limit, uint32_t *hit)
+static int64_t near_words(int64_t nruns, const lbh_mih_run *run, const uint8_t *entries, int width,
+                          uint64_t word, uint64_t mask, int limit, uint64_t *hit)
 {
     int64_t count = 0;
-    for (int64_t r = 0; r < nruns; r++)
-        for (uint32_t i = run[r].begin; i < run[r].end; i++) {
-            hit[count] = i;
-            count += __builtin_popcountll(words[i] ^ word) <= limit;
+    for (int64_t r = 0; r < nruns; r++) {
+        uint64_t bit = (uint64_t)run[r].begin * (uint64_t)width;
+        for (uint32_t i = run[r].begin; i < run[r].end; i++, bit += (uint64_t)width) {
+            uint64_t flips = (lbh_packed_from(entries, bit) ^ word) & mask;
+            hit[count] = (uint64_t)r << 32 | i;
+            count += __builtin_popcountll(flips) <= limit;
         }
+    }
     return count;
 }
 
@@ -52,26 +59,38 @@ static int distance(const uint8_t *a, const uint8_t *b, size_t size, uint8_t *fl
 }
 
 /* Whether step (r, t), which found the code, is the first that does. */
+LBH_CLONES
 static bool is_first(const lbh_mih *mih, const uint8_t *flips, int r, int t)
 {
     for (int j = 0; j < mih->m; j++) {
-        const lbh_mih_table *table = &mih->table[j];
-        int d = __builtin_popcount(lbh_mih_bits(flips, mih->code_size, table->begin, table->bits));
+        int d = __builtin_popcount(lbh_mih_prefix(mih, j, flips));
         if (d < r || (d == r && j < t))
             return false;
     }
     return true;
 }
 
+/* The place of a find that is not known yet. */
+static const uint32_t NOWHERE = UINT32_MAX;
+
 /* ---- What was found ------------------------------------------------------------------------ */
+
+/* One more code at distance d: the limit falls to where k of them lie. */
+static void count_one(lbh_probe *p, int d)
+{
+    if (p->k == 0)
+        return;
+    p->count[d]++;
+    p->near++;
+    while (p->near - p->count[p->limit] >= p->k)
+        p->near -= p->count[p->limit--];
+}
 
 static int make_room(lbh_probe *p)
 {
     lbh_topk *f = &p->found;
     if (p->k) { /* keep the best k: those dropped are as far as the limit or farther */
         lbh_topk_prune(f);
-        p->count[p->limit] -= p->near - p->k;
-        p->near = p->k;
         return LBH_OK;
     }
     uint64_t *key = realloc(f->key, 2 * (size_t)f->room * sizeof *key);
@@ -82,112 +101,279 @@ static int make_room(lbh_probe *p)
     return LBH_OK;
 }
 
-static int add(lbh_probe *p, int d, uint32_t row)
+static int add(lbh_probe *p, int d, uint64_t place)
 {
     lbh_topk *f = &p->found;
+    uint32_t row = lbh_mih_row(p->mih, place);
+    if (row >= p->mih->n)
+        return lbh_error(LBH_EFORMAT, "mih: damaged index: row %u of %lld", row,
+                         (long long)p->mih->n);
     if (f->count == f->room)
         LBH_TRY(make_room(p));
     f->key[f->count++] = lbh_topk_key((float)d, row);
-    if (p->k == 0)
-        return LBH_OK;
-    p->count[d]++;
-    p->near++;
-    while (p->near - p->count[p->limit] >= p->k)
-        p->near -= p->count[p->limit--];
     return LBH_OK;
 }
 
 /* ---- Entries ------------------------------------------------------------------------------- */
 
-/* Looks at the codes of hit[0 .. count-1] of table t in full. */
-static int check_hits(lbh_probe *p, int r, int t, int64_t count)
+static void prefetch_dir(const lbh_mih *mih, int t, uint64_t prefix)
+{
+    __builtin_prefetch(mih->table[t].dir + prefix * (uint64_t)mih->dir_bits / 8);
+}
+
+static const uint8_t *code_at(const lbh_mih *mih, uint64_t place)
+{
+    return mih->codes + place * mih->code_size;
+}
+
+/* Whether an earlier step than (r, t) found a code: as far as the prefixes tell that the word of its entry
+ * in table t holds as a whole, which differs from the query's by `flips`. */
+LBH_CLONES
+static bool was_found(const lbh_mih *mih, uint64_t flips, int r, int t)
+{
+    const int nbits = 8 * (int)mih->code_size, bits = mih->prefix_bits;
+    const uint64_t mask = (UINT64_C(1) << bits) - 1;
+    for (int j = (t + 1) % mih->m; j != t; j = (j + 1) % mih->m) {
+        int at = mih->table[j].begin - mih->table[t].begin - bits + (j < t ? nbits : 0);
+        if (at + bits > mih->word_bits)
+            break;
+        int d = __builtin_popcountll(flips >> at & mask);
+        if (d < r || (d == r && j < t))
+            return true;
+    }
+    return false;
+}
+
+/* The places of the codes of the hits, without those that earlier steps found. Sets their number. */
+static int find_places(lbh_probe *p, int r, int t, int64_t *count)
 {
     const lbh_mih *mih = p->mih;
     const lbh_mih_table *table = &mih->table[t];
+    const int width = mih->word_bits + mih->place_bits;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < *count; i++) {
+        uint64_t place = (uint32_t)p->hit[i];
+        if (t > 0) {
+            uint64_t bit = place * (uint64_t)width;
+            uint64_t flips = lbh_packed(table->entries, bit, mih->word_bits) ^ p->word[t];
+            if (was_found(mih, flips, r, t))
+                continue;
+            place = lbh_packed(table->entries, bit + (uint64_t)mih->word_bits, mih->place_bits);
+        }
+        if (place >= (uint64_t)mih->n)
+            return lbh_error(LBH_EFORMAT, "mih: damaged index: code %llu of %lld",
+                             (unsigned long long)place, (long long)mih->n);
+        __builtin_prefetch(code_at(mih, place));
+        p->place[kept++] = (uint32_t)place;
+    }
+    *count = kept;
+    return LBH_OK;
+}
+
+/* Makes find[] of those hits that are answers so far, and counts them. */
+static void check_places(lbh_probe *p, int r, int t, int64_t count)
+{
+    const lbh_mih *mih = p->mih;
     uint8_t flips[LBH_MIH_MAX_CODE_SIZE];
-    bool whole = mih->code_size <= 8;
-    for (int64_t i = 0; i < count && !whole; i++)
-        __builtin_prefetch(table->rows + p->hit[i]);
-    for (int64_t i = 0; i < count && !whole; i++)
-        if (table->rows[p->hit[i]] < mih->n)
-            __builtin_prefetch(mih->codes + table->rows[p->hit[i]] * mih->code_size);
     for (int64_t i = 0; i < count; i++) {
-        uint32_t row = table->rows[p->hit[i]];
-        if (row >= mih->n)
-            return lbh_error(LBH_EFORMAT, "mih: damaged index: row %u of %lld", row,
-                             (long long)mih->n);
-        const uint8_t *code =
-            whole ? (const uint8_t *)&table->words[p->hit[i]] : mih->codes + row * mih->code_size;
+        uint32_t place = p->place[i];
+        int d = distance(code_at(mih, place), p->query, mih->code_size, flips);
+        if (d <= p->limit && is_first(mih, flips, r, t)) {
+            p->find[p->nfinds++] = (lbh_mih_find){.place = place, .distance = d, .equals = t > 0};
+            count_one(p, d);
+        }
+    }
+}
+
+/* The same, where prefix and word are the code. */
+static void check_words(lbh_probe *p, int r, int t, int64_t count)
+{
+    const lbh_mih *mih = p->mih;
+    const lbh_mih_table *table = &mih->table[t];
+    const int nbits = 8 * (int)mih->code_size, word_bits = mih->word_bits;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t word = lbh_packed(table->entries, (uint32_t)p->hit[i] * (uint64_t)word_bits, word_bits);
+        word = word << mih->prefix_bits | p->run[p->hit[i] >> 32].prefix;
+        word = word << table->begin | word >> (nbits - table->begin);
+        uint8_t code[8], flips[8];
+        memcpy(code, &word, sizeof code);
         int d = distance(code, p->query, mih->code_size, flips);
-        if (d <= p->limit && is_first(mih, flips, r, t))
-            LBH_TRY(add(p, d, row));
+        if (d <= p->limit && is_first(mih, flips, r, t)) {
+            p->find[p->nfinds++] =
+                (lbh_mih_find){.code = word, .place = NOWHERE, .distance = d, .equals = true};
+            prefetch_dir(mih, 0, word & ((UINT64_C(1) << mih->prefix_bits) - 1));
+            count_one(p, d);
+        }
+    }
+}
+
+/* A code of up to 8 bytes as a number; numbers are in the order that memcmp has. */
+static uint64_t number_of(const lbh_mih *mih, const void *code)
+{
+    uint64_t number;
+    memcpy(&number, code, sizeof number); /* behind the last code there are zeros */
+    return __builtin_bswap64(number) >> (64 - 8 * mih->code_size);
+}
+
+/* The first of the places of a run of table 0 whose code is not below the number; or its end. */
+static uint32_t lower_bound(const lbh_mih *mih, lbh_mih_run run, uint64_t number)
+{
+    uint32_t begin = run.begin, count = run.end - run.begin;
+    while (count > 0) {
+        uint32_t half = count / 2;
+        bool below = number_of(mih, code_at(mih, begin + (uint64_t)half)) < number;
+        begin += below ? half + 1 : 0;
+        count = below ? count - half - 1 : half;
+    }
+    return begin;
+}
+
+static int get_run(const lbh_mih *mih, int t, uint32_t prefix, lbh_mih_run *run)
+{
+    const lbh_mih_table *table = &mih->table[t];
+    *run = (lbh_mih_run){lbh_mih_dir(mih, table, prefix), lbh_mih_dir(mih, table, (uint64_t)prefix + 1),
+                         prefix};
+    if (run->begin > run->end || run->end > table->count)
+        return lbh_error(LBH_EFORMAT, "mih: damaged index: entries %u to %u of %lld", run->begin,
+                         run->end, (long long)table->count);
+    return LBH_OK;
+}
+
+/* The places of codes that check_words made. */
+static int find_codes(lbh_probe *p, int64_t count)
+{
+    const lbh_mih *mih = p->mih;
+    const uint64_t prefixes = (UINT64_C(1) << mih->prefix_bits) - 1;
+    lbh_mih_run run;
+    for (int64_t i = 0; i < count; i++) {
+        if (p->find[i].place != NOWHERE)
+            continue;
+        LBH_TRY(get_run(mih, 0, (uint32_t)(p->find[i].code & prefixes), &run));
+        __builtin_prefetch(code_at(mih, run.begin));
+        __builtin_prefetch(code_at(mih, run.end) - 1);
+        __builtin_prefetch(mih->rows + run.begin * (uint64_t)mih->row_bits / 8);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (p->find[i].place != NOWHERE)
+            continue;
+        const uint64_t number = number_of(mih, &p->find[i].code);
+        LBH_TRY(get_run(mih, 0, (uint32_t)(p->find[i].code & prefixes), &run));
+        uint32_t place = lower_bound(mih, run, number);
+        if (place == run.end || number_of(mih, code_at(mih, place)) != number)
+            return lbh_error(LBH_EFORMAT, "mih: damaged index: a code of a table is not there");
+        p->find[i].place = place;
     }
     return LBH_OK;
+}
+
+/* Adds codes that are equal to the one at find's place, which lie behind it. */
+static int add_equals(lbh_probe *p, const lbh_mih_find *find)
+{
+    const lbh_mih *mih = p->mih;
+    const uint8_t *code = code_at(mih, find->place);
+    for (uint64_t i = (uint64_t)find->place + 1; i < (uint64_t)mih->n && find->distance <= p->limit; i++) {
+        if (memcmp(code_at(mih, i), code, mih->code_size) != 0)
+            break;
+        p->cost += check_ns;
+        if (p->cost > p->budget)
+            return LBH_PROBE_TOO_DEAR;
+        count_one(p, find->distance);
+        LBH_TRY(add(p, find->distance, i));
+    }
+    return LBH_OK;
+}
+
+/* Reads the rows of what was found and is still near enough. */
+static int add_finds(lbh_probe *p)
+{
+    const lbh_mih *mih = p->mih;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < p->nfinds; i++)
+        if (p->find[i].distance <= p->limit)
+            p->find[kept++] = p->find[i];
+    p->nfinds = 0;
+    LBH_TRY(find_codes(p, kept));
+    for (int64_t i = 0; i < kept; i++)
+        __builtin_prefetch(mih->rows + p->find[i].place * (uint64_t)mih->row_bits / 8);
+    for (int64_t i = 0; i < kept; i++) {
+        LBH_TRY(add(p, p->find[i].distance, p->find[i].place));
+        if (p->find[i].equals)
+            LBH_TRY(add_equals(p, &p->find[i]));
+    }
+    return LBH_OK;
+}
+
+/* Of the codes, the entries of table 0, the last 8 bytes are compared. */
+static uint64_t first_word(const lbh_mih *mih, const uint8_t *query)
+{
+    int nbits = 8 * (int)mih->code_size, width = nbits < 64 ? nbits : 64;
+    return lbh_mih_word(query, mih->code_size, nbits - width, width);
+}
+
+static int64_t near_entries(lbh_probe *p, int t, int limit)
+{
+    const lbh_mih *mih = p->mih;
+    const lbh_mih_table *table = &mih->table[t];
+    const int nbits = 8 * (int)mih->code_size;
+    if (t > 0)
+        return near_words(p->nruns, p->run, table->entries, mih->word_bits + mih->place_bits,
+                          p->word[t], (UINT64_C(1) << mih->word_bits) - 1, limit, p->hit);
+    int width = nbits < 64 ? nbits : 64, begin = nbits - width;
+    uint64_t mask = UINT64_MAX >> (64 - width);
+    if (begin < mih->prefix_bits) { /* a shift by 64 is none */
+        int prefix = mih->prefix_bits - begin;
+        mask = prefix < width ? mask >> prefix << prefix : 0;
+    }
+    return near_words(p->nruns, p->run, mih->codes + begin / 8, nbits, p->word[0], mask,
+                      limit, p->hit);
 }
 
 /* Looks at the runs that wait. */
 static int look(lbh_probe *p, int r, int t)
 {
-    const lbh_mih_table *table = &p->mih->table[t];
-    uint64_t word = lbh_mih_word(p->query, p->mih->code_size, table->word_byte);
-    int limit = table->disjoint ? p->limit - r : p->limit;
-    int64_t hits = near_words(p->nruns, p->run, table->words, word, limit, p->hit);
+    int64_t hits = near_entries(p, t, p->limit - r); /* r bits of the prefix differ already */
+    bool whole = t > 0 && p->mih->place_bits == 0;
     p->stats.candidates += p->entries;
-    p->nruns = p->entries = 0;
+    if (!whole)
+        LBH_TRY(find_places(p, r, t, &hits));
     p->cost += check_ns * (double)hits;
     if (p->cost > p->budget) /* many codes at the same small distance, most often */
         return LBH_PROBE_TOO_DEAR;
     p->stats.checked += hits;
-    return check_hits(p, r, t, hits);
+    if (p->nfinds + hits > LBH_PROBE_ENTRIES)
+        LBH_TRY(add_finds(p));
+    if (whole)
+        check_words(p, r, t, hits);
+    else
+        check_places(p, r, t, hits);
+    p->nruns = p->entries = 0;
+    return LBH_OK;
 }
 
-/* Entries begin .. end-1 are to be looked at: in pieces that fit the list of hits. */
-static int take_run(lbh_probe *p, int r, int t, uint32_t begin, uint32_t end)
+/* The entries of a run are to be looked at: in pieces that fit the list of hits. */
+static int take_run(lbh_probe *p, int r, int t, lbh_mih_run run)
 {
-    const lbh_mih_table *table = &p->mih->table[t];
-    p->cost += entry_ns * (end - begin);
+    enum { LINE = 64, FIRST = 8 * LINE }; /* the rest the hardware sees coming */
+    const lbh_mih *mih = p->mih;
+    size_t width = t ? (size_t)(mih->word_bits + mih->place_bits) : 8 * mih->code_size;
+    const uint8_t *from = mih->table[t].entries + run.begin * width / 8;
+    size_t size = (run.end - run.begin) * width / 8 + 1;
+    p->cost += entry_ns * (run.end - run.begin);
     if (p->cost > p->budget)
         return LBH_PROBE_TOO_DEAR;
-    __builtin_prefetch(table->words + begin);
-    __builtin_prefetch(table->words + end - 1);
-    while (begin < end) {
+    for (size_t at = 0; at < size && at < FIRST; at += LINE)
+        __builtin_prefetch(from + at);
+    __builtin_prefetch(from + size);
+    while (run.begin < run.end) {
         uint32_t room = (uint32_t)(LBH_PROBE_ENTRIES - p->entries);
-        uint32_t stop = end - begin < room ? end : begin + room;
-        p->run[p->nruns++] = (lbh_mih_run){begin, stop};
-        p->entries += stop - begin;
-        begin = stop;
+        uint32_t stop = run.end - run.begin < room ? run.end : run.begin + room;
+        p->run[p->nruns++] = (lbh_mih_run){run.begin, stop, run.prefix};
+        p->entries += stop - run.begin;
+        run.begin = stop;
         if (p->nruns == LBH_PROBE_RUNS || p->entries == LBH_PROBE_ENTRIES)
             LBH_TRY(look(p, r, t));
     }
     return LBH_OK;
-}
-
-/* The first entry of begin .. end-1 whose key is not below `key`. */
-static uint32_t lower_bound(const uint32_t *keys, uint32_t begin, uint32_t end, uint64_t key)
-{
-    while (begin < end) {
-        uint32_t middle = begin + (end - begin) / 2;
-        if (keys[middle] < key)
-            begin = middle + 1;
-        else
-            end = middle;
-    }
-    return begin;
-}
-
-static int look_up(lbh_probe *p, int r, int t, uint32_t key)
-{
-    const lbh_mih_table *table = &p->mih->table[t];
-    uint32_t prefix = key >> (table->bits - table->dir_bits);
-    uint32_t begin = table->dir[prefix], end = table->dir[prefix + 1];
-    if (begin > end || end > p->mih->n)
-        return lbh_error(LBH_EFORMAT, "mih: damaged index: entries %u to %u of %lld", begin, end,
-                         (long long)p->mih->n);
-    if (table->keys) {
-        begin = lower_bound(table->keys, begin, end, key);
-        end = lower_bound(table->keys, begin, end, (uint64_t)key + 1);
-    }
-    return begin < end ? take_run(p, r, t, begin, end) : LBH_OK;
 }
 
 /* ---- Steps --------------------------------------------------------------------------------- */
@@ -208,38 +394,41 @@ static uint64_t next_combination(uint64_t v)
     return ripple | ((v ^ ripple) >> (__builtin_ctzll(v) + 2));
 }
 
-static int look_up_all(lbh_probe *p, int r, int t, int count, const uint32_t *key)
+static int look_up(lbh_probe *p, int r, int t, int count, const uint32_t *prefix)
 {
-    for (int i = 0; i < count; i++)
-        LBH_TRY(look_up(p, r, t, key[i]));
+    lbh_mih_run run;
+    for (int i = 0; i < count; i++) {
+        LBH_TRY(get_run(p->mih, t, prefix[i], &run));
+        if (run.begin < run.end)
+            LBH_TRY(take_run(p, r, t, run));
+    }
     return LBH_OK;
 }
 
 static int step(lbh_probe *p, int r, int t)
 {
     enum { BATCH = 64 };
-    const lbh_mih_table *table = &p->mih->table[t];
-    if (r > table->bits)
+    const int bits = p->mih->prefix_bits;
+    if (r > bits)
         return LBH_OK;
-    double values = choose(table->bits, r);
-    p->cost += value_ns * values;
+    double values = choose(bits, r);
+    p->cost += (p->mih->place_bits ? place_value_ns : rest_value_ns) * values;
     if (p->cost > p->budget)
         return LBH_PROBE_TOO_DEAR;
     p->stats.buckets += (int64_t)values;
-    uint32_t own = lbh_mih_bits(p->query, p->mih->code_size, table->begin, table->bits);
-    uint64_t flips = (UINT64_C(1) << r) - 1, end = UINT64_C(1) << table->bits;
-    uint32_t key[BATCH];
+    uint32_t own = lbh_mih_prefix(p->mih, t, p->query), prefix[BATCH];
+    uint64_t flips = (UINT64_C(1) << r) - 1, end = UINT64_C(1) << bits;
     int count = 0;
     do {
-        key[count] = own ^ (uint32_t)flips;
-        __builtin_prefetch(table->dir + (key[count] >> (table->bits - table->dir_bits)));
+        prefix[count] = own ^ (uint32_t)flips;
+        prefetch_dir(p->mih, t, prefix[count]);
         if (++count == BATCH) {
-            LBH_TRY(look_up_all(p, r, t, count, key));
+            LBH_TRY(look_up(p, r, t, count, prefix));
             count = 0;
         }
         flips = r ? next_combination(flips) : end;
     } while (flips < end);
-    LBH_TRY(look_up_all(p, r, t, count, key));
+    LBH_TRY(look_up(p, r, t, count, prefix));
     return p->nruns ? look(p, r, t) : LBH_OK;
 }
 
@@ -247,9 +436,12 @@ static int steps(lbh_probe *p)
 {
     const lbh_mih *mih = p->mih;
     /* Before step s, all codes at a distance below s are known. */
-    for (int s = 0; s <= p->limit; s++)
+    for (int s = 0; s <= p->limit; s++) {
         LBH_TRY(step(p, s / mih->m, s % mih->m));
-    return LBH_OK;
+        if (p->k && mih->distinct < mih->n) /* equal codes lower the limit as well */
+            LBH_TRY(add_finds(p));
+    }
+    return add_finds(p);
 }
 
 /* ---- A query ------------------------------------------------------------------------------- */
@@ -261,7 +453,11 @@ int lbh_probe_query(lbh_probe *p, const uint8_t *query, int limit, double budget
         memset(p->count, 0, distances * sizeof *p->count);
     p->query = query;
     p->limit = limit;
-    p->near = p->found.count = p->nruns = p->entries = 0;
+    p->near = p->found.count = p->nruns = p->nfinds = p->entries = 0;
+    p->word[0] = first_word(p->mih, query);
+    for (int t = 1; t < p->mih->m; t++)
+        p->word[t] = lbh_mih_word(query, p->mih->code_size,
+                                  p->mih->table[t].begin + p->mih->prefix_bits, p->mih->word_bits);
     p->cost = 0;
     p->budget = budget;
     LBH_TRY(steps(p));
@@ -277,16 +473,18 @@ int lbh_probe_query(lbh_probe *p, const uint8_t *query, int limit, double budget
 
 int lbh_probe_new(lbh_probe **probe, const lbh_mih *mih, int64_t k)
 {
-    lbh_probe *p = calloc(1, sizeof *p);
+    lbh_probe *p = malloc(sizeof *p);
     if (p) {
+        memset(p, 0, offsetof(lbh_probe, run)); /* the lists that follow are long */
         p->mih = mih;
         p->k = k;
         p->found.k = k;
         p->found.room = 2 * k + 1024;
         p->found.key = malloc((size_t)p->found.room * sizeof *p->found.key);
         p->count = calloc(8 * mih->code_size + 1, sizeof *p->count);
+        p->word = malloc((size_t)mih->m * sizeof *p->word);
     }
-    if (!p || !p->found.key || !p->count) {
+    if (!p || !p->found.key || !p->count || !p->word) {
         lbh_probe_free(p);
         return lbh_error(LBH_ENOMEM, "mih: no memory for a search of %lld codes", (long long)k);
     }
@@ -299,6 +497,7 @@ void lbh_probe_free(lbh_probe *p)
     if (p) {
         free(p->found.key);
         free(p->count);
+        free(p->word);
         free(p);
     }
 }

@@ -1,7 +1,7 @@
 /* mih_search.c: searches in a multi-index hash: queries shared among threads, each with the tables
  * as long as that is cheaper than reading all codes; those for which it is not are answered by one
  * exhaustive scan for them all. */
-#include "lbh_scan.h"
+#include "hamming_run.h"
 #include "mih_probe.h"
 
 #include "error.h"
@@ -131,15 +131,40 @@ static int gather(const job *j, int64_t *count, uint8_t **queries)
     return LBH_OK;
 }
 
+static lbh_hamming scan_of(const lbh_mih *mih, int64_t count, const uint8_t *queries)
+{
+    return (lbh_hamming){.nq = count,
+                         .queries = queries,
+                         .code_size = mih->code_size,
+                         .n = mih->n,
+                         .codes = mih->codes,
+                         .rows = mih->rows,
+                         .row_bits = mih->row_bits};
+}
+
+/* Of a damaged file they may be anything. */
+static int check_rows(const lbh_mih *mih, int64_t n, const int64_t *rows)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (rows[i] >= mih->n)
+            return lbh_error(LBH_EFORMAT, "mih: damaged index: row %lld of %lld", (long long)rows[i],
+                             (long long)mih->n);
+    return LBH_OK;
+}
+
 static int scan_nearest(const job *j, int64_t count, const uint8_t *queries)
 {
     const lbh_mih *mih = j->mih;
+    lbh_hamming h = scan_of(mih, count, queries);
     size_t answers = (size_t)count * (size_t)j->k;
     int32_t *distances = malloc(answers * sizeof *distances);
     int64_t *labels = malloc(answers * sizeof *labels);
-    int rc = distances && labels ? lbh_hamming_search(count, queries, mih->n, mih->codes,
-                                                      mih->code_size, j->k, distances, labels)
+    h.distances = distances;
+    h.labels = labels;
+    int rc = distances && labels ? lbh_hamming_search_array(&h, j->k)
                                  : lbh_error(LBH_ENOMEM, "mih: no memory for %zu answers", answers);
+    if (rc == LBH_OK)
+        rc = check_rows(mih, (int64_t)answers, labels);
     for (int64_t q = 0, at = 0; rc == LBH_OK && q < j->nq; q++) {
         if (!j->dear[q])
             continue;
@@ -156,9 +181,9 @@ static int scan_range(const job *j, int64_t count, const uint8_t *queries)
 {
     const lbh_mih *mih = j->mih;
     lbh_range_result *r = NULL;
-    LBH_TRY(lbh_hamming_range(&r, count, queries, mih->n, mih->codes, mih->code_size,
-                              (int32_t)j->limit + 1));
-    int rc = LBH_OK;
+    lbh_hamming h = scan_of(mih, count, queries);
+    LBH_TRY(lbh_hamming_range_array(&r, &h, (int32_t)j->limit + 1));
+    int rc = check_rows(mih, r->lims[count], r->labels);
     for (int64_t q = 0, at = 0; rc == LBH_OK && q < j->nq; q++) {
         if (!j->dear[q] || (rc = lbh_watch_check()) != LBH_OK)
             continue;

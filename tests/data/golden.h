@@ -29,4 +29,7 @@ static inline float *golden_rows(int d, int queries)
 /* Multi-index hashes: MIH_CODES codes, test_codes(.., seed 5), without and with ids 3 i + 1. */
 enum { MIH_CODES = 40, MIH_CODE_SIZE = 4, MIH_SUBSTRINGS = 2 };
 
+/* And longer ones, whose tables name the places of codes, without ids. */
+enum { MIH_LONG_SIZE = 12, MIH_LONG_SUBSTRINGS = 4 };
+
 #endif

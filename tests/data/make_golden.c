@@ -134,11 +134,11 @@ static void make_model(FILE *index, const char *name, const char *method, const 
     lbh_encoder_free(enc);
 }
 
-static void make_mih(const char *path, const int64_t *ids)
+static void make_mih(const char *path, size_t size, const int64_t *ids, int substrings)
 {
     lbh_mih *mih = NULL;
-    uint8_t *codes = test_codes(MIH_CODES, MIH_CODE_SIZE, 5);
-    if (lbh_mih_build(&mih, MIH_CODE_SIZE, MIH_CODES, codes, ids, MIH_SUBSTRINGS) ||
+    uint8_t *codes = test_codes(MIH_CODES, size, 5);
+    if (lbh_mih_build(&mih, size, MIH_CODES, codes, ids, substrings) ||
         lbh_mih_save(mih, path))
         die(path);
     lbh_mih_free(mih);
@@ -163,7 +163,8 @@ int main(int argc, char **argv)
     int64_t ids[MIH_CODES];
     for (int64_t i = 0; i < MIH_CODES; i++)
         ids[i] = 3 * i + 1;
-    make_mih("plain.mih", NULL);
-    make_mih("ids.mih", ids);
+    make_mih("plain-2.mih", MIH_CODE_SIZE, NULL, MIH_SUBSTRINGS);
+    make_mih("ids-2.mih", MIH_CODE_SIZE, ids, MIH_SUBSTRINGS);
+    make_mih("long-2.mih", MIH_LONG_SIZE, NULL, MIH_LONG_SUBSTRINGS);
     return fclose(index) ? 1 : 0;
 }

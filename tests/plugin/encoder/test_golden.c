@@ -103,20 +103,21 @@ Test(golden, models_of_released_versions_give_the_codes_they_gave)
     cr_assert(for_all_versions(read_models) > 0);
 }
 
-static void search_mih(const char *version, const char *name, bool with_ids)
+static void search_mih(const char *version, const char *name, size_t size, int substrings,
+                       bool with_ids)
 {
     enum { NQ = 6, K = MIH_CODES };
     lbh_mih *mih = NULL;
-    uint8_t *codes = test_codes(MIH_CODES, MIH_CODE_SIZE, 5);
-    uint8_t *queries = test_codes(NQ, MIH_CODE_SIZE, 6);
+    uint8_t *codes = test_codes(MIH_CODES, size, 5);
+    uint8_t *queries = test_codes(NQ, size, 6);
     int32_t distances[NQ * K], expected_distances[NQ * K];
     int64_t labels[NQ * K], expected_labels[NQ * K];
-    test_naive_search(MIH_CODES, codes, NQ, queries, MIH_CODE_SIZE, K, expected_distances,
+    test_naive_search(MIH_CODES, codes, NQ, queries, size, K, expected_distances,
                       expected_labels);
     OK(lbh_mih_load(&mih, in(version, name, ".mih")));
     OK(lbh_mih_verify(mih));
-    cr_assert(lbh_mih_ntotal(mih) == MIH_CODES && lbh_mih_code_size(mih) == MIH_CODE_SIZE &&
-              lbh_mih_substrings(mih) == MIH_SUBSTRINGS);
+    cr_assert(lbh_mih_ntotal(mih) == MIH_CODES && lbh_mih_code_size(mih) == size &&
+              lbh_mih_substrings(mih) == substrings);
     OK(lbh_mih_search(mih, NQ, queries, K, distances, labels, NULL));
     for (int i = 0; i < NQ * K; i++) {
         cr_assert_eq(distances[i], expected_distances[i], "%s: place %d", name, i);
@@ -128,8 +129,13 @@ static void search_mih(const char *version, const char *name, bool with_ids)
 
 static void read_mihs(const char *version)
 {
-    search_mih(version, "plain", false);
-    search_mih(version, "ids", true);
+    if (strcmp(version, "0.1.0") == 0) { /* it has files of version 1 as well */
+        search_mih(version, "plain", MIH_CODE_SIZE, MIH_SUBSTRINGS, false);
+        search_mih(version, "ids", MIH_CODE_SIZE, MIH_SUBSTRINGS, true);
+    }
+    search_mih(version, "plain-2", MIH_CODE_SIZE, MIH_SUBSTRINGS, false);
+    search_mih(version, "ids-2", MIH_CODE_SIZE, MIH_SUBSTRINGS, true);
+    search_mih(version, "long-2", MIH_LONG_SIZE, MIH_LONG_SUBSTRINGS, false);
 }
 
 Test(golden, multi_index_hashes_of_released_versions_are_searched)

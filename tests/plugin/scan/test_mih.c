@@ -71,12 +71,12 @@ static void check_tables(size_t size, int64_t n, const uint8_t *base, int64_t nq
 
 Test(mih, tables_agree_with_the_naive_search)
 {
-    /* Sizes around whole words, substrings that cut bytes, long ones with keys. */
+    /* Sizes around whole words, substrings that cut bytes, are longer than prefixes, and of one bit. */
     static const struct {
         size_t size;
         int m[3];
     } shapes[] = {{1, {0, 2, 8}},   {2, {0, 1, 3}},    {3, {0, 1, 5}},    {4, {0, 2, 4}},
-                  {7, {0, 3, 7}},   {8, {0, 4, 6}},    {9, {0, 5, 9}},    {12, {0, 9, 12}},
+                  {7, {0, 3, 7}},   {8, {0, 6, 64}},    {9, {0, 5, 9}},    {12, {0, 9, 12}},
                   {16, {0, 9, 16}}, {20, {0, 17, 20}}, {33, {33, 40, 66}}};
     enum { N = 700, NQ = 4 };
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -97,14 +97,67 @@ Test(mih, tables_agree_with_the_naive_search)
     }
 }
 
-Test(mih, long_substrings_with_keys)
+/* Entries are the rest of a code of up to 64 bits, unless that is too long; of others they name places. */
+Test(mih, both_kinds_of_entries)
+{
+    static const struct {
+        size_t size;
+        int m, word_bits;
+        bool places;
+    } shapes[] = {{1, 2, 4, false},  {4, 0, 24, false}, {8, 4, 56, false},
+                  {8, 64, 56, true}, {9, 9, 56, true},  {16, 8, 56, true}};
+    enum { N = 700 };
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        uint8_t *base = near_codes(N, shapes[s].size, 9, 0.08, 1);
+        lbh_mih *mih = NULL;
+        OK(lbh_mih_build(&mih, shapes[s].size, N, base, NULL, shapes[s].m));
+        cr_expect_eq(mih->place_bits, shapes[s].places ? 10 : 0, "%zu bytes", shapes[s].size);
+        cr_expect_eq(mih->word_bits, shapes[s].word_bits, "%zu bytes", shapes[s].size);
+        lbh_mih_free(mih);
+        free(base);
+    }
+}
+
+/* Each code many times, rows of equal ones far apart: tables hold them once, searches find them all. */
+Test(mih, equal_codes)
+{
+    enum { N = 3000, DISTINCT = 40, NQ = 5 };
+    for (size_t size = 2; size <= 16; size += 7) {
+        uint8_t *few = near_codes(DISTINCT, size, 9, 0.2, 1), *base = malloc(N * size);
+        uint8_t *queries = near_codes(NQ, size, 9, 0.08, 2);
+        for (size_t i = 0; i < N; i++)
+            memcpy(base + i * size, few + i * 7 % DISTINCT * size, size);
+        lbh_mih *mih = NULL;
+        OK(lbh_mih_build(&mih, size, N, base, NULL, 0));
+        cr_assert_leq(mih->distinct, DISTINCT);
+        lbh_mih_free(mih);
+        check_tables(size, N, base, NQ, queries, 0, "equal codes");
+        free(few);
+        free(base);
+        free(queries);
+    }
+}
+
+Test(mih, takes_24_bytes_for_a_code_of_8)
+{
+    enum { N = 400000 };
+    uint8_t *codes = test_codes(N, 8, 3);
+    lbh_mih *mih = NULL;
+    OK(lbh_mih_build(&mih, 8, N, codes, NULL, 0));
+    cr_expect_leq(lbh_mih_bytes(mih), (size_t)24 * N, "%zu bytes", lbh_mih_bytes(mih));
+    cr_expect_arr_eq(lbh_mih_codes(mih), codes, 8 * N);
+    cr_expect_eq(lbh_mih_codes(mih), lbh_mih_codes(mih));
+    lbh_mih_free(mih);
+    free(codes);
+}
+
+Test(mih, substrings_longer_than_prefixes)
 {
     enum { N = 3000, NQ = 20, K = 5 };
     uint8_t *base = near_codes(N, 8, 300, 0.03, 3), *queries = near_codes(NQ, 8, 300, 0.03, 4);
     lbh_mih *mih = NULL;
     OK(lbh_mih_build(&mih, 8, N, base, NULL, 2));
-    cr_assert_not_null(mih->table[0].keys, "32 bits and %d of them in the directory",
-                       mih->table[0].dir_bits);
+    cr_assert_lt(mih->prefix_bits, 32);
     check_probe(mih, base, NQ, queries, K, "two substrings of 32 bits");
     lbh_mih_free(mih);
     free(base);
