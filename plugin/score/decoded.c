@@ -8,6 +8,7 @@
 
 #include "byte_filter.h"
 #include "decoder_score.h"
+#include "query_group.h"
 #include "topk.h"
 #include "watch.h"
 
@@ -28,6 +29,7 @@ typedef struct decoded {
     bool l2, cosine;
     lbh_decoder_score decoder;
     bool filtered; /* scores that bounds leave over only */
+    bool grouped;  /* scores of several queries at a time */
     float most;    /* the largest norm */
     float *norm, *zeros; /* of each code, unless for inner products; one block */
     /* Work is cut into blocks of queries times slices of codes. */
@@ -46,6 +48,7 @@ typedef struct worker {
     lbh_topk best[MAX_QUERIES];
     lbh_code_block codes;
     lbh_filter filter[MAX_QUERIES];
+    lbh_query_group group;
     uint8_t *plane;
     float *score;
     uint64_t *sorted;
@@ -63,6 +66,7 @@ static int prepare(decoded *s, const lbh_encoder *enc, int metric)
     s->zeros = s->norm + norms;
     s->filtered = s->decoder.tables && !s->cosine && s->nbytes <= LBH_FILTER_BYTES &&
                   lbh_filter_pays();
+    s->grouped = s->decoder.tables && !s->cosine && !s->filtered && s->nq > 1;
 #pragma omp parallel for schedule(static) if (norms > NORMS)
     for (int64_t i = 0; i < norms; i += NORMS)
         lbh_decoder_score_norms(&s->decoder, norms - i < NORMS ? norms - i : NORMS,
@@ -109,6 +113,8 @@ static int worker_new(worker *w, const decoded *s)
     w->codes = (lbh_code_block){.nbytes = s->nbytes, .stride = LBH_DECODED_BLOCK};
     w->codes.word = lbh_alloc(words * LBH_DECODED_BLOCK, sizeof *w->codes.word);
     w->plane = lbh_alloc(s->filtered ? (int64_t)s->nbytes * LBH_DECODED_BLOCK : 0, 1);
+    w->group.entry = lbh_alloc(s->grouped ? (int64_t)s->nbytes * 256 : 0,
+                               LBH_GROUP_QUERIES * sizeof *w->group.entry);
     for (int64_t i = 0; i < s->block; i++) {
         w->filter[i].whole = lbh_alloc(s->filtered ? (int64_t)s->nbytes * 256 : 0, 1);
         ok = ok && w->filter[i].whole;
@@ -118,6 +124,7 @@ static int worker_new(worker *w, const decoded *s)
         w->best[i].key = lbh_alloc(room, sizeof(uint64_t));
         ok = ok && made && w->best[i].key;
     }
+    ok = ok && w->group.entry;
     return ok && w->room && w->plane && w->score && w->sorted && w->codes.word ? LBH_OK : LBH_ENOMEM;
 }
 
@@ -129,6 +136,7 @@ static void workers_free(worker *w, int count)
         free(w[t].sorted);
         free(w[t].plane);
         free(w[t].codes.word);
+        free(w[t].group.entry);
         for (int i = 0; i < MAX_QUERIES; i++) {
             free(w[t].table[i].nibble);
             free(w[t].table[i].byte);
@@ -200,13 +208,31 @@ static void finish_query(const decoded *s, worker *w, lbh_topk *best, int64_t q,
     }
 }
 
+/* Codes begin .. end-1 with `count` queries from the worker's tables. */
+static void add_grouped(const decoded *s, worker *w, int64_t count, int64_t begin, int64_t end,
+                        bool *stop)
+{
+    for (int64_t j = 0; j < count; j += LBH_GROUP_QUERIES) {
+        int64_t few = count - j < LBH_GROUP_QUERIES ? count - j : LBH_GROUP_QUERIES;
+        lbh_query_group_fill(&w->group, s->nbytes, few, w->table + j);
+        for (int64_t i = begin; i < end && !lbh_watch_stopped(stop); i += LBH_DECODED_BLOCK)
+            lbh_query_group_add(&w->group, s->nbytes, few,
+                                end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK,
+                                s->codes + i * s->nbytes, s->l2 ? s->norm + i : s->zeros,
+                                (uint32_t)i, w->best + j);
+    }
+}
+
 static void search_task(const decoded *s, worker *w, int64_t task, bool *stop)
 {
     int64_t first = task / s->nslices * s->block, slice = task % s->nslices;
     int64_t count = s->nq - first < s->block ? s->nq - first : s->block;
     int64_t begin = slice * s->slice, end = begin + s->slice < s->n ? begin + s->slice : s->n;
     make_tables(s, w, first, count);
-    for (int64_t i = begin; i < end && !lbh_watch_stopped(stop); i += LBH_DECODED_BLOCK) {
+    if (s->grouped)
+        add_grouped(s, w, count, begin, end, stop);
+    for (int64_t i = begin; i < end && !s->grouped && !lbh_watch_stopped(stop);
+         i += LBH_DECODED_BLOCK) {
         int64_t rows = end - i < LBH_DECODED_BLOCK ? end - i : LBH_DECODED_BLOCK;
         const float *norm = s->l2 ? s->norm + i : s->zeros;
         lbh_code_block_fill(&w->codes, rows, s->codes + i * s->nbytes);
