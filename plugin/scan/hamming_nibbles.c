@@ -299,9 +299,9 @@ AVX2 static void scan_round(lbh_scan *s, int64_t first, int64_t end, int64_t beg
     codes += (size_t)begin * size;
     for (int64_t at = begin; at < n; at += GROUP, codes += bytes) {
         group g = {s, codes, at, n - at};
-        if (n - at <= GROUP)
-            g.codes = memcpy(s->tile, codes,
-                             (size_t)(n - at) * size); /* behind which there is something */
+        size_t left = (size_t)(n - at) * size;
+        if (left < bytes + 7) /* fill_group reads more than there is */
+            g.codes = memcpy(s->tile, codes, left < bytes ? left : bytes);
         fill_group(s, g.codes);
         for (size_t b = 0; b < bytes && n - at > 2 * GROUP; b += 64)
             _mm_prefetch((const char *)(codes + bytes + b), _MM_HINT_T0);
