@@ -47,9 +47,10 @@ KERNEL_TEST(ways_of_reading)
         check_random(2, ((int64_t)10 << 20) / (int64_t)few[i], few[i], 300);
 }
 
-/* Enough codes, and queries for more than one round, to be compared by tables of nibbles. */
-KERNEL_TEST(many_queries_of_every_size)
+/* Enough codes, and queries for more than one round, to be compared by tables of nibbles (hamming_nibbles.c). */
+Test(hamming_avx2, many_queries_of_every_size)
 {
+    use_kernels("avx2");
     omp_set_num_threads(1);
     for (size_t size = 1; size <= 260; size += size < 36 ? 1 : 7)
         check_random(4 + (int64_t)size % 3, 2049 + (int64_t)size, size, 10);
@@ -59,9 +60,10 @@ KERNEL_TEST(many_queries_of_every_size)
 }
 
 /* Distances from 0 to all bits, which a byte does not hold, and as many ties. */
-KERNEL_TEST(many_queries_far_and_near)
+Test(hamming_avx2, many_queries_far_and_near)
 {
     enum { N = 2500, NQ = 9 };
+    use_kernels("avx2");
     for (size_t size = 31; size <= 131; size += size < 33 ? 1 : 49) {
         const int32_t most = 8 * (int32_t)size;
         uint8_t *codes = calloc(N, size), *queries = calloc(NQ, size);
