@@ -120,9 +120,8 @@ int lbh_pipeline_check_parts(lbh_pipeline *p, const lbh_manifest *m, const char 
 /* A file mapped read-only; size 0 is an error. */
 int lbh_map_file(const void **data, size_t *size, const char *path);
 
-/* Size and digest of a file that is there / of mapped bytes (a wrong one if the caller stops the call). */
+/* Size and digest (digest.h) of a file that is there. */
 int lbh_member_measure(lbh_member *m, const char *path);
-uint64_t lbh_member_digest(const void *data, size_t size);
 
 /* Generations in the directory: the highest one of any member's name; removes all members but those
  * of `keep` (and their temporary files). */

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "pipeline.h"
 
+#include "digest.h"
 #include "durable_file.h"
 #include "watch.h"
 
@@ -191,7 +192,7 @@ static int map_member(const void **data, size_t *size, const lbh_member *m, cons
     if (*size != m->size)
         rc = lbh_error(LBH_EFORMAT, "%s: has %zu bytes, %llu were written", path, *size,
                        (unsigned long long)m->size);
-    else if (whole && lbh_member_digest(*data, *size) != m->digest)
+    else if (whole && lbh_digest(*data, *size) != m->digest)
         rc = lbh_error(LBH_EFORMAT, "%s: damaged: its digest is not that of what was saved", path);
     if (rc)
         munmap((void *)(uintptr_t)*data, *size);

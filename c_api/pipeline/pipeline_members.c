@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "pipeline.h"
 
+#include "digest.h"
 #include "watch.h"
 
 #include <ctype.h>
@@ -16,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 static const char *const extensions[LBH_MEMBERS + 1] = {"lbh", "faiss", "vectors.npy", "scale.npy",
                                                         "ids.npy", "manifest"};
@@ -55,26 +55,12 @@ int lbh_map_file(const void **data, size_t *size, const char *path)
     return LBH_OK;
 }
 
-uint64_t lbh_member_digest(const void *data, size_t size)
-{
-    const size_t part = (size_t)1 << 24;
-    XXH3_state_t *state = XXH3_createState();
-    if (!state)
-        return XXH3_64bits(data, size);
-    XXH3_64bits_reset(state);
-    for (size_t i = 0; i < size && !lbh_watch_poll(); i += part)
-        XXH3_64bits_update(state, (const char *)data + i, size - i < part ? size - i : part);
-    uint64_t digest = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return digest;
-}
-
 int lbh_member_measure(lbh_member *m, const char *path)
 {
     const void *data = NULL;
     size_t size = 0;
     LBH_TRY(lbh_map_file(&data, &size, path));
-    *m = (lbh_member){.size = size, .digest = lbh_member_digest(data, size), .present = 1};
+    *m = (lbh_member){.size = size, .digest = lbh_digest(data, size), .present = 1};
     munmap((void *)(uintptr_t)data, size);
     return lbh_watch_check();
 }
@@ -97,7 +83,7 @@ int lbh_manifest_write(const lbh_manifest *m, FILE *stream)
                              "file %s %" PRIu64 " %016" PRIx64 "\n", extensions[i],
                              m->member[i].size, m->member[i].digest);
     fwrite(text, (size_t)used, 1, stream);
-    fprintf(stream, "end %016" PRIx64 "\n", lbh_member_digest(text, (size_t)used));
+    fprintf(stream, "end %016" PRIx64 "\n", lbh_digest(text, (size_t)used));
     return LBH_OK; /* the stream remembers a failure; lbh_file_commit reports it */
 }
 
@@ -193,7 +179,7 @@ int lbh_manifest_parse(lbh_manifest *m, const void *data, size_t size, const cha
         return lbh_error(LBH_EFORMAT, "%s: this is no pipeline of faiss-lbh", path);
     char *end = text + size - last;
     snprintf(expected, sizeof expected, "end %016" PRIx64 "\n",
-             lbh_member_digest(text, (size_t)(end - text)));
+             lbh_digest(text, (size_t)(end - text)));
     if (strcmp(end, expected) != 0)
         return lbh_error(LBH_EFORMAT, "%s: damaged: its digest is not that of its text", path);
     *end = '\0';

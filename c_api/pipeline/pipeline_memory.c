@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "pipeline.h"
 
+#include "digest.h"
 #include "durable_file.h"
 #include "watch.h"
 
@@ -36,7 +37,7 @@ static int save_members(const lbh_pipeline *p, lbh_manifest *m, void *data[LBH_M
         if (!lbh_pipeline_has_member(p, i))
             continue;
         LBH_TRY(save_member(p, i, &data[i], &size));
-        m->member[i] = (lbh_member){size, lbh_member_digest(data[i], size), 1};
+        m->member[i] = (lbh_member){size, lbh_digest(data[i], size), 1};
         LBH_TRY(lbh_watch_check());
     }
     return LBH_OK;
@@ -95,7 +96,7 @@ static int load_member(lbh_pipeline *p, const lbh_manifest *m, int member, const
 {
     size_t size = (size_t)m->member[member].size;
     bool keep;
-    if (lbh_member_digest(data, size) != m->member[member].digest)
+    if (lbh_digest(data, size) != m->member[member].digest)
         return lbh_error(LBH_EFORMAT, "%s: damaged: a digest is not that of what was saved", WHAT);
     if (member != LBH_MEMBER_VECTORS)
         return lbh_pipeline_take_member(p, m, member, NULL, data, size, &keep);

@@ -102,8 +102,9 @@ LBH_API int lbh_mih_range(lbh_range_result **result, const lbh_mih *mih, int64_t
 LBH_API int lbh_mih_save(const lbh_mih *mih, const char *path);
 
 /* Maps an index file into memory: it is there at once, and its pages are read as searches need
- * them. (A file of version 1, which libraries up to 0.1.0 wrote, is read as a whole and built anew; save it again.) The header and all sizes are checked here, every offset when it is used, so that a damaged
- * or hostile file gives LBH_EFORMAT and no wild read; the contents are only looked at by
+ * them. (A file of version 1, which libraries up to 0.1.0 wrote, is read as a whole and built anew;
+ * save it again.) The header and all sizes are checked here, every offset when it is used, so that a
+ * damaged or hostile file gives LBH_EFORMAT and no wild read; the contents are only looked at by
  * lbh_mih_verify. The file must not be cut while it is mapped (lbh_mih_save replaces it, which is
  * fine). LBH_EIO, LBH_EFORMAT. */
 LBH_API int lbh_mih_load(lbh_mih **mih, const char *path);

@@ -73,7 +73,7 @@ int lbh_mih_prefix_bits(size_t code_size, int64_t n, int m);
 /* Writes the codes by row to to[n * code_size]. LBH_EFORMAT */
 int lbh_mih_copy_by_row(const lbh_mih *mih, uint8_t *to);
 
-/* mih_file.c: what header_sum and body_sum must be. The body may be gigabytes to be read from a disk. LBH_ENOMEM,
+/* mih_file.c: what header_sum and body_sum must be. The body may be gigabytes to be read from a disk.
  * LBH_ECANCELLED */
 uint64_t lbh_mih_header_sum(const lbh_mih_header *h);
 int lbh_mih_body_sum(const uint8_t *image, size_t size, uint64_t *sum);

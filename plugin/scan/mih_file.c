@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "mih.h"
 
+#include "digest.h"
 #include "error.h"
 #include "durable_file.h"
 #include "watch.h"
@@ -24,19 +25,8 @@ uint64_t lbh_mih_header_sum(const lbh_mih_header *h)
 
 int lbh_mih_body_sum(const uint8_t *image, size_t size, uint64_t *sum)
 {
-    const size_t part = (size_t)1 << 24;
-    XXH3_state_t *state = XXH3_createState();
-    int rc = state ? LBH_OK : lbh_error(LBH_ENOMEM, "mih: out of memory for a checksum");
-    if (!rc)
-        XXH3_64bits_reset(state);
-    for (size_t i = sizeof(lbh_mih_header); i < size && !rc; i += part) {
-        XXH3_64bits_update(state, image + i, size - i < part ? size - i : part);
-        rc = lbh_watch_check();
-    }
-    if (!rc)
-        *sum = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return rc;
+    *sum = lbh_digest(image + sizeof(lbh_mih_header), size - sizeof(lbh_mih_header));
+    return lbh_watch_check();
 }
 
 int lbh_mih_save(const lbh_mih *mih, const char *path)

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "pipeline.h"
+#include "digest.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -31,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(file, data, size);
     if (repair)
         size += (size_t)snprintf((char *)file + size, 32, "end %016" PRIx64 "\n",
-                                 lbh_member_digest(data, size));
+                                 lbh_digest(data, size));
     lbh_manifest m;
     if (lbh_manifest_read(&m, fuzz_file(".lbhp", file, size)) == LBH_OK)
         same_again(&m);
