@@ -134,6 +134,15 @@ struct WatchedReader final : faiss::FileIOReader {
     }
 };
 
+struct WatchedWriter final : faiss::FileIOWriter {
+    using FileIOWriter::FileIOWriter;
+
+    std::size_t operator()(const void *from, std::size_t size, std::size_t count) override
+    {
+        return size > 0 && count > 0 ? lbh_watch_write(f, from, size * count) / size : 0;
+    }
+};
+
 } // namespace
 
 /* FAISS's C API lacks its InterruptCallback, in all versions; keep. */
@@ -301,7 +310,10 @@ int lbh_gap_train(FaissIndexBinary *index, int64_t n, const uint8_t *codes)
 /* As lbh_gap_train. */
 int lbh_gap_write(const FaissIndexBinary *index, FILE *stream)
 {
-    return guarded("writing the index", [&] { faiss::write_index_binary(cpp(index), stream); });
+    return guarded("writing the index", [&] {
+        WatchedWriter writer(stream);
+        faiss::write_index_binary(cpp(index), &writer);
+    });
 }
 
 /* As lbh_gap_train. */

@@ -56,15 +56,17 @@ int lbh_pipeline_save_memory(const lbh_pipeline *p, void **data, size_t *size)
     lbh_memory memory;
     LBH_TRY(lbh_memory_create(&memory));
     lbh_watch_begin("save", 0);
-    int rc = lbh_watch_end(save_members(p, &m, member));
+    int rc = save_members(p, &m, member);
     if (!rc)
         rc = lbh_manifest_write(&m, memory.stream);
     for (int i = 0; i < LBH_MEMBERS; i++) {
-        if (!rc && member[i])
-            fwrite(member[i], m.member[i].size, 1, memory.stream);
+        if (!rc && member[i]) {
+            lbh_watch_write(memory.stream, member[i], m.member[i].size);
+            rc = lbh_watch_check();
+        }
         lbh_free(member[i]);
     }
-    return lbh_memory_commit(&memory, rc, data, size);
+    return lbh_memory_commit(&memory, lbh_watch_end(rc), data, size);
 }
 
 /* ---- Loading ------------------------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 /* durable_file.c: see durable_file.h. */
-#define _DEFAULT_SOURCE /* getentropy */
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE /* getentropy, fopencookie */
 #include "durable_file.h"
 
 #include "error.h"
@@ -186,10 +185,29 @@ void lbh_file_discard(lbh_file *file)
 
 /* ---- In memory ----------------------------------------------------------------------------- */
 
+/* Not open_memstream(), which copies all it has each time that it grows: realloc() moves large blocks by
+ * their pages. */
+static ssize_t append(void *cookie, const char *data, size_t size)
+{
+    lbh_memory *memory = cookie;
+    if (size > memory->room - memory->size) {
+        size_t room = memory->size + size;
+        room += room / 2;
+        char *grown = realloc(memory->data, room);
+        if (!grown)
+            return 0;
+        memory->data = grown;
+        memory->room = room;
+    }
+    memcpy(memory->data + memory->size, data, size);
+    memory->size += size;
+    return (ssize_t)size;
+}
+
 int lbh_memory_create(lbh_memory *memory)
 {
     *memory = (lbh_memory){0};
-    memory->stream = open_memstream(&memory->data, &memory->size);
+    memory->stream = fopencookie(memory, "wb", (cookie_io_functions_t){.write = append});
     return memory->stream ? LBH_OK : lbh_error(LBH_ENOMEM, "out of memory for a file in memory");
 }
 

@@ -32,9 +32,10 @@ LBH_API void lbh_file_discard(lbh_file *file);
 typedef struct lbh_memory {
     FILE *stream;
     char *data;
-    size_t size;
+    size_t size, room; /* bytes written, and that `data` has place for */
 } lbh_memory;
 
+/* *memory stays where it is until lbh_memory_commit(): the stream writes there. */
 LBH_API int lbh_memory_create(lbh_memory *memory);
 
 /* Hands out the bytes, unless rc, the error so far, is one, or a write failed (LBH_ENOMEM): then they are

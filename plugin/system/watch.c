@@ -92,14 +92,29 @@ int lbh_watch_check(void)
                      (long long)watch.step, (long long)watch.steps);
 }
 
-int lbh_watch_copy(void *to, const void *from, size_t size)
+static size_t part_of(size_t left)
 {
     const size_t part = (size_t)1 << 24;
-    for (size_t i = 0; i < size; i += part) {
+    return left < part ? left : part;
+}
+
+int lbh_watch_copy(void *to, const void *from, size_t size)
+{
+    for (size_t i = 0; i < size; i += part_of(size - i)) {
         LBH_TRY(lbh_watch_check());
-        memcpy((char *)to + i, (const char *)from + i, size - i < part ? size - i : part);
+        memcpy((char *)to + i, (const char *)from + i, part_of(size - i));
     }
     return LBH_OK;
+}
+
+size_t lbh_watch_write(FILE *stream, const void *data, size_t size)
+{
+    size_t at = 0, wrote = 1;
+    while (at < size && wrote && !lbh_watch_poll()) {
+        wrote = fwrite((const char *)data + at, 1, part_of(size - at), stream);
+        at += wrote;
+    }
+    return at;
 }
 
 int lbh_watch_step(int64_t step)

@@ -6,6 +6,7 @@
 #include "lbh.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* A call begins: `what` it does, in so many steps. What is begun within another call leaves that one's
  * name and steps alone. Ends with lbh_watch_end(rc), which returns rc; LBH_ECANCELLED for an error after the caller
@@ -28,6 +29,10 @@ LBH_API bool lbh_watch_poll(void);
 
 /* memcpy of what may be gigabytes. LBH_ECANCELLED as lbh_watch_check(). */
 LBH_API int lbh_watch_copy(void *to, const void *from, size_t size);
+
+/* fwrite of what may be gigabytes; returns how many bytes it wrote. Fewer: the stream has an error, or the
+ * caller has asked to stop, as lbh_watch_check() says then. */
+LBH_API size_t lbh_watch_write(FILE *stream, const void *data, size_t size);
 
 /* method/training_progress.c: whether the caller has asked to stop before. From now on, or no longer (on: false), only
  * lbh_watch_report() asks, until the outermost call ends: what is left undone would be part of what is saved. */

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "blas.h"
+#include "durable_file.h"
 #include "threads.h"
 #include "watch.h"
 #include "lbh_mih.h"
@@ -84,6 +85,38 @@ Test(watch, asks_after_a_while_and_at_the_end)
     cr_assert_eq(t.step, 2);
     cr_assert_eq(lbh_watch_end(LBH_OK), LBH_OK);
     cr_assert_eq(t.step, 10, "the end was not told");
+}
+
+/* Into memory that has to grow, in pieces of all sizes, of which the last ones are beyond all buffers. */
+Test(watch, writes_whole_or_until_it_is_stopped)
+{
+    enum { SIZE = 40 << 20 }; /* more than two pieces of a large write */
+    uint8_t *data = malloc(SIZE);
+    void *written;
+    size_t size, at = 0;
+    lbh_memory memory;
+    cr_assert_not_null(data);
+    for (int i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * 7 + (i >> 8));
+    OK(lbh_memory_create(&memory));
+    for (size_t part = 1; at < SIZE; at += part, part = 3 * part + 1) {
+        part = part < SIZE - at ? part : SIZE - at;
+        cr_assert_eq(lbh_watch_write(memory.stream, data + at, part), part);
+    }
+    OK(lbh_memory_commit(&memory, LBH_OK, &written, &size));
+    cr_assert_eq(size, SIZE);
+    cr_assert_eq(memcmp(written, data, SIZE), 0);
+    lbh_free(written);
+
+    told t = {0};
+    lbh_on_progress(callback, &t);
+    OK(lbh_memory_create(&memory));
+    lbh_watch_begin("work", 0);
+    wait_a_while();
+    cr_assert_eq(lbh_watch_write(memory.stream, data, SIZE), 0);
+    int rc = lbh_watch_end(lbh_watch_check());
+    cr_assert_eq(lbh_memory_commit(&memory, rc, &written, &size), LBH_ECANCELLED);
+    free(data);
 }
 
 Test(watch, says_nothing_of_short_calls)

@@ -102,6 +102,7 @@ class Cancelled(Error):
 
 
 _OK, _EINVAL, _ECANCELLED = 0, -1, -7
+_PIECE = 1 << 24  # bytes that are copied within some milliseconds
 _KINDS: Dict[int, type] = {-1: InvalidArgument, -2: OutOfMemory, -3: FileError, -4: FileError, -5: NotTrained,
                            -7: Cancelled}
 for _kind in (Error, InvalidArgument, NotTrained, FileError, OutOfMemory, Cancelled):
@@ -380,11 +381,27 @@ def keep_checkpoint(encoder: Any, path: Any, seconds: float) -> None:
     check(plugin.lbh_encoder_checkpoint(encoder, os.fsencode(path), float(seconds)))
 
 
+# CPython's own way to make bytes that are filled afterwards.
+_new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
+_new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, [c_void_p, ctypes.c_ssize_t]
+_address_of = ctypes.pythonapi.PyBytes_AsString
+_address_of.restype, _address_of.argtypes = c_void_p, [ctypes.py_object]
+
+
+def _copied(at: int, size: int) -> bytes:
+    """Bytes out of memory. They are filled a piece at a time, between two of which Python looks for signals."""
+    data = _new_bytes(None, size)
+    to = _address_of(data)
+    for first in range(0, size, _PIECE):
+        ctypes.memmove(to + first, at + first, min(_PIECE, size - first))
+    return data  # type: ignore[no-any-return]
+
+
 def take_bytes(function: Any, handle: Any) -> bytes:
     """What a ..._save_memory function hands out."""
     data, size = c_void_p(), c_size_t()
     call(function, handle, ctypes.byref(data), ctypes.byref(size))
     try:
-        return ctypes.string_at(data.value or 0, size.value)
+        return _copied(data.value or 0, size.value)
     finally:
         plugin.lbh_free(data)
