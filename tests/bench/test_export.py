@@ -319,7 +319,7 @@ def test_aq(model, base, query, codes, metric):
 
 def test_byte_tables(base, query):
     """Codebooks are the tables; codes and tables learned together are searched for."""
-    for options in "rebuild=tables,steps=300", "rebuild=tables,score=decoder,alternations=8":
+    for options in "rebuild=tables,steps=300,mips=linear", "rebuild=tables,score=decoder,alternations=8":
         for metric in "l2", "ip":
             train("t.lbh", "--method", "sgh", "--metric", metric, "--set", options)
             test_aq("t.lbh", base, query, encode("t.lbh", "base.npy"), metric)

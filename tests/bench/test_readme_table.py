@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_readme_table.py LBH README DATA: the README's table of recall, measured again where the large sets
 are at hand: each figure lies within what seeds and queries change. With LBH_TEST_ALL=1 all of it, which takes many
-minutes; else MNIST's figures by Hamming distance of our own methods."""
+minutes; else MNIST's figures by Hamming distance of our own methods, for a fifth of the queries."""
 import json
 import os
 import re
@@ -50,6 +50,8 @@ def main():
         if not all(os.path.exists(f) for f in files if "/" in f):
             print(f"{name} is absent")
             continue
+        if not os.environ.get("LBH_TEST_ALL"):
+            files = [f + "@0:2000" if "query." in f else f for f in files]
         measured = True
         done = subprocess.run([lbh, "compare", "-q", "--json", "-b", "64", *files, "-m",
                                ",".join(m for m, _ in wanted.values())],

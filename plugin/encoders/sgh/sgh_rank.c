@@ -144,21 +144,36 @@ static int find_in_pool(const struct sgh_rank_scratch *s, int64_t row)
     return p ? (int)(p - s->pool) : -1;
 }
 
-/* x <- e^(x - largest); returns the sum, in one order. */
+/* x <- e^u, u = x - largest; returns sum e^u, and *moment = sum e^u u, each in one order. Far below the
+ * largest nothing is left of either. */
 LBH_CLONES
-static float exponentials(int n, float largest, float *restrict x)
+static float exponentials(int n, float largest, float *restrict x, float *moment)
 {
-    float sum[16] = {0}, total = 0;
-    for (int i = 0; i < n / 16 * 16; i += 16)
-        for (int j = 0; j < 16; j++) {
-            x[i + j] = lbh_expf(x[i + j] - largest);
+    enum { LANES = 16 };
+    const float far = -80;
+    float sum[LANES] = {0}, sum_u[LANES] = {0};
+    int whole = n / LANES * LANES;
+    for (int i = 0; i < whole; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            float u = x[i + j] - largest;
+            u = u > far ? u : far;
+            x[i + j] = lbh_expf(u);
             sum[j] += x[i + j];
+            sum_u[j] += x[i + j] * u;
         }
-    for (int i = n / 16 * 16; i < n; i++)
-        total += x[i] = lbh_expf(x[i] - largest);
-    for (int j = 0; j < 16; j++)
-        total += sum[j];
-    return total;
+    for (int i = whole; i < n; i++) {
+        float u = x[i] - largest;
+        u = u > far ? u : far;
+        x[i] = lbh_expf(u);
+        sum[i - whole] += x[i];
+        sum_u[i - whole] += x[i] * u;
+    }
+    for (int j = 1; j < LANES; j++) {
+        sum[0] += sum[j];
+        sum_u[0] += sum_u[j];
+    }
+    *moment = sum_u[0];
+    return sum[0];
 }
 
 /* logits of one query -> d(loss)/d(logits), less the 1/batch; returns sum of gradient * logit. */
@@ -168,7 +183,6 @@ static double softmax_row(const sgh_ranking *q, int i, float *x)
     const int64_t *top = q->top + s->query[i] * K;
     int own = find_in_pool(s, q->row[s->query[i]]), n = s->npool, ntop = 0;
     float largest = -FLT_MAX, at_top[K];
-    double change = 0;
     if (own >= 0)
         x[own] = -FLT_MAX; /* a query does not look for itself */
     for (int j = 0; j < n; j++)
@@ -178,13 +192,10 @@ static double softmax_row(const sgh_ranking *q, int i, float *x)
         place[j] = find_in_pool(s, top[j]);
         at_top[j] = x[place[j]];
     }
-    float sum = exponentials(n, largest, x);
-    for (int j = 0; j < n; j++) {
-        float p = x[j] / sum;
-        /* the logit again: log of what is there; a vanished p has no share */
-        change += x[j] > 0 ? (double)p * (log((double)x[j]) + (double)largest) : 0;
-        x[j] = p;
-    }
+    float moment, sum = exponentials(n, largest, x, &moment), inv = 1 / sum;
+    for (int j = 0; j < n; j++)
+        x[j] *= inv;
+    double change = (double)largest + (double)moment / (double)sum;
     for (int j = 0; j < ntop; j++) {
         x[place[j]] -= 1.0f / (float)ntop;
         change -= (double)at_top[j] / ntop;
