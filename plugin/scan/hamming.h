@@ -151,6 +151,7 @@ enum { LBH_SCAN_LONG_SIZE = UINT16_MAX / 8 }; /* longer ones are left to AVX2 */
 void lbh_scan_long_avx512(lbh_scan *s, int64_t n, const uint8_t *codes);
 
 int64_t lbh_scan_first_avx512(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k);
+int64_t lbh_scan_first_avx2(lbh_scan *s, int64_t n, const uint8_t *codes, int64_t k);
 
 static inline bool lbh_scan_better_by_words(const lbh_scan *s)
 {

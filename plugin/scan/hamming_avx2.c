@@ -142,7 +142,7 @@ KERNEL(scan_any, s->words)
 const lbh_scan_kernels *lbh_scan_kernels_avx2(void)
 {
     static const lbh_scan_kernels kernels = {scan4,    scan8,    scan16,  scan32,
-                                             scan_any, scan_any, scan_any, NULL, 0,
+                                             scan_any, scan_any, scan_any, lbh_scan_first_avx2, 0,
                                              true};
     return &kernels;
 }
