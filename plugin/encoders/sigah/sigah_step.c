@@ -252,6 +252,31 @@ static void energy_gradients(const sigah_config *cfg, float *const *p, int B, co
     columns(B, k, w->dE, beta, g[SIGAH_BE]);
 }
 
+static void move_row(int width, int from, int to, float *M)
+{
+    if (from != to)
+        memcpy(M + (ptrdiff_t)to * width, M + (ptrdiff_t)from * width, (size_t)width * sizeof *M);
+}
+
+/* The rows of negative weight move to the front; returns how many. Those of weight 0 have no gradient.
+ * R gets their Y: nothing else is there before the generator's step. */
+static int keep_pushed(const sigah_config *cfg, int B, const sigah_batch *w)
+{
+    size_t size = (size_t)cfg->d * sizeof *w->R;
+    int kept = 0;
+    for (int i = 0; i < B; i++) {
+        if (w->row[i] >= 0)
+            continue;
+        w->row[kept] = w->row[i];
+        move_row(cfg->d, i, kept, w->O);
+        move_row(cfg->k, i, kept, w->E);
+        move_row(cfg->k, i, kept, w->dE);
+        memcpy(w->R + (ptrdiff_t)kept * cfg->d, w->Y + (ptrdiff_t)i * cfg->d, size);
+        kept++;
+    }
+    return kept;
+}
+
 void sigah_discriminator(const sigah_config *cfg, float *const *p, int B, const float *X,
                          const sigah_batch *w, float *const *g, sigah_losses *losses)
 {
@@ -269,7 +294,9 @@ void sigah_discriminator(const sigah_config *cfg, float *const *p, int B, const 
         losses->hinge += below ? ((double)cfg->margin - w->row[i]) / B : 0;
         w->row[i] = below ? -1.0 / B : 0;
     }
-    energy_gradients(cfg, p, B, w->Y, w, 1, g);
+    int pushed = keep_pushed(cfg, B, w);
+    if (pushed > 0)
+        energy_gradients(cfg, p, pushed, w->R, w, 1, g);
 }
 
 /* ---- Generator and hash layer -------------------------------------------------------------- */
