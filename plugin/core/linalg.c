@@ -4,6 +4,7 @@
 
 #include "arena.h"
 #include "blas.h"
+#include "cpu.h"
 #include "error.h"
 #include "profile.h"
 #include "rng.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FULL_COVARIANCE = 1500, OVERSAMPLE = 16, SUBSPACE_ROUNDS = 8 };
+enum { FULL_COVARIANCE = 1500, OVERSAMPLE = 16, SUBSPACE_ROUNDS = 8, CENTRE_WIDTH = 128 };
 
 static int lapack_failed(const char *what, int info)
 {
@@ -41,24 +42,32 @@ static double sum_of_sizes(int64_t n, const float *x)
     return sum;
 }
 
+/* Columns of X that begin at X. */
+LBH_CLONES
+static void centre_columns(int64_t n, int d, int width, float *X, float *restrict mean)
+{
+    double sum[CENTRE_WIDTH] = {0};
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < width; j++)
+            sum[j] += (double)X[i * d + j];
+    for (int j = 0; j < width; j++)
+        mean[j] = (float)(sum[j] / (double)n);
+    for (int64_t i = 0; i < n; i++)
+        for (int j = 0; j < width; j++)
+            X[i * d + j] -= mean[j];
+}
+
+/* Each sum has one order whatever the blocks: whole cache lines, as wide as leaves each thread one,
+ * since what is far apart in memory is slow to read. */
 void lbh_centre(int64_t n, int d, float *X, float *mean)
 {
     bool stop = false;
+    int share = (d / omp_get_max_threads() + 15) / 16 * 16;
+    int width = share < 16 ? 16 : share > CENTRE_WIDTH ? CENTRE_WIDTH : share;
 #pragma omp parallel for schedule(static)
-    for (int j0 = 0; j0 < d; j0 += 16) { /* a cache line of columns at a time */
-        if (lbh_watch_stopped(&stop))
-            continue;
-        int width = d - j0 < 16 ? d - j0 : 16;
-        double sum[16] = {0};
-        for (int64_t i = 0; i < n; i++)
-            for (int j = 0; j < width; j++)
-                sum[j] += X[i * d + j0 + j];
-        for (int j = 0; j < width; j++)
-            mean[j0 + j] = (float)(sum[j] / (double)n);
-        for (int64_t i = 0; i < n; i++)
-            for (int j = 0; j < width; j++)
-                X[i * d + j0 + j] -= mean[j0 + j];
-    }
+    for (int j = 0; j < d; j += width)
+        if (!lbh_watch_stopped(&stop))
+            centre_columns(n, d, d - j < width ? d - j : width, X + j, mean + j);
 }
 
 /* A component and its negative are equally good: take the one whose largest entry is positive. */
