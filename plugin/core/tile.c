@@ -5,6 +5,7 @@
 #include "cpu.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -69,9 +70,10 @@ __attribute__((target("avx512f"))) static void tile_avx512(int rows, int npanels
 }
 
 __attribute__((target("avx2,fma"), always_inline)) static inline void
-tile_avx2_fixed(const int R, int k, const lbh_tile *t, const float *w, float *acc, int64_t ldacc)
+tile_avx2_fixed(const int R, int k, const lbh_tile *t, const float *w, float *acc, int64_t ldacc,
+                const bool asks)
 {
-    const float *x = t->x;
+    const float *x = t->x, *const *next = t->next;
     int64_t row = t->row, step = t->step, column = t->column;
     __m256 s[ROWS][2];
 #pragma GCC unroll 6
@@ -81,6 +83,8 @@ tile_avx2_fixed(const int R, int k, const lbh_tile *t, const float *w, float *ac
     }
     for (int i = 0; i < k; i++) {
         __m256 w0 = _mm256_loadu_ps(w), w1 = _mm256_loadu_ps(w + 8);
+        if (asks && i % LINE < R)
+            __builtin_prefetch(next[i % LINE] + i / LINE * LINE);
 #pragma GCC unroll 6
         for (int r = 0; r < R; r++) {
             __m256 xv = _mm256_set1_ps(x[r * row]);
@@ -106,9 +110,12 @@ __attribute__((target("avx2,fma"))) static void tile_avx2(int rows, int npanels,
         float *a = acc + p * LANES;
 #define CASE(R)                                                                                    \
     case R:                                                                                        \
-        tile_avx2_fixed(R, k, t, w, a, lda);                                                       \
+        tile_avx2_fixed(R, k, t, w, a, lda, false);                                                \
         break;
-        switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+        if (p == 0 && t->next[0] && rows == ROWS) /* the panels after it find the rows on their way */
+            tile_avx2_fixed(ROWS, k, t, w, a, lda, true);
+        else
+            switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
 #undef CASE
     }
 }
