@@ -1,154 +1,114 @@
 #!/usr/bin/env python3
-"""SGH in PyTorch: the peer that `lbh train --method sgh` is timed against.
+"""SGH in PyTorch: the peer that `lbh train --method sgh` is timed beside.
 
-The same program on the same data: rows drawn with replacement, one linear encoder, binary neurons
-with a straight-through gradient, a linear decoder, Adam. Written as one writes it in PyTorch:
-autograd over whole-batch operations, torch.optim.Adam. All rows lie in memory as one tensor.
+What the defaults of plugin/encoders/sgh do, from the file to the decoder: 256 principal components, a
+start from ITQ, 15,000 steps of 500 rows drawn with replacement, codes in {-1,+1} with noise of width
+1 + 0.12 log2(bits / 16) before the threshold, the derivative passed through the neurons (sgh_step.h),
+x^ = h U + c, Adam with a step size that falls to 0; then steps / 15 of the last stage on lists of
+exact neighbours (shared/near_stage.h); then the least-squares decoder. What is left out: the choice
+between the last stage's codes and those before it, and the notes on quality (both small).
 
-  --program official   what `lbh train --set preset=official` computes: codes in {0,1} without noise,
-                       x^ = (h U) o |s| + c, J = ||x - x^||^2 / 2 + alpha CE + decay / 2 ||U||^2
-  --program default    the steps of lbh's defaults: 256 principal components, codes in {-1,+1},
-                       noise of width 1 + 0.12 log2(bits / 16), x^ = h U + c, a falling step size
-
-Only the steps are timed (reading, scaling and components are not); lbh's train_seconds has all of
-it. Debian: apt-get install python3-torch. Example:
-
-  python3 bench/peers/sgh_torch.py base.bvecs --bits 64 --steps 5000 --batch 500 --threads 2
-"""
-import argparse
-import json
+  python3 bench/peers/sgh_torch.py base.bvecs --threads 2"""
 import math
-import time
 
-import numpy as np
 import torch
+from torch.nn import functional as F
 
-RMS = 0.33  # of the scaled rows; lbh's TARGET_RMS
+import torch_peer as peer
+
+BATCH = 500
+MAX_ROWS, LIST, GROUPS, NEAR, NEXT = 30000, 100, 64, 3, 4  # of the last stage: shared/near_rows.c
 
 
-def read_rows(path):
-    item = {"fvecs": np.float32, "bvecs": np.uint8}[path.rsplit(".", 1)[1]]
-    raw = np.fromfile(path, np.uint8)
-    d = int(raw[:4].view(np.int32)[0])
-    rows = raw.reshape(-1, 4 + d * np.dtype(item).itemsize)[:, 4:]
-    return torch.from_numpy(np.ascontiguousarray(rows).view(item).astype(np.float32))
+def default_steps(n):
+    return 15000
 
 
 class Neuron(torch.autograd.Function):
-    """h = hi if sigma(a) > xi, else lo; its derivative is that of lo + (hi - lo) sigma(a)."""
+    """h = 1 if sigma(a) > xi, else -1; its derivative is that of 2 sigma(a) - 1."""
 
     @staticmethod
-    def forward(ctx, a, xi, lo):
+    def forward(ctx, a, xi):
         p = torch.sigmoid(a)
         ctx.save_for_backward(p)
-        ctx.step = 1.0 - lo
-        on = (p > xi).to(a.dtype) if xi is not None else (a > 0).to(a.dtype)
-        return lo + (1.0 - lo) * on
+        return torch.where(p > xi, 1.0, -1.0)
 
     @staticmethod
     def backward(ctx, grad):
         (p,) = ctx.saved_tensors
-        return grad * ctx.step * p * (1 - p), None, None
+        return 2 * grad * p * (1 - p), None
 
 
-class Official:
-    lo, noise, cosine = 0.0, 0.0, False
-
-    def __init__(self, x, bits):
-        d = x.shape[1]
-        scale = RMS / x.square().mean().sqrt()
-        self.x = x * scale
-        self.W = torch.randn(bits, d) / math.sqrt(d)
-        self.b = torch.randn(bits)
-        self.U = torch.randn(bits, d) / math.sqrt(bits)
-        self.c = self.x.mean(0)
-        self.s = self.x.var(0, unbiased=False).clamp_min(1e-7)
-        self.params = [self.W, self.b, self.U, self.c, self.s]
-
-    def rebuild(self, h):
-        return (h @ self.U) * self.s.abs() + self.c
-
-    def rest(self, a, h):
-        ce = torch.nn.functional.softplus(a) - h * a
-        return 1e-3 * ce.sum() + 0.5e-3 * self.U.square().sum()
+def loss(x, xi, W, b, U, c):
+    """sum ||x - x^||^2 / 2"""
+    h = Neuron.apply(F.linear(x, W, b), xi)
+    return 0.5 * (x - torch.addmm(c, h, U)).square().sum()
 
 
-class Default:
-    lo, cosine = -1.0, True
-
-    def __init__(self, x, bits):
-        centred = x - x.mean(0)
-        value, vector = torch.linalg.eigh(centred.T @ centred / len(x))
-        r = min(max(256, 2 * bits), x.shape[1])
-        t = centred @ vector[:, -r:].flip(1)
-        self.x = t / value[-bits:].mean().sqrt()
-        self.noise = 1 + 0.12 * max(0.0, math.log2(bits / 16))
-        self.W = torch.zeros(bits, r)
-        self.W[:, :bits] = torch.linalg.qr(torch.randn(bits, bits))[0]
-        self.U = 0.8 * self.W
-        self.W = 2 * self.W
-        self.b, self.c = torch.zeros(bits), torch.zeros(r)
-        self.params = [self.W, self.b, self.U, self.c]
-
-    def rebuild(self, h):
-        return h @ self.U + self.c
-
-    def rest(self, a, h):
-        return 0
+def rebuild_stage(rows, params, steps, noise, loss):
+    optimiser = peer.adam([(0.01, params)])
+    for step in range(steps):
+        x = rows[torch.randint(len(rows), (BATCH,))]
+        xi = torch.rand(BATCH, len(params[1])).sub_(0.5).mul_(noise).add_(0.5)
+        optimiser.zero_grad()
+        loss(x, xi, *params).backward()
+        peer.set_rates(optimiser, peer.cosine(step, steps))
+        optimiser.step()
 
 
-def train(model, steps, batch):
-    for p in model.params:
-        p.requires_grad_()
-    adam = torch.optim.Adam(model.params, lr=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps) if model.cosine else None
-    n = len(model.x)
-    began, cpu = time.perf_counter(), time.process_time()
-    for _ in range(steps):
-        x = model.x[torch.randint(n, (batch,))]
-        a = torch.nn.functional.linear(x, model.W, model.b)
-        xi = 0.5 + model.noise * (torch.rand_like(a) - 0.5) if model.noise else None
-        h = Neuron.apply(a, xi, model.lo)
-        loss = 0.5 * (x - model.rebuild(h)).square().sum() + model.rest(a, h)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
-        if schedule:
-            schedule.step()
-    return time.perf_counter() - began, time.process_time() - cpu
+def near_loss(x, narrow, W, b, beta):
+    logp = peer.row_softmax(-narrow[:, None] * peer.squared_distances(x))
+    t = torch.tanh(F.linear(x, W, b))
+    return peer.divergence(logp, t @ t.T, beta)[0]
 
 
-def error(model):
-    """||x - x^||^2 / 2 per row, without noise, over all rows."""
+def neighbour_lists(x):
+    """The nearest of each row, and the squared distance of the tenth."""
+    norm, lists, tenth = x.square().sum(1), [], []
+    for i in range(0, len(x), 1024):
+        d = torch.addmm(norm, x[i:i + 1024], x.T, alpha=-2)
+        d[torch.arange(len(d)), torch.arange(i, i + len(d))] = math.inf
+        near = d.topk(LIST, largest=False)
+        lists.append(near.indices)
+        tenth.append(near.values[:, 9] + norm[i:i + 1024])
+    return torch.cat(lists), torch.cat(tenth)
+
+
+def near_stage(rows, W, b, steps):
+    x = rows[torch.randperm(len(rows))[:MAX_ROWS]]
+    lists, square = neighbour_lists(x)
     with torch.no_grad():
-        total = 0.0
-        for x in model.x.split(4096):
-            a = torch.nn.functional.linear(x, model.W, model.b)
-            h = Neuron.apply(a, None, model.lo)
-            total += 0.5 * float((x - model.rebuild(h)).square().sum())
-        return total / len(model.x)
+        std = F.linear(x[:4096], W, b).std(0, unbiased=False)
+        W /= std[:, None]
+        b /= std
+    optimiser, beta = peer.adam([(0.003, [W, b])]), 2 / math.sqrt(len(b))
+    for step in range(steps):
+        anchor = torch.randint(len(x), (GROUPS, 1))
+        place = torch.cat([torch.randint(10, (GROUPS, NEAR)), torch.randint(10, LIST, (GROUPS, NEXT))], 1)
+        ids = torch.cat([anchor, lists[anchor, place]], 1).unique()
+        optimiser.zero_grad()
+        near_loss(x[ids], 10 / square[ids], W, b, beta).backward()
+        peer.set_rates(optimiser, peer.cosine(step, steps))
+        optimiser.step()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("rows", help=".fvecs or .bvecs")
-    parser.add_argument("--program", choices=["official", "default"], default="official")
-    parser.add_argument("--bits", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--batch", type=int, default=500)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    model = {"official": Official, "default": Default}[args.program](read_rows(args.rows), args.bits)
-    seconds, cpu = train(model, args.steps, args.batch)
-    print(json.dumps({"program": args.program, "threads": torch.get_num_threads(),
-                      "torch": torch.__version__, "seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3),
-                      "ms_per_step": round(1e3 * seconds / args.steps, 4),
-                      "error": round(error(model), 5)}))
+def start(rows, bits):
+    """Logits of deviation 2 by the rotation of ITQ, and the templates that match."""
+    A, z = peer.itq(rows, bits)
+    W = 2 * A / z.square().mean(0).sqrt()[:, None]
+    U = A * z.abs().mean(0)[:, None]
+    return [W, torch.zeros(bits), U, torch.zeros(rows.shape[1])]
+
+
+def train(args, rows, labels, steps):
+    space = peer.Space(rows, args.bits)
+    params = [p.requires_grad_() for p in start(space.rows, args.bits)]
+    noise = 1 + 0.12 * max(0.0, math.log2(args.bits / 16))
+    rebuild_stage(space.rows, params, steps, noise, torch.compile(loss) if args.compile else loss)
+    near_stage(space.rows, params[0], params[1], steps // 15)
+    peer.fit_decoder(space.rows, *params[:2])
+    return space.leave(*params[:2])
 
 
 if __name__ == "__main__":
-    main()
+    peer.command(train, default_steps, __doc__)
