@@ -108,9 +108,13 @@ def cosine(step, steps):
     return 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
+# Adam in one kernel on CPUs.
+FUSED = {"fused": True} if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4) else {}
+
+
 def adam(groups, lr=1.0, kind=torch.optim.Adam, **more):
     """Adam over [(rate, parameters), ...]; set_rates() takes the course of the steps."""
-    return kind([{"params": p, "lr": lr, "rate": rate} for rate, p in groups], fused=True, **more)
+    return kind([{"params": p, "lr": lr, "rate": rate} for rate, p in groups], **FUSED, **more)
 
 
 def set_rates(optimiser, *share):
