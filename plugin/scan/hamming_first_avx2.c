@@ -35,7 +35,8 @@ AVX2_INLINE void write_distances(int64_t n, size_t size, const uint8_t *codes,
     }
 }
 
-/* distance[i] = Hamming distance of the query and codes[i * size]; false for sizes that it does not know. */
+/* distance[i] = Hamming distance of the query and codes[i * size]; false for sizes that it does not
+ * know. */
 AVX2 static bool distances(int64_t n, size_t size, const uint8_t *codes, const uint64_t *query,
                            uint16_t *distance)
 {
@@ -44,9 +45,7 @@ AVX2 static bool distances(int64_t n, size_t size, const uint8_t *codes, const u
         write_distances(n, SIZE, codes, query, distance);                                          \
         return true;
     switch (size) {
-        CASE(4) CASE(8) CASE(16) CASE(32) CASE(64) CASE(128)
-    default:
-        return false;
+        CASE(4) CASE(8) CASE(16) CASE(32) CASE(64) CASE(128) default : return false;
     }
 #undef CASE
 }
