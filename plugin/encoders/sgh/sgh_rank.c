@@ -144,30 +144,30 @@ static int find_in_pool(const struct sgh_rank_scratch *s, int64_t row)
     return p ? (int)(p - s->pool) : -1;
 }
 
-/* x <- e^u, u = x - largest; returns sum e^u, and *moment = sum e^u u, each in one order. Far below the
- * largest nothing is left of either. */
+/* x <- e^u, u = x - largest, and its shares of sum e^u and sum e^u u. Far below the largest nothing is
+ * left of either. */
+static inline void exponential(float largest, float *x, float *sum, float *sum_u)
+{
+    const float far = -80;
+    float u = *x - largest;
+    u = u > far ? u : far;
+    *x = lbh_expf(u);
+    *sum += *x;
+    *sum_u += *x * u;
+}
+
+/* exponential() of x[n]; returns sum e^u, and *moment = sum e^u u, each in one order. */
 LBH_CLONES
 static float exponentials(int n, float largest, float *restrict x, float *moment)
 {
     enum { LANES = 16 };
-    const float far = -80;
     float sum[LANES] = {0}, sum_u[LANES] = {0};
     int whole = n / LANES * LANES;
     for (int i = 0; i < whole; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-            float u = x[i + j] - largest;
-            u = u > far ? u : far;
-            x[i + j] = lbh_expf(u);
-            sum[j] += x[i + j];
-            sum_u[j] += x[i + j] * u;
-        }
-    for (int i = whole; i < n; i++) {
-        float u = x[i] - largest;
-        u = u > far ? u : far;
-        x[i] = lbh_expf(u);
-        sum[i - whole] += x[i];
-        sum_u[i - whole] += x[i] * u;
-    }
+        for (int j = 0; j < LANES; j++)
+            exponential(largest, x + i + j, sum + j, sum_u + j);
+    for (int i = whole; i < n; i++)
+        exponential(largest, x + i, sum + i - whole, sum_u + i - whole);
     for (int j = 1; j < LANES; j++) {
         sum[0] += sum[j];
         sum_u[0] += sum_u[j];
