@@ -2,14 +2,16 @@
 # build.sh: everything from a bare Debian to a built tree in build/: packages, a FAISS with its C
 # API, cmake (Release). Run again, it does only what is not done. Usage:
 #
-#   scripts/build.sh [--test] [cmake options]     --test: the tests too
+#   scripts/build.sh [--test] [--target=NAME ...] [cmake options]
+#
+# --test: the tests too; --target: these alone
 #
 # BUILD_DIR names another build directory. Nothing goes to stdout.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=${BUILD_DIR:-build}
-setup=() options=()
+setup=() options=() targets=()
 for arg in "$@"; do
     case $arg in
     --test)
@@ -17,6 +19,7 @@ for arg in "$@"; do
         options+=(-DBUILD_TESTING=ON)
         ;;
     -D*) options+=("$arg") ;;
+    --target=*) targets+=(--target "${arg#--target=}") ;;
     *)
         sed -n '2,/^set/{/^#/!d;s/^# \{0,1\}//;p}' "$0" >&2
         exit 2
@@ -50,4 +53,4 @@ cmake -S . -B "$build" -DFAISS_ROOT="$faiss" "${options[@]}" >"$log" 2>&1 || {
     cat "$log" >&2
     exit 1
 }
-cmake --build "$build" -j"$(nproc)" >&2
+cmake --build "$build" -j"$(nproc)" "${targets[@]}" >&2

@@ -6,6 +6,8 @@
 #   scripts/test.sh --sanitize=address,undefined ...
 #                                   with AddressSanitizer, LeakSanitizer and
 #                                   UndefinedBehaviorSanitizer (gcc), in build-address/
+#   scripts/test.sh --sanitize=address,undefined --only=NAME,NAME ...
+#                                   these alone, which are tests in C: no more is built
 #   scripts/test.sh --sanitize=thread ...
 #                                   with ThreadSanitizer (clang, its OpenMP), in build-thread/
 #
@@ -24,10 +26,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sanitize=''
+sanitize='' only=()
 case ${1:-} in
 --sanitize=*)
     sanitize=${1#--sanitize=}
+    shift
+    ;;
+esac
+case ${1:-} in
+--only=*)
+    IFS=, read -ra only <<<"${1#--only=}"
     shift
     ;;
 esac
@@ -52,9 +60,14 @@ thread)
     ;;
 esac
 
+pattern=() targets=()
+if [ ${#only[@]} -gt 0 ]; then
+    pattern=(-R "^($(IFS='|' && echo "${only[*]}"))\$")
+    targets=("${only[@]/#/--target=test_}")
+fi
 if [ -z "$sanitize" ]; then
-    scripts/build.sh --test
-    ctest --test-dir "$build" --output-on-failure "$@"
+    scripts/build.sh --test "${targets[@]}"
+    ctest --test-dir "$build" --output-on-failure "${pattern[@]}" "$@"
     exit
 fi
 
@@ -80,9 +93,9 @@ if [ "$sanitize" = thread ]; then
     }
     export OMP_TOOL_LIBRARIES
 fi
-BUILD_DIR=$build scripts/build.sh --test "-DLBH_SANITIZE=$sanitize" "${options[@]}"
+BUILD_DIR=$build scripts/build.sh --test "-DLBH_SANITIZE=$sanitize" "${options[@]}" "${targets[@]}"
 status=0
-ctest --test-dir "$build" --output-on-failure -E "$left_out" "$@" || status=$?
+ctest --test-dir "$build" --output-on-failure -E "$left_out" "${pattern[@]}" "$@" || status=$?
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     head -n 60 "$report" >&2
