@@ -142,7 +142,8 @@ static int hear_lines(child *c, child_fn take, void *ctx, bool *heard, bool *ope
     return give_lines(c, take, ctx, heard);
 }
 
-static int listen_to(child *c, double seconds, child_fn take, void *ctx, bool *late)
+static int listen_to(child *c, double seconds, double end_of_all, child_fn take, void *ctx,
+                     child_end *end)
 {
     double since = cli_now();
     bool open = true, talks = true;
@@ -162,10 +163,10 @@ static int listen_to(child *c, double seconds, child_fn take, void *ctx, bool *l
         if (rc)
             return rc;
         since = heard ? cli_now() : since;
-        if (cli_now() - since > seconds) {
-            *late = true;
+        end->over = cli_now() > end_of_all;
+        end->late = !end->over && cli_now() - since > seconds;
+        if (end->over || end->late)
             return LBH_OK;
-        }
     }
     while (talks && hear_words(c)) /* what is left of its words */
         ;
@@ -183,9 +184,11 @@ static void explain(const child *c, double seconds, child_end *end)
 {
     size_t room = sizeof end->why;
     const char *colon = *c->last ? ": " : "";
-    end->whole = !end->late && WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0;
-    end->memory = !end->whole && !end->late && speaks_of_memory(c->last);
-    if (end->late)
+    end->whole = !end->late && !end->over && WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0;
+    end->memory = !end->whole && !end->late && !end->over && speaks_of_memory(c->last);
+    if (end->over)
+        snprintf(end->why, room, "the time was up");
+    else if (end->late)
         snprintf(end->why, room, "took longer than the time limit of %g s", seconds);
     else if (WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGKILL) {
         end->memory = true;
@@ -196,13 +199,14 @@ static void explain(const child *c, double seconds, child_end *end)
         snprintf(end->why, room, "ended with code %d%s%s", WEXITSTATUS(c->status), colon, c->last);
 }
 
-int child_run(const char *job, double seconds, child_fn take, void *ctx, child_end *end)
+int child_run(const char *job, double seconds, double end_of_all, child_fn take, void *ctx,
+              child_end *end)
 {
     child c = {.pid = -1};
     *end = (child_end){0};
     LBH_TRY(start(&c, job));
-    int rc = listen_to(&c, seconds, take, ctx, &end->late);
-    if (rc || end->late)
+    int rc = listen_to(&c, seconds, end_of_all, take, ctx, end);
+    if (rc || end->late || end->over)
         kill(c.pid, SIGKILL);
     while (wait4(c.pid, &c.status, 0, &c.usage) < 0 && errno == EINTR)
         ;

@@ -10,6 +10,7 @@
 #include "result_lines.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct work {
     cJSON **line;   /* that it sent */
     char *reason;   /* neighbours: why they failed, NULL: they did not */
     char status[16];
+    double end;     /* of all work, by cli_now() */
 } work;
 
 /* ---- Results ------------------------------------------------------------------------------- */
@@ -187,15 +189,15 @@ static int blame(work *w, const child_end *end)
 static int run_group(work *w)
 {
     int rc = LBH_OK;
-    while (rc == LBH_OK && waiting(w)) {
+    while (rc == LBH_OK && waiting(w) && cli_now() < w->end) {
         child_end end = {0};
         char *job = job_text(w, w->run->plan.group[w->group].data);
         w->current = -1;
-        rc = job ? child_run(job, w->run->spec->time_limit, take, w, &end) : LBH_ENOMEM;
+        rc = job ? child_run(job, w->run->spec->time_limit, w->end, take, w, &end) : LBH_ENOMEM;
         cJSON_free(job);
         int written = write_lines(w, end.peak_mb);
         rc = rc ? rc : written;
-        if (rc == LBH_OK && waiting(w)) {
+        if (rc == LBH_OK && waiting(w) && !end.over) {
             if (end.whole)
                 snprintf(end.why, sizeof end.why, "the worker ended without a result");
             rc = blame(w, &end);
@@ -212,11 +214,11 @@ static int run_truth(work *w, int data)
     free(w->reason);
     w->reason = NULL;
     char *job = job_text(w, data);
-    int rc = job ? child_run(job, 4 * w->run->spec->time_limit, take, w, &end) : LBH_ENOMEM;
+    int rc = job ? child_run(job, 4 * w->run->spec->time_limit, w->end, take, w, &end) : LBH_ENOMEM;
     cJSON_free(job);
     int written = write_lines(w, end.peak_mb);
     rc = rc ? rc : written;
-    if (rc == LBH_OK && !end.whole && !w->reason)
+    if (rc == LBH_OK && !end.whole && !end.over && !w->reason)
         give_reason(w, status_of(&end), end.why);
     return rc;
 }
@@ -243,7 +245,7 @@ static int run_groups(work *w)
 {
     bench_run *r = w->run;
     int rc = LBH_OK, ready = -1;
-    for (int g = 0; g < r->plan.ngroups && rc == LBH_OK; g++) {
+    for (int g = 0; g < r->plan.ngroups && rc == LBH_OK && cli_now() < w->end; g++) {
         int data = r->plan.group[g].data;
         w->group = g;
         if (!waiting(w))
@@ -302,15 +304,20 @@ static int find_finished(work *w)
 static int run_plan(bench_run *r)
 {
     bench_show show = {0};
-    work w = {.run = r, .show = &show};
+    work w = {.run = r, .show = &show, .end = INFINITY};
+    double began = cli_now();
     LBH_TRY(bench_plan_make(&r->plan, r->spec, r->data, r->env.threads));
     w.state = calloc((size_t)r->plan.ncells + 1, 1);
     int rc = w.state && asprintf(&w.path, "%s/bench.jsonl", r->dir) > 0 ? find_finished(&w)
                                                                     : fail_memory();
+    if (r->may_take)
+        w.end = began + r->may_take(r, r->ctx);
     show_begin(&show, &r->plan, w.state, r->quiet);
     if (rc == LBH_OK)
         rc = run_groups(&w);
     show_end(&show, r->ok + r->failed, r->failed);
+    for (int i = 0; w.state && i < r->plan.ncells; i++)
+        r->left += w.state[i] == CELL_WAITS;
     free(w.state);
     free(w.path);
     free(w.line);

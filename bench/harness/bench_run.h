@@ -11,11 +11,16 @@ typedef struct bench_run {
     const char *dir, *data_dir, *ann; /* ann: of ann-benchmarks, or NULL */
     bench_env env;
     bool quick, force, retry, quiet;
+    /* Seconds that it may take, asked when the plan stands; what is not measured by then is left, and is
+     * no failure. NULL: as many as it takes. */
+    double (*may_take)(const struct bench_run *r, void *ctx);
+    void *ctx;
     /* what came of it */
     plan_data *data;
     char **missing; /* of each data set: why it is not there, or NULL */
     bench_plan plan;
     int found, ok, failed, failed_before; /* cells: there before, measured, failed, not retried */
+    int left;                             /* cells: the time was up */
     double seconds;
 } bench_run;
 

@@ -13,7 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRIAL_TEXT = 8192, HEADER = 33 }; /* bytes of a file of codes before its first code */
+enum {
+    TRIAL_TEXT = 8192,
+    HEADER = 33,       /* bytes of a file of codes before its first code */
+    FIRST_SECONDS = 10 /* for the first trial at least, that there be an answer */
+};
 
 /* Rounds of little training may fall this short of a recall that is wanted. */
 static const double SLACK = .05;
@@ -34,7 +38,7 @@ static int make_spec(const tune_run *t, const tune_step *s, char text[TRIAL_TEXT
     d->query_ids = t->query_ids;
     d->sample = t->sample;
     d->max_queries = t->queries;
-    (*spec)->time_limit = fmax(10, s->seconds);
+    (*spec)->time_limit = fmax(FIRST_SECONDS, s->seconds);
     return LBH_OK;
 }
 
@@ -152,30 +156,53 @@ static int keep_done(tune_run *t, const tune_done *done)
     t->done = more;
     t->done[t->ndone++] = *done;
     t->spent += done->seconds;
-    t->failed += done->value < -1;
     return LBH_OK;
+}
+
+/* A trial of a run, and what it took when it was begun before. */
+typedef struct trial {
+    const char *dir;
+    int round;
+    double seconds, before; /* that it may take, all in all; -1: there is no line of it */
+    char key[40];
+} trial;
+
+/* What it may take beside what it took before: one whose time was up then is over. */
+static double may_take(const bench_run *r, void *ctx)
+{
+    trial *one = ctx;
+    result_lines lines;
+    snprintf(one->key, sizeof one->key, "%s-%d", r->plan.ncells ? r->plan.cell[0].key : "none", one->round);
+    if (result_lines_read(&lines, one->dir) != LBH_OK)
+        return INFINITY; /* who reads the results next says why */
+    for (int i = 0; i < lines.n; i++)
+        if (result_is(lines.line[i], "key", one->key))
+            one->before = result_number(lines.line[i], "seconds");
+    result_lines_free(&lines);
+    return fmax(one->seconds - fmax(one->before, 0), 0);
 }
 
 static int try_one(tune_run *t, const tune_step *s)
 {
-    char text[TRIAL_TEXT], key[40];
+    char text[TRIAL_TEXT];
+    trial one = {.dir = t->dir, .round = s->round, .before = -1,
+                 .seconds = t->ndone ? s->seconds : fmax(FIRST_SECONDS, s->seconds)};
     bench_run r = {.name = "tune", .text = text, .dir = t->dir, .data_dir = "data", .quiet = t->quiet,
+                   .may_take = may_take, .ctx = &one,
                    .env = {"tune", t->command, t->threads}};
     tune_done done = {.candidate = s->candidate, .round = s->round, .value = -2};
     double began = cli_now();
     LBH_TRY(make_spec(t, s, text, &r.spec));
     show(t, s);
     int rc = bench_run_all(&r);
-    if (rc == LBH_OK) {
-        snprintf(key, sizeof key, "%s-%d", r.plan.ncells ? r.plan.cell[0].key : "none", s->round);
-        done.seconds = cli_now() - began;
-        if (r.ok + r.failed > 0)
-            rc = write_seconds(t, key, done.seconds);
-    }
+    if (rc == LBH_OK && (one.before < 0 || r.ok + r.failed > 0))
+        rc = write_seconds(t, one.key, fmax(one.before, 0) + cli_now() - began);
     if (rc == LBH_OK && !r.data[0].there)
         rc = fail("%s", r.missing[0]);
     if (rc == LBH_OK)
-        rc = take_results(t, &r, key, &done);
+        rc = take_results(t, &r, one.key, &done);
+    t->failed += r.failed + r.failed_before > 0 && done.value < -1;
+    t->cut |= r.left > 0;
     if (rc == LBH_OK)
         rc = keep_done(t, &done);
     bench_run_free(&r);
@@ -202,7 +229,7 @@ int tune_run_all(tune_run *t)
     while (rc == LBH_OK &&
            tune_next(&t->space, sweep, t->done, t->ndone, t->budget, &next))
         rc = try_one(t, &next);
-    t->complete = nothing_left(t, sweep);
+    t->complete = !t->cut && nothing_left(t, sweep);
     if (rc == LBH_OK && !t->npoints)
         rc = fail("none of %d trials was measured; '%s/bench.jsonl' says why", t->ndone, t->dir);
     return rc;

@@ -19,6 +19,7 @@ typedef struct tune_run {
     tune_point *point;
     tune_done *done;
     double spent;  /* seconds, those of earlier runs in the directory too */
+    bool cut;      /* ways of some trial were left, for its time was up */
     bool complete; /* nothing was left to try */
 } tune_run;
 

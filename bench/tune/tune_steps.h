@@ -14,7 +14,7 @@
 typedef struct tune_done {
     int candidate, round;
     double seconds; /* that it took, its training and all its measurements */
-    double value;   /* the highest tune_value() of its points; below -1 if it failed */
+    double value;   /* the highest tune_value() of its points; below -1 if there are none */
     double train;   /* seconds of it that went into training, which later rounds have more of */
 } tune_done;
 
