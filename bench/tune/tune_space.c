@@ -204,17 +204,26 @@ static void say(writer *w, const char *format, ...)
     va_end(args);
 }
 
+/* Lengths of shortlists, in answers. Where the vectors rank them, longer ones always find more. */
+static const int by_codes[] = {2, 10}, by_vectors[] = {2, 10, 50}, swept[] = {1, 2, 3, 5, 8, 12, 20, 32, 50, 80, 120};
+#define LENGTHS_OF(list) (list), (int)(sizeof(list) / sizeof *(list))
+
 /* Shortlists of so many times the answers, shorter than the base; on a line of their own, for those of
  * an INI file are short. */
-static void say_depths(writer *w, const tune_ask *ask, const char *word, bool sweep)
+static void say_depths(writer *w, const tune_ask *ask, const char *word, const int *factor, int n)
 {
-    static const int some[] = {2, 10}, many[] = {1, 2, 3, 5, 8, 12, 20, 32, 50, 80, 120};
-    const int *factor = sweep ? many : some;
-    int n = sweep ? (int)(sizeof many / sizeof *many) : (int)(sizeof some / sizeof *some);
     say(w, "\n   ");
     for (int i = 0; i < n; i++)
         if (ask->at * factor[i] <= ask->n / 2 || i == 0)
             say(w, " %s:%lld", word, (long long)(ask->at * factor[i]));
+}
+
+static void say_vectors(writer *w, const tune_ask *ask, const char *word, bool sweep)
+{
+    if (sweep)
+        say_depths(w, ask, word, LENGTHS_OF(swept));
+    else
+        say_depths(w, ask, word, LENGTHS_OF(by_vectors));
 }
 
 static void say_rankings(writer *w, const tune_ask *ask, const family *f, int64_t nbits, bool sweep)
@@ -226,13 +235,13 @@ static void say_rankings(writer *w, const tune_ask *ask, const family *f, int64_
     if (f->ranks & (ALL | SCORES))
         say(w, f->ranks & ALL ? " decoder:all" : " none");
     if (f->ranks & HAMMING)
-        say_depths(w, ask, "margin", sweep);
+        say_depths(w, ask, "margin", LENGTHS_OF(by_codes));
     if (f->ranks & DECODER)
-        say_depths(w, ask, "decoder", sweep);
+        say_depths(w, ask, "decoder", LENGTHS_OF(by_codes));
     if (may_read && vectors_fit(ask, (double)nbits / 8, sizeof(float)))
-        say_depths(w, ask, "float", sweep);
+        say_vectors(w, ask, "float", sweep);
     if (may_read && !bench_is_rival(f->method) && vectors_fit(ask, (double)nbits / 8, 1))
-        say_depths(w, ask, "sq8", sweep);
+        say_vectors(w, ask, "sq8", sweep);
     say(w, "\n");
 }
 
@@ -254,10 +263,10 @@ static void say_searches(writer *w)
 static void say_indexes(writer *w, const tune_ask *ask)
 {
     int64_t lists = lists_for(ask->n, ask->n);
-    say(w, "index = BFlat");
+    say(w, "index =");
     if (lists * 39 <= ask->n)
         say(w, " BIVF%lld", (long long)lists);
-    say(w, " BHNSW32\n");
+    say(w, " BHNSW32 BFlat\n"); /* of BFlat most is known from the rounds before */
     say_searches(w);
 }
 
