@@ -201,10 +201,10 @@ static int try_one(tune_run *t, const tune_step *s)
         rc = fail("%s", r.missing[0]);
     if (rc == LBH_OK)
         rc = take_results(t, &r, one.key, &done);
-    t->failed += r.failed + r.failed_before > 0 && done.value < -1;
-    t->cut |= r.left > 0;
     if (rc == LBH_OK)
         rc = keep_done(t, &done);
+    t->failed += r.failed + r.failed_before > 0 && done.value < -1;
+    t->cut |= r.left > 0;
     bench_run_free(&r);
     bench_spec_free(r.spec);
     return rc;

@@ -132,12 +132,12 @@ assert "the time was up" in text and "| way " in text and " *" in text and "\nTa
 # The time goes on while the ways of one trial are measured, here hundreds: those that it does not suffice for are left,
 # no failure, measured when there is more, and not looked for again when there is not.
 sweep = ("--base", "synthetic:n=4000,d=16,queries=400,clusters=10", "--threads", 1, "--recall", .99, "-m", "itq", "--bits", 32)
-j = json.loads(run("tune", *sweep, "--time-limit", 3, "--out", "s", "--json"))
+j = json.loads(run("tune", *sweep, "--time-limit", 2, "--out", "s", "--json"))
 lines = len(open("s/bench.jsonl").readlines())
 assert not j["complete"] and j["failed"] == 0 and 1 <= j["ways"] < 150, j
-again = json.loads(run("tune", *sweep, "--time-limit", 3, "--out", "s", "--json"))
+again = json.loads(run("tune", *sweep, "--time-limit", 2, "--out", "s", "--json"))
 assert again == {**j, **{n: again[n] for n in ("command",)}} and len(open("s/bench.jsonl").readlines()) == lines, (again, j)
-more = json.loads(run("tune", *sweep, "--time-limit", 6, "--out", "s", "--json"))
+more = json.loads(run("tune", *sweep, "--time-limit", 4, "--out", "s", "--json"))
 assert more["ways"] > j["ways"] and more["seconds"] > j["seconds"], more
 
 # One clear line for each wrong word.
