@@ -2,10 +2,12 @@
  *
  *   x^ = f(h Wg + bg) A V / scale + mean,   h = 2 bits - 1
  *
- * for figures 4 and 6 of the paper. Scores are never by it: the linear decoder stands beside it. */
+ * Without noise the generator learned from t = tanh(z), whose sign the bit is: there h stands for the mean of |t|,
+ * which goes into Wg. For figures 4 and 6 of the paper. Scores are never by it: the linear decoder stands beside it. */
 #include "blas.h"
 #include "sigah.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,10 +18,27 @@ bool sigah_keeps_generator(const lbh_encoder *self)
     return self->common[LBH_OPT_REBUILD] == LBH_REBUILD_GENERATOR;
 }
 
+/* Row k of Wg times the mean of |tanh(z_k)| over the rows of the watch. */
+static void scale_bits(const sigah_run *r, float *Wg)
+{
+    const sigah_watch *w = &r->watch;
+    int L = r->cfg.nbits, m = r->cfg.m;
+    lbh_gemm_nt(w->n, L, r->cfg.d, 1, w->X, r->p[SIGAH_W], 0, w->Z);
+    for (int k = 0; k < L; k++) {
+        double sum = 0;
+        for (int i = 0; i < w->n; i++)
+            sum += fabs(tanh((double)(w->Z[(ptrdiff_t)i * L + k] + r->p[SIGAH_B][k])));
+        for (int j = 0; j < m; j++)
+            Wg[(ptrdiff_t)k * m + j] *= (float)(sum / w->n);
+    }
+}
+
 void sigah_keep_generator(const sigah_run *r, sigah_model *model)
 {
     int d = r->d, s = r->cfg.d, m = r->cfg.m;
     memcpy(model->Wg, r->p[SIGAH_WG], (size_t)r->cfg.nbits * (size_t)m * sizeof *model->Wg);
+    if (!r->noise)
+        scale_bits(r, model->Wg);
     memcpy(model->bg, r->p[SIGAH_BG], (size_t)m * sizeof *model->bg);
     memcpy(model->mean, r->mean, (size_t)d * sizeof *model->mean);
     if (r->cfg.measurement != SIGAH_IDENTITY) {
