@@ -4,7 +4,7 @@
 #
 #   scripts/fuzz.sh list               the targets: tests/fuzz/NAME.c
 #   scripts/fuzz.sh TARGET SECONDS     fuzzes one
-#   scripts/fuzz.sh all SECONDS        fuzzes each in turn, SECONDS each
+#   scripts/fuzz.sh all SECONDS        fuzzes all, SECONDS each, one a core
 #   scripts/fuzz.sh --replay [TARGET]  only runs the inputs that there are: those that once failed
 #                                      (tests/fuzz/regressions/), seeds, the corpus found so far
 #
@@ -106,7 +106,11 @@ replay_one() { # target
     }
 }
 
-total=0
+executions() { # log
+    awk '/stat::number_of_executed_units/ {n = $2} /^#[0-9]+/ {m = substr($1, 2)}
+         END {print n ? n : m + 0}' "$1"
+}
+
 fuzz_one() { # target
     local log=$build/logs/$1.log dirs status=0 dict=()
     mkdir -p "$build/corpus/$1" "$build/crashes/$1"
@@ -117,23 +121,34 @@ fuzz_one() { # target
         "$build/corpus/$1" "${dirs[@]}" "${dict[@]}" -max_total_time="$seconds" -timeout=60 \
         -rss_limit_mb=4096 -malloc_limit_mb=2048 -max_len=16384 -print_final_stats=1 -seed="${FUZZ_SEED:-0}" \
         -artifact_prefix="$build/crashes/$1/" >"$log" 2>&1 || status=$?
-    local runs
-    runs=$(awk '/stat::number_of_executed_units/ {n = $2} /^#[0-9]+/ {m = substr($1, 2)}
-                END {print n ? n : m + 0}' "$log")
-    total=$((total + runs))
-    printf '%-20s %12d executions%s\n' "$1" "$runs" "$([ $status = 0 ] || echo '  FAILED')"
+    printf '%-20s %12d executions%s\n' "$1" "$(executions "$log")" "$([ $status = 0 ] || echo '  FAILED')"
     if [ $status = 0 ]; then
         rm -rf "$build/crashes/$1" # of child processes, if any
         return
     fi
-    failed=1
     grep -E -A12 'ERROR:|runtime error|does not hold|SUMMARY' "$log" | tail -n 40 >&2
     say "$1: failed; the input: $(ls -t "$build/crashes/$1"/* 2>/dev/null | head -n 1), the log: $log"
+    return 1
 }
 
 mkdir -p "$build/logs"
-for target in "${targets[@]}"; do
-    if [ $action = fuzz ]; then fuzz_one "$target"; else replay_one "$target"; fi
-done
-[ $action != fuzz ] || printf '%-20s %12d executions\n' total "$total"
+if [ $action = fuzz ]; then
+    running=0 total=0
+    for target in "${targets[@]}"; do # a core each
+        [ $running -lt "$(nproc)" ] || wait -n || failed=1
+        fuzz_one "$target" &
+        running=$((running + 1))
+        [ $running -le "$(nproc)" ] || running=$(nproc)
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || failed=1
+        running=$((running - 1))
+    done
+    for target in "${targets[@]}"; do
+        total=$((total + $(executions "$build/logs/$target.log")))
+    done
+    printf '%-20s %12d executions\n' total "$total"
+else
+    for target in "${targets[@]}"; do replay_one "$target"; done
+fi
 exit $failed
