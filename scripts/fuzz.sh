@@ -131,19 +131,20 @@ fuzz_one() { # target
     return 1
 }
 
+end_one() { # waits for one that runs
+    wait -n || failed=1
+    running=$((running - 1))
+}
+
 mkdir -p "$build/logs"
 if [ $action = fuzz ]; then
     running=0 total=0
     for target in "${targets[@]}"; do # a core each
-        [ $running -lt "$(nproc)" ] || wait -n || failed=1
+        if [ $running -ge "$(nproc)" ]; then end_one; fi
         fuzz_one "$target" &
         running=$((running + 1))
-        [ $running -le "$(nproc)" ] || running=$(nproc)
     done
-    while [ $running -gt 0 ]; do
-        wait -n || failed=1
-        running=$((running - 1))
-    done
+    while [ $running -gt 0 ]; do end_one; done
     for target in "${targets[@]}"; do
         total=$((total + $(executions "$build/logs/$target.log")))
     done

@@ -20,8 +20,9 @@ typedef struct child_end {
 } child_end;
 
 /* Runs a worker with the job as its standard input. `seconds`: as long as it may take from line to
- * line; `end_of_all`: when it has to end in any case, by cli_now(). Returns LBH_OK however it ended, LBH_ECANCELLED after Ctrl-C, what `take` returned, or an
- * error of starting it. The worker is gone in any case. */
+ * line; `end_of_all`: when it has to end in any case, by cli_now(). Returns LBH_OK however it ended,
+ * LBH_ECANCELLED after Ctrl-C, what `take` returned, or an error of starting it. The worker is gone in
+ * any case. */
 int child_run(const char *job, double seconds, double end_of_all, child_fn take, void *ctx,
               child_end *end);
 
