@@ -112,14 +112,19 @@ static void prepare_tile(search *s, int64_t first, int64_t count)
     }
 }
 
-/* Whether one of 64 lower ends may be below the bar. Almost none is, once k rows are known. */
+enum { BLOCK = 64, WORD = 8 };
+
+/* Which of `count` lower ends may be below the bar, and whether one is: almost none, once k rows are known. */
 LBH_CLONES
-static int any_below(const float *start, const float *product, const float *norm, float slope,
-                     float bar)
+static int find_below(int64_t count, const float *restrict start, const float *restrict product,
+                      const float *restrict norm, float slope, float bar, uint8_t *restrict below)
 {
     int any = 0;
-    for (int i = 0; i < 64; i++)
-        any |= start[i] - product[i] - slope * norm[i] <= bar;
+    for (int64_t i = 0; i < count; i++) {
+        int is = start[i] - product[i] - slope * norm[i] <= bar;
+        below[i] = (uint8_t)is;
+        any |= is;
+    }
     return any;
 }
 
@@ -131,21 +136,25 @@ static int scan(const search *s, int64_t q, int64_t i, int64_t first, int64_t n,
     lbh_pool *pool = &s->pool[i];
     double nq = s->query_norm[i], fixed = space->own * nq * nq + space->least;
     float slope = (float)(space->cross * nq);
-    for (int64_t at = 0; at < n; at += 64) {
+    for (int64_t at = 0; at < n; at += BLOCK) {
         float bar = nextafterf((float)(pool->bar + fixed), INFINITY);
-        int64_t stop = n - at < 64 ? n : at + 64;
-        if (stop - at == 64 && !any_below(s->start + at, product + at, s->norm + at, slope, bar))
+        uint8_t below[BLOCK] = {0};
+        if (!find_below(n - at < BLOCK ? n - at : BLOCK, s->start + at, product + at, s->norm + at, slope,
+                        bar, below))
             continue;
-        for (int64_t j = at; j < stop; j++) {
-            int64_t id = s->where.first + first + j;
-            if (!(s->start[j] - product[j] - slope * s->norm[j] <= bar) ||
-                (s->skip && s->skip[q] == id))
-                continue;
-            double norm = (double)s->norm[j], rounding = space->own * norm * norm;
-            double score = (double)s->start[j] + rounding - (double)product[j];
-            double error = space->cross * nq * norm + rounding + fixed;
-            LBH_TRY(lbh_pool_add(pool, score - error,
-                                 isinf(s->start[j]) ? INFINITY : score + error, id));
+        for (int word = 0; word < BLOCK; word += WORD) {
+            uint64_t set;
+            memcpy(&set, below + word, WORD);
+            for (; set; set &= set - 1) { /* a byte is 0 or 1; numbers are little-endian */
+                int64_t j = at + word + __builtin_ctzll(set) / 8, id = s->where.first + first + j;
+                if (s->skip && s->skip[q] == id)
+                    continue;
+                double norm = (double)s->norm[j], rounding = space->own * norm * norm;
+                double score = (double)s->start[j] + rounding - (double)product[j];
+                double error = space->cross * nq * norm + rounding + fixed;
+                LBH_TRY(lbh_pool_add(pool, score - error,
+                                     isinf(s->start[j]) ? INFINITY : score + error, id));
+            }
         }
     }
     return LBH_OK;
