@@ -9,7 +9,8 @@ The blocks of a document run in their order in one scratch directory, which hold
 and with the library installed into a scratch prefix, so that lbh, pkg-config and cc find it.
 
     sh      runs in bash; any failing command fails the block. `lbh train` is cut to a second,
-            `lbh tune` to four and `lbh curve` to a few samples, whatever they say.
+            `lbh tune` to four and `lbh curve` to a few samples, whatever they say; `lbh bench` makes a
+            tenth of the rows that a preset's copy asks for.
     c       with main(): saved as example.c, compiled with -Wall -Wextra -Werror and run
             with "method.h": an encoder: compiled into the registry of a library, trained and saved
             else: statements, run after n x d floats x, nq queries q and room for k = 10 answers
@@ -47,6 +48,7 @@ case $1 in
 train) exec {lbh} "$@" --time-limit 1 ;;
 tune) exec {lbh} "$@" --time-limit 4 ;;
 curve) exec {lbh} "$@" --samples 20000 ;;
+bench) [ ! -f "$2" ] || sed -i 's/n=20000,d=64/n=2000,d=32/' "$2"; exec {lbh} "$@" ;;
 *) exec {lbh} "$@" ;;
 esac
 """
