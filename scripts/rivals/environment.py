@@ -19,7 +19,7 @@ def python(program, directory, needs=NEEDS, name="rivals-venv"):
     print(f"{program}: making {directory} with {what}", file=sys.stderr)
     try:
         venv.create(directory, with_pip=True, clear=True)
-        done = subprocess.run([python, "-m", "pip", "install", "-q", "--retries", "1",
+        done = subprocess.run([python, "-m", "pip", "install", "-q", "--no-compile", "--retries", "1",
                                "--timeout", "15", "--disable-pip-version-check", *needs],
                               capture_output=True, text=True)
     except (OSError, subprocess.SubprocessError) as error:

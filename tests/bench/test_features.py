@@ -20,7 +20,7 @@ if len(sys.argv) == 4:
     if not os.path.exists(ready):
         import venv
         venv.create(directory, with_pip=True, clear=True)
-        pip = subprocess.run([python, "-m", "pip", "install", "-q", "--retries", "1", "--timeout", "15", "numpy", "onnx",
+        pip = subprocess.run([python, "-m", "pip", "install", "-q", "--no-compile", "--retries", "1", "--timeout", "15", "numpy", "onnx",
                               "onnxruntime", "pillow"], capture_output=True, text=True)
         if pip.returncode:
             print("skipped: PyPI cannot be reached:", (pip.stderr.strip().splitlines() or ["?"])[-1])
