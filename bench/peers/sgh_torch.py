@@ -4,9 +4,9 @@
 What the defaults of plugin/encoders/sgh do, from the file to the decoder: 256 principal components, a
 start from ITQ, 15,000 steps of 500 rows drawn with replacement, codes in {-1,+1} with noise of width
 1 + 0.12 log2(bits / 16) before the threshold, the derivative passed through the neurons (sgh_step.h),
-x^ = h U + c, Adam with a step size that falls to 0; then steps / 15 of the last stage on lists of
-exact neighbours (shared/near_stage.h); then the least-squares decoder. What is left out: the choice
-between the last stage's codes and those before it, and the notes on quality (both small).
+x^ = h U + c, Adam with a step size that falls to 0; then steps / 15 (with 65 to 192 bits steps / 5) of the
+last stage on lists of exact neighbours (shared/near_stage.h); then the least-squares decoder. What is
+left out: the choice between the last stage's codes and those before it, and the notes on quality (both small).
 
   python3 bench/peers/sgh_torch.py base.bvecs --threads 2"""
 import math
@@ -105,7 +105,7 @@ def train(args, rows, labels, steps):
     params = [p.requires_grad_() for p in start(space.rows, args.bits)]
     noise = 1 + 0.12 * max(0.0, math.log2(args.bits / 16))
     rebuild_stage(space.rows, params, steps, noise, torch.compile(loss) if args.compile else loss)
-    near_stage(space.rows, params[0], params[1], steps // 15)
+    near_stage(space.rows, params[0], params[1], steps // (5 if 64 < args.bits <= 192 else 15))
     peer.fit_decoder(space.rows, *params[:2])
     return space.leave(*params[:2])
 

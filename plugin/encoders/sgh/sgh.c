@@ -83,7 +83,8 @@ static const lbh_param params[] = {
                             "rows without gain; 0: never"},
     [SGH_OPT_NEAR_STEPS] = {"near_steps", -1, -1, 1e9, 1, NULL,
                             "metric=l2, refit=1: steps of a last stage that gives rows the "
-                            "neighbours that they have in the data; -1: steps / 15; 0: none"},
+                            "neighbours that they have in the data; -1: steps / 15, with 65 to 192 "
+                            "bits steps / 5; 0: none"},
     [SGH_OPT_NEAR_LR] = {"near_lr", 0.003, 1e-8, 10, 0, NULL, "its step size"},
     [SGH_OPT_NEAR_BETA] = {"near_beta", 2, 1e-3, 1e3, 0, NULL,
                            "its slope of the codes' similarities exp(beta t.t' / sqrt(nbits))"},
