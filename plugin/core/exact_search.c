@@ -114,7 +114,8 @@ static void prepare_tile(search *s, int64_t first, int64_t count)
 
 enum { BLOCK = 64, WORD = 8 };
 
-/* Which of `count` lower ends may be below the bar, and whether one is: almost none, once k rows are known. */
+/* Which of `count` lower ends may be below the bar, and whether one is: almost none, once k rows
+ * are known. */
 LBH_CLONES
 static int find_below(int64_t count, const float *restrict start, const float *restrict product,
                       const float *restrict norm, float slope, float bar, uint8_t *restrict below)
@@ -139,8 +140,8 @@ static int scan(const search *s, int64_t q, int64_t i, int64_t first, int64_t n,
     for (int64_t at = 0; at < n; at += BLOCK) {
         float bar = nextafterf((float)(pool->bar + fixed), INFINITY);
         uint8_t below[BLOCK] = {0};
-        if (!find_below(n - at < BLOCK ? n - at : BLOCK, s->start + at, product + at, s->norm + at, slope,
-                        bar, below))
+        if (!find_below(n - at < BLOCK ? n - at : BLOCK, s->start + at, product + at, s->norm + at,
+                        slope, bar, below))
             continue;
         for (int word = 0; word < BLOCK; word += WORD) {
             uint64_t set;

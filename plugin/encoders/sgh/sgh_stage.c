@@ -10,7 +10,8 @@ static bool is_plain(const double *o)
            o[SGH_OPT_SCORE] != SGH_SCORE_DECODER && o[SGH_OPT_REFIT] != 0;
 }
 
-/* Longer codes have more to tell apart, and gain by three times the steps; the longest learn by heart. */
+/* Longer codes have more to tell apart, and gain by three times the steps; the longest learn by
+ * heart. */
 int64_t sgh_stage_steps(const lbh_encoder *self)
 {
     bool longer = self->nbits > 64 && self->nbits <= 192;

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stddef.h>
 
-enum { FIT_STEPS = 10, LANES = 16 /* sums side by side: one order of additions everywhere */ };
+enum { FIT_STEPS = 10, LANES = 16 }; /* LANES: sums side by side, in one order everywhere */
 
 static const double BETA_RATE = 0.05, BETA_CHANGE = 0.1, LEAST_BETA = 1, MOST_BETA = 100;
 
@@ -46,8 +46,8 @@ typedef struct moments {
 } moments;
 
 static inline __attribute__((always_inline)) void
-add_moments(int count, int i, float inv, float nearest, const float *restrict D, float *restrict weight,
-            float *restrict first, float *restrict second)
+add_moments(int count, int i, float inv, float nearest, const float *restrict D,
+            float *restrict weight, float *restrict first, float *restrict second)
 {
     for (int l = 0; l < count; l++) {
         float u = inv * (D[l] - nearest);
@@ -60,8 +60,8 @@ add_moments(int count, int i, float inv, float nearest, const float *restrict D,
     }
 }
 
-static inline __attribute__((always_inline)) moments find_moments(int B, int i, float inv, float nearest,
-                                                                  const float *restrict D)
+static inline __attribute__((always_inline)) moments
+find_moments(int B, int i, float inv, float nearest, const float *restrict D)
 {
     float weight[LANES] = {0}, first[LANES] = {0}, second[LANES] = {0};
     int j = 0;
