@@ -308,3 +308,28 @@ Test(near_stage, few_rows_get_the_codes_of_itq)
     }
     free(x);
 }
+
+static int note_steps(void *ctx, const char *what, int64_t step, int64_t steps, double loss)
+{
+    (void)what, (void)step, (void)loss;
+    *(int64_t *)ctx = steps;
+    return 0;
+}
+
+/* The stage's own number of steps, behind 30: two, or six where codes are neither short nor long. */
+Test(near_stage, its_steps_go_by_the_number_of_bits)
+{
+    static const int bits[] = {64, 65, 192, 193}, total[] = {32, 36, 36, 32};
+    float *x = test_mixture(TRAIN, DIMENSION, 21, NULL);
+    for (int i = 0; i < 4; i++) {
+        int64_t steps = 0;
+        lbh_encoder *enc;
+        OK(lbh_encoder_new(&enc, "sgh", DIMENSION, bits[i]));
+        OK(lbh_encoder_set(enc, "steps=30"));
+        lbh_encoder_on_progress(enc, note_steps, &steps);
+        OK(lbh_encoder_train(enc, TRAIN, x));
+        cr_assert_eq(steps, total[i], "%d bits: %d steps", bits[i], (int)steps);
+        lbh_encoder_free(enc);
+    }
+    free(x);
+}
